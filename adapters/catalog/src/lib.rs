@@ -1,0 +1,1 @@
+//! Market data on disk: Parquet and CSV sources, importers, the catalog

@@ -1,0 +1,1 @@
+//! The live driver: wall time, durable inputs, a venue link

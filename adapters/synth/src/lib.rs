@@ -1,0 +1,1 @@
+//! Synthetic tapes, generated from a seed without any file

@@ -1,0 +1,4 @@
+//! The journal: record codec, hash chain, replay reader; bytes in, bytes out, no files
+
+#![deny(missing_docs)]
+#![deny(unsafe_code)]

@@ -1,0 +1,1 @@
+//! Account: fills and money in, postings and positions out.

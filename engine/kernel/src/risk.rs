@@ -1,0 +1,1 @@
+//! Risk: intents in, approvals or denials out.

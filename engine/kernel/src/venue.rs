@@ -1,0 +1,1 @@
+//! The simulated venue: records and commands in, reports out.

@@ -1,0 +1,671 @@
+//! Everything that can happen in a run, as it stands in the journal.
+//!
+//! State is a fold of these events. A new kind gets a new number; a number is never used twice.
+
+use crate::ids::{ClientOrderId, CurrencyIx, InstrumentIx, RuleIx, SourceIx, StrategyIx, VenueOrderId};
+use crate::instrument::Instrument;
+use crate::market::QuoteTick;
+use crate::number::{Amount, Qty};
+use crate::order::{Amendment, CancelReason, FillReport, OrderKind, OrderRequest, RejectReason, Side, numbered};
+use crate::time::Ts;
+
+numbered! {
+    /// Why our own side refused; numbers are part of the journal format.
+    DenyReason {
+        /// The run is still warming up.
+        WarmUp = 1 "warm_up",
+        /// A halt is in force.
+        Halted = 2 "halted",
+        /// It cannot be paid.
+        InsufficientFunds = 3 "insufficient_funds",
+        /// A field makes no sense (zero quantity, negative price, unknown instrument).
+        InvalidOrder = 4 "invalid_order",
+        /// The order named is not ours or no longer open.
+        UnknownOrder = 5 "unknown_order",
+        /// A risk rule said no.
+        RiskRule = 6 "risk_rule",
+        /// No price is known yet.
+        NoPrice = 7 "no_price",
+        /// Its value cannot be represented.
+        Overflow = 8 "overflow",
+        /// A cancel or amend is already on its way.
+        AlreadyPending = 9 "already_pending",
+        /// A reduce-only order would not reduce the position.
+        WouldNotReduce = 10 "would_not_reduce",
+    }
+}
+
+numbered! {
+    /// What one risk rule said.
+    RiskDecision {
+        /// Fine.
+        Pass = 1 "pass",
+        /// Fine with less.
+        Shrink = 2 "shrink",
+        /// No.
+        Deny = 3 "deny",
+    }
+}
+
+numbered! {
+    /// What a halt does.
+    HaltAction {
+        /// Cancel open orders, deny new ones that do not reduce.
+        Cancel = 1 "cancel",
+        /// Cancel, and close every position at market.
+        Flatten = 2 "flatten",
+        /// Cancel, and end the run.
+        Stop = 3 "stop",
+    }
+}
+
+numbered! {
+    /// A report that the order-state machine refused.
+    Anomaly {
+        /// The same `trade_id` again.
+        DuplicateFill = 1 "duplicate_fill",
+        /// More filled than ordered.
+        Overfill = 2 "overfill",
+        /// Not possible in this status.
+        IllegalTransition = 3 "illegal_transition",
+        /// Nobody knows the order.
+        UnknownOrder = 4 "unknown_order",
+    }
+}
+
+numbered! {
+    /// Accounts of the double-entry ledger.
+    LedgerAccount {
+        /// What we hold at the venue.
+        Cash = 1 "cash",
+        /// The other side of every exchange of assets.
+        Trading = 2 "trading",
+        /// Fees paid.
+        Fees = 3 "fees",
+        /// Realised profit and loss of contracts.
+        RealizedPnl = 4 "realized_pnl",
+        /// Deposits and withdrawals.
+        Capital = 5 "capital",
+    }
+}
+
+numbered! {
+    /// Why money moved.
+    PostingReason {
+        /// Money put in at the start.
+        Deposit = 1 "deposit",
+        /// A fill: exchange of assets, or realised profit, and its fee.
+        Fill = 2 "fill",
+    }
+}
+
+/// One line of a posting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PostingLine {
+    /// Which ledger account.
+    pub account: LedgerAccount,
+    /// In what.
+    pub currency: CurrencyIx,
+    /// How much is added (below zero: taken).
+    pub amount: Amount,
+}
+
+/// The most lines one posting can have.
+pub const POSTING_LINES_MAX: usize = 6;
+
+/// Lines of one posting, inline: a fill posts without touching the heap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PostingLines {
+    len: u8,
+    lines: [PostingLine; POSTING_LINES_MAX],
+}
+
+impl PostingLines {
+    /// No lines.
+    pub const fn new() -> Self {
+        let none = PostingLine { account: LedgerAccount::Cash, currency: CurrencyIx(0), amount: Amount::ZERO };
+        Self { len: 0, lines: [none; POSTING_LINES_MAX] }
+    }
+
+    /// Adds a line.
+    ///
+    /// # Panics
+    /// If there are already [`POSTING_LINES_MAX`].
+    pub fn push(&mut self, account: LedgerAccount, currency: CurrencyIx, amount: Amount) {
+        assert!(usize::from(self.len) < POSTING_LINES_MAX, "a posting has at most {POSTING_LINES_MAX} lines");
+        self.lines[usize::from(self.len)] = PostingLine { account, currency, amount };
+        self.len += 1;
+    }
+
+    /// The lines.
+    pub fn as_slice(&self) -> &[PostingLine] {
+        &self.lines[..usize::from(self.len)]
+    }
+
+    /// Whether the lines of each currency sum to zero.
+    pub fn balances(&self) -> bool {
+        self.as_slice().iter().all(|line| {
+            let sum = self
+                .as_slice()
+                .iter()
+                .filter(|other| other.currency == line.currency)
+                .try_fold(Amount::ZERO, |sum, other| sum.checked_add(other.amount));
+            sum == Some(Amount::ZERO)
+        })
+    }
+}
+
+impl Default for PostingLines {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+numbered! {
+    /// What was wrong with data and dealt with.
+    DataIssue {
+        /// A bad row was left out (`on_error = "skip"`).
+        SkippedRow = 1 "skipped_row",
+        /// A bad row was mended (`on_error = "repair"`).
+        RepairedRow = 2 "repaired_row",
+        /// A price between two ticks was kept.
+        OffTickPrice = 3 "off_tick_price",
+        /// Bars are missing between two bars.
+        Gap = 4 "gap",
+        /// A quantity finer than the scale was cut.
+        TruncatedQty = 5 "truncated_qty",
+    }
+}
+
+numbered! {
+    /// A market record that does not change our view.
+    MarketException {
+        /// Bid above ask.
+        CrossedQuote = 1 "crossed_quote",
+        /// Bid equal to ask.
+        LockedQuote = 2 "locked_quote",
+    }
+}
+
+numbered! {
+    /// How much a line of log matters.
+    LogLevel {
+        /// For the author of the strategy.
+        Debug = 1 "debug",
+        /// Worth knowing.
+        Info = 2 "info",
+        /// Something is odd.
+        Warn = 3 "warn",
+        /// Something is wrong.
+        Error = 4 "error",
+    }
+}
+
+/// Equity at a moment, with what lies between it and the last such record.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EquityPoint {
+    /// The moment: a multiple of the sampling interval, or the end of the run.
+    pub ts_event: Ts,
+    /// Cash and positions at the last known prices, in the base currency.
+    pub equity: Amount,
+    /// Highest equity at any mark since the last record.
+    pub high: Amount,
+    /// Lowest equity at any mark since the last record.
+    pub low: Amount,
+    /// Gross notional of open positions, in the base currency.
+    pub exposure: Amount,
+    /// Largest fall from a peak so far, over every mark of the run, as a fraction of the peak.
+    pub max_drawdown: f64,
+}
+
+/// A position after a change, per strategy and instrument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PositionPoint {
+    /// Whose.
+    pub strategy: StrategyIx,
+    /// In what.
+    pub instrument: InstrumentIx,
+    /// Signed quantity.
+    pub net_qty: Qty,
+    /// What it cost: sum of `price * qty * multiplier` of the open part, signed like the quantity,
+    /// in the quote currency. Average price = cost / (quantity * multiplier).
+    pub entry_cost: Amount,
+    /// Realised profit and loss so far, without fees, in the quote currency.
+    pub realized_pnl: Amount,
+}
+
+/// One event of a run. Numbers of kinds: [`Event::number`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// First record of every journal.
+    RunStarted {
+        /// Version of the journal format.
+        format: u16,
+        /// The scenario's seed.
+        seed: u64,
+        /// BLAKE3 of the resolved scenario.
+        scenario_hash: [u8; 32],
+        /// In what equity is measured.
+        base_currency: CurrencyIx,
+    },
+    /// A currency of the run.
+    CurrencyDeclared {
+        /// Its position.
+        currency: CurrencyIx,
+        /// Its code.
+        code: String,
+    },
+    /// An instrument of the run (its first rules; later ones do not change the fold).
+    InstrumentDeclared {
+        /// All about it but the dated rules.
+        instrument: Box<Instrument>,
+    },
+    /// A strategy of the run.
+    StrategyDeclared {
+        /// Its position.
+        strategy: StrategyIx,
+        /// Its id.
+        id: String,
+    },
+    /// A risk rule of the run.
+    RuleDeclared {
+        /// Its position.
+        rule: RuleIx,
+        /// Its name.
+        name: String,
+    },
+    /// A data source of the run.
+    SourceDeclared {
+        /// Its position.
+        source: SourceIx,
+        /// Its name.
+        name: String,
+    },
+
+    /// A strategy wants an order.
+    SubmitIntended {
+        /// Its name.
+        client_order_id: ClientOrderId,
+        /// What.
+        request: OrderRequest,
+    },
+    /// A strategy wants an order changed.
+    AmendIntended {
+        /// Which.
+        client_order_id: ClientOrderId,
+        /// How.
+        amendment: Amendment,
+    },
+    /// A strategy (or a halt) wants an order back.
+    CancelIntended {
+        /// Which.
+        client_order_id: ClientOrderId,
+    },
+    /// One rule looked at an intent. `value` and `limit` are in the rule's own unit.
+    RiskChecked {
+        /// Which order.
+        client_order_id: ClientOrderId,
+        /// Which rule.
+        rule: RuleIx,
+        /// What it said.
+        decision: RiskDecision,
+        /// What it measured.
+        value: Amount,
+        /// Where its limit lies.
+        limit: Amount,
+    },
+    /// Every rule agreed, to this quantity.
+    Approved {
+        /// Which order.
+        client_order_id: ClientOrderId,
+        /// How much of it.
+        order_qty: Qty,
+    },
+    /// An intent went no further.
+    Denied {
+        /// Which order.
+        client_order_id: ClientOrderId,
+        /// Why.
+        reason: DenyReason,
+        /// The rule, if a rule it was.
+        rule: Option<RuleIx>,
+    },
+
+    /// An order left for the venue; `reserved` of `currency` is set aside for it.
+    Submitted {
+        /// Which.
+        client_order_id: ClientOrderId,
+        /// As sent.
+        request: OrderRequest,
+        /// In what the reserve is.
+        currency: CurrencyIx,
+        /// How much is reserved.
+        reserved: Amount,
+    },
+    /// A change was sent.
+    AmendSubmitted {
+        /// Which.
+        client_order_id: ClientOrderId,
+        /// How.
+        amendment: Amendment,
+    },
+    /// A cancel was sent.
+    CancelSubmitted {
+        /// Which.
+        client_order_id: ClientOrderId,
+    },
+    /// The venue has it.
+    Accepted {
+        /// Which.
+        client_order_id: ClientOrderId,
+        /// The venue's name.
+        venue_order_id: VenueOrderId,
+    },
+    /// The venue refused it.
+    Rejected {
+        /// Which.
+        client_order_id: ClientOrderId,
+        /// Why.
+        reason: RejectReason,
+    },
+    /// Its stop was triggered.
+    Triggered {
+        /// Which.
+        client_order_id: ClientOrderId,
+    },
+    /// It was changed; these values hold now.
+    Replaced {
+        /// Which.
+        client_order_id: ClientOrderId,
+        /// Total quantity.
+        order_qty: Qty,
+        /// Kind and prices.
+        kind: OrderKind,
+    },
+    /// The venue refused the change.
+    AmendRejected {
+        /// Which.
+        client_order_id: ClientOrderId,
+        /// Why.
+        reason: RejectReason,
+    },
+    /// The venue refused the cancel.
+    CancelRejected {
+        /// Which.
+        client_order_id: ClientOrderId,
+        /// Why.
+        reason: RejectReason,
+    },
+    /// A fill.
+    Filled {
+        /// In what.
+        instrument: InstrumentIx,
+        /// Buy or sell.
+        side: Side,
+        /// As the venue reported it.
+        report: FillReport,
+        /// Filled so far, this one included.
+        cum_qty: Qty,
+        /// Still open.
+        leaves_qty: Qty,
+    },
+    /// Ended before it was filled whole.
+    Canceled {
+        /// Which.
+        client_order_id: ClientOrderId,
+        /// Why.
+        reason: CancelReason,
+        /// How much of it will not be filled.
+        canceled_qty: Qty,
+    },
+    /// Its time ran out.
+    Expired {
+        /// Which.
+        client_order_id: ClientOrderId,
+        /// How much of it will not be filled.
+        canceled_qty: Qty,
+    },
+    /// A report that changed nothing, and why.
+    ReportRefused {
+        /// Which order.
+        client_order_id: ClientOrderId,
+        /// What was wrong.
+        anomaly: Anomaly,
+    },
+
+    /// Money moved.
+    Posted {
+        /// Why.
+        reason: PostingReason,
+        /// The lines; each currency sums to zero.
+        lines: PostingLines,
+    },
+    /// A position changed.
+    PositionChanged(PositionPoint),
+
+    /// Equity at a moment.
+    Equity(EquityPoint),
+    /// A number that a strategy wants on record.
+    Signal {
+        /// Whose.
+        strategy: StrategyIx,
+        /// Its name.
+        name: String,
+        /// Its value.
+        value: f64,
+    },
+    /// A line that a strategy wants on record.
+    Log {
+        /// Whose.
+        strategy: StrategyIx,
+        /// How much it matters.
+        level: LogLevel,
+        /// The text.
+        text: String,
+    },
+    /// A strategy's timer went off.
+    TimerFired {
+        /// Whose.
+        strategy: StrategyIx,
+        /// The strategy's own number of it.
+        timer: u64,
+    },
+    /// A risk rule halted trading.
+    Halted {
+        /// Which rule.
+        rule: RuleIx,
+        /// Of whom; `None` for all.
+        strategy: Option<StrategyIx>,
+        /// What it does.
+        action: HaltAction,
+        /// What it measured.
+        value: Amount,
+        /// Where its limit lies.
+        limit: Amount,
+    },
+    /// A halt whose time is over.
+    Resumed {
+        /// Which rule.
+        rule: RuleIx,
+    },
+    /// A market record that does not change our view.
+    MarketRefused {
+        /// What was wrong.
+        exception: MarketException,
+        /// The record.
+        quote: QuoteTick,
+    },
+    /// Defects of a source that were dealt with, counted.
+    DataIssues {
+        /// Which source.
+        source: SourceIx,
+        /// What kind.
+        issue: DataIssue,
+        /// How many.
+        count: u64,
+    },
+    /// A source came to its end.
+    SourceEnded {
+        /// Which source.
+        source: SourceIx,
+        /// How many records it gave.
+        records: u64,
+        /// BLAKE3 of its content, or of what generates it.
+        content_hash: [u8; 32],
+    },
+    /// Last record of every complete journal.
+    RunEnded {
+        /// Inputs that the kernel took.
+        inputs: u64,
+        /// Bars whose outcome depended on the assumed path.
+        ambiguous_bars: u64,
+        /// Orders denied because the run was still warming up.
+        warmup_denied: u64,
+    },
+}
+
+impl Event {
+    /// Version of the journal format.
+    pub const FORMAT: u16 = 1;
+
+    /// The number of the kind in the journal; never used twice.
+    pub const fn number(&self) -> u16 {
+        self.kind().0
+    }
+
+    /// The word for the kind, for people and tables.
+    pub const fn text(&self) -> &'static str {
+        self.kind().1
+    }
+
+    const fn kind(&self) -> (u16, &'static str) {
+        match self {
+            Self::RunStarted { .. } => (1, "run_started"),
+            Self::CurrencyDeclared { .. } => (2, "currency_declared"),
+            Self::InstrumentDeclared { .. } => (3, "instrument_declared"),
+            Self::StrategyDeclared { .. } => (4, "strategy_declared"),
+            Self::RuleDeclared { .. } => (5, "rule_declared"),
+            Self::SourceDeclared { .. } => (6, "source_declared"),
+            Self::SubmitIntended { .. } => (10, "submit_intended"),
+            Self::AmendIntended { .. } => (11, "amend_intended"),
+            Self::CancelIntended { .. } => (12, "cancel_intended"),
+            Self::RiskChecked { .. } => (13, "risk_checked"),
+            Self::Approved { .. } => (14, "approved"),
+            Self::Denied { .. } => (15, "denied"),
+            Self::Submitted { .. } => (20, "submitted"),
+            Self::AmendSubmitted { .. } => (21, "amend_submitted"),
+            Self::CancelSubmitted { .. } => (22, "cancel_submitted"),
+            Self::Accepted { .. } => (23, "accepted"),
+            Self::Rejected { .. } => (24, "rejected"),
+            Self::Triggered { .. } => (25, "triggered"),
+            Self::Replaced { .. } => (26, "replaced"),
+            Self::AmendRejected { .. } => (27, "amend_rejected"),
+            Self::CancelRejected { .. } => (28, "cancel_rejected"),
+            Self::Filled { .. } => (29, "filled"),
+            Self::Canceled { .. } => (30, "canceled"),
+            Self::Expired { .. } => (31, "expired"),
+            Self::ReportRefused { .. } => (32, "report_refused"),
+            Self::Posted { .. } => (40, "posted"),
+            Self::PositionChanged(_) => (41, "position_changed"),
+            Self::Equity(_) => (50, "equity"),
+            Self::Signal { .. } => (51, "signal"),
+            Self::Log { .. } => (52, "log"),
+            Self::TimerFired { .. } => (53, "timer_fired"),
+            Self::Halted { .. } => (54, "halted"),
+            Self::Resumed { .. } => (55, "resumed"),
+            Self::MarketRefused { .. } => (56, "market_refused"),
+            Self::DataIssues { .. } => (57, "data_issues"),
+            Self::SourceEnded { .. } => (58, "source_ended"),
+            Self::RunEnded { .. } => (60, "run_ended"),
+        }
+    }
+
+    /// The order that the event is about, if it is about one.
+    pub const fn client_order_id(&self) -> Option<ClientOrderId> {
+        match self {
+            Self::SubmitIntended { client_order_id, .. }
+            | Self::AmendIntended { client_order_id, .. }
+            | Self::CancelIntended { client_order_id }
+            | Self::RiskChecked { client_order_id, .. }
+            | Self::Approved { client_order_id, .. }
+            | Self::Denied { client_order_id, .. }
+            | Self::Submitted { client_order_id, .. }
+            | Self::AmendSubmitted { client_order_id, .. }
+            | Self::CancelSubmitted { client_order_id }
+            | Self::Accepted { client_order_id, .. }
+            | Self::Rejected { client_order_id, .. }
+            | Self::Triggered { client_order_id }
+            | Self::Replaced { client_order_id, .. }
+            | Self::AmendRejected { client_order_id, .. }
+            | Self::CancelRejected { client_order_id, .. }
+            | Self::Canceled { client_order_id, .. }
+            | Self::Expired { client_order_id, .. }
+            | Self::ReportRefused { client_order_id, .. } => Some(*client_order_id),
+            Self::Filled { report, .. } => Some(report.client_order_id),
+            Self::RunStarted { .. }
+            | Self::CurrencyDeclared { .. }
+            | Self::InstrumentDeclared { .. }
+            | Self::StrategyDeclared { .. }
+            | Self::RuleDeclared { .. }
+            | Self::SourceDeclared { .. }
+            | Self::Posted { .. }
+            | Self::PositionChanged(_)
+            | Self::Equity(_)
+            | Self::Signal { .. }
+            | Self::Log { .. }
+            | Self::TimerFired { .. }
+            | Self::Halted { .. }
+            | Self::Resumed { .. }
+            | Self::MarketRefused { .. }
+            | Self::DataIssues { .. }
+            | Self::SourceEnded { .. }
+            | Self::RunEnded { .. } => None,
+        }
+    }
+}
+
+/// What precedes every event in the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Header {
+    /// Number of the record in the journal, from 0, without gaps.
+    pub seq: u64,
+    /// Number of the input that caused it, from 1; 0 before the first input.
+    pub input: u64,
+    /// The kernel's time; never goes back.
+    pub ts: Ts,
+}
+
+/// A record of the journal.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// Where it stands.
+    pub header: Header,
+    /// What happened.
+    pub event: Event,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_posting_balances_per_currency() {
+        let one = Amount::parse("1").unwrap();
+        let minus_one = one.checked_neg().unwrap();
+        let mut lines = PostingLines::new();
+        lines.push(LedgerAccount::Cash, CurrencyIx(0), one);
+        lines.push(LedgerAccount::Trading, CurrencyIx(1), minus_one);
+        assert!(!lines.balances());
+        lines.push(LedgerAccount::Trading, CurrencyIx(0), minus_one);
+        lines.push(LedgerAccount::Cash, CurrencyIx(1), one);
+        assert!(lines.balances());
+    }
+
+    #[test]
+    fn numbers_of_reasons_are_unique_and_come_back() {
+        for reason in DenyReason::ALL {
+            assert_eq!(DenyReason::from_number(reason.number()), Some(*reason));
+        }
+        assert_eq!(DenyReason::from_number(0), None);
+    }
+}

@@ -1,0 +1,167 @@
+//! What can be traded, and the venue's rules for it, with the dates from which they hold.
+
+use thiserror::Error;
+
+use crate::ids::{CurrencyIx, InstrumentId, InstrumentIx};
+use crate::number::{Amount, Price, Qty, SCALE_MAX};
+use crate::order::numbered;
+use crate::time::Ts;
+
+numbered! {
+    /// What holding the instrument means; numbers are part of the journal format.
+    InstrumentKind {
+        /// The base asset changes hands.
+        Spot = 1 "spot",
+        /// A contract whose profit is `qty * multiplier * (exit - entry)` in the settlement currency.
+        Linear = 2 "linear",
+    }
+}
+
+/// The venue's filters from a date on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DatedRules {
+    /// First instant at which they hold.
+    pub from: Ts,
+    /// Step of a price.
+    pub tick_size: Price,
+    /// Step of a quantity.
+    pub lot_size: Qty,
+    /// Smallest order quantity.
+    pub qty_min: Qty,
+    /// Largest order quantity.
+    pub qty_max: Qty,
+    /// Smallest order notional, in the quote currency; zero for none.
+    pub notional_min: Amount,
+}
+
+/// One instrument of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instrument {
+    /// Its position in the run's table.
+    pub ix: InstrumentIx,
+    /// Its name.
+    pub id: InstrumentId,
+    /// Spot or contract.
+    pub kind: InstrumentKind,
+    /// The asset that is bought and sold.
+    pub base: CurrencyIx,
+    /// The currency of the price.
+    pub quote: CurrencyIx,
+    /// The currency in which profit is paid: the quote for spot.
+    pub settlement: CurrencyIx,
+    /// Decimals of a price.
+    pub price_scale: u8,
+    /// Decimals of a quantity.
+    pub qty_scale: u8,
+    /// Quote value of one unit of quantity at price 1, as an integer in `multiplier_scale`; 1 for spot.
+    pub multiplier: i64,
+    /// Decimals of the multiplier.
+    pub multiplier_scale: u8,
+    /// Filters, sorted by `from`; never empty, the first from [`Ts::MIN`].
+    pub rules: Vec<DatedRules>,
+}
+
+/// Why an instrument is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum InstrumentError {
+    /// A scale is too fine.
+    #[error("{what} has {scale} decimals, at most {max} are possible")]
+    Scale {
+        /// Which one.
+        what: &'static str,
+        /// What it is.
+        scale: u8,
+        /// What it may be.
+        max: u8,
+    },
+    /// A step, limit or multiplier is not positive.
+    #[error("{what} must be above zero")]
+    NotPositive {
+        /// Which one.
+        what: &'static str,
+    },
+    /// Rules are missing, unsorted or contradict each other.
+    #[error("rules of the instrument: {what}")]
+    Rules {
+        /// What is wrong.
+        what: &'static str,
+    },
+}
+
+impl Instrument {
+    /// Decimals of an exact notional.
+    pub const fn notional_scale(&self) -> u8 {
+        self.price_scale + self.qty_scale + self.multiplier_scale
+    }
+
+    /// The filters that hold at `ts`.
+    pub fn rules_at(&self, ts: Ts) -> &DatedRules {
+        let after = self.rules.partition_point(|r| r.from <= ts);
+        &self.rules[after.saturating_sub(1)]
+    }
+
+    /// `price * qty * multiplier`, exact, in the quote currency; `None` on overflow.
+    pub fn notional(&self, px: Price, qty: Qty) -> Option<Amount> {
+        let raw = (i128::from(px.raw()) * i128::from(qty.raw())).checked_mul(i128::from(self.multiplier))?;
+        Amount::from_scaled(raw, self.notional_scale())
+    }
+
+    /// `qty` as an exact amount of the base asset; `None` on overflow.
+    pub fn base_amount(&self, qty: Qty) -> Option<Amount> {
+        Amount::from_scaled(i128::from(qty.raw()), self.qty_scale)
+    }
+
+    /// Checks what every other method relies on.
+    ///
+    /// # Errors
+    /// [`InstrumentError`] for the first thing that is wrong.
+    pub fn validate(&self) -> Result<(), InstrumentError> {
+        for (what, scale) in [
+            ("the price", self.price_scale),
+            ("the quantity", self.qty_scale),
+            ("the multiplier", self.multiplier_scale),
+        ] {
+            if scale > SCALE_MAX {
+                return Err(InstrumentError::Scale { what, scale, max: SCALE_MAX });
+            }
+        }
+        if self.notional_scale() > Amount::SCALE {
+            let scale = self.notional_scale();
+            return Err(InstrumentError::Scale { what: "price x quantity x multiplier", scale, max: Amount::SCALE });
+        }
+        if self.multiplier <= 0 {
+            return Err(InstrumentError::NotPositive { what: "multiplier" });
+        }
+        match self.rules.first() {
+            None => return Err(InstrumentError::Rules { what: "there are none" }),
+            Some(first) if first.from != Ts::MIN => {
+                return Err(InstrumentError::Rules { what: "the first must hold from the beginning of time" });
+            }
+            Some(_) => {}
+        }
+        if !self.rules.is_sorted_by(|a, b| a.from < b.from) {
+            return Err(InstrumentError::Rules { what: "dates must rise" });
+        }
+        self.rules.iter().try_for_each(DatedRules::validate)
+    }
+}
+
+impl DatedRules {
+    fn validate(&self) -> Result<(), InstrumentError> {
+        for (what, raw) in
+            [("tick_size", self.tick_size.raw()), ("lot_size", self.lot_size.raw()), ("qty_max", self.qty_max.raw())]
+        {
+            if raw <= 0 {
+                return Err(InstrumentError::NotPositive { what });
+            }
+        }
+        if self.qty_min.raw() < 0 || self.notional_min < Amount::ZERO {
+            return Err(InstrumentError::Rules { what: "minima must not be negative" });
+        }
+        if self.qty_min > self.qty_max {
+            return Err(InstrumentError::Rules { what: "qty_min is above qty_max" });
+        }
+        Ok(())
+    }
+}

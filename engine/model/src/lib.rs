@@ -1,0 +1,37 @@
+//! Tapedeck's words and ports.
+//!
+//! Enters: nothing. Leaves: types that every other crate speaks in. Deliberately absent: I/O,
+//! clocks, threads, floats that hold money.
+
+#![deny(missing_docs)]
+#![deny(unsafe_code)]
+
+pub mod event;
+pub mod ids;
+pub mod instrument;
+pub mod market;
+pub mod math;
+pub mod number;
+pub mod order;
+pub mod param;
+pub mod port;
+pub mod random;
+pub mod time;
+
+pub use event::{Event, Header, Record};
+pub use ids::{
+    ClientOrderId, Currency, CurrencyIx, InstrumentId, InstrumentIx, RuleIx, SourceIx, StrategyIx, TradeId,
+    VenueOrderId,
+};
+pub use instrument::{DatedRules, Instrument, InstrumentKind};
+pub use market::{Bar, Chunk, Columns, MarketRecord, MarketState, QuoteTick, RecordRef, TradeTick};
+pub use number::{Amount, Price, Qty};
+pub use order::{
+    Amendment, Command, FillReport, Intent, Liquidity, Order, OrderKind, OrderRequest, OrderStatus, Side, TimeInForce,
+    VenueReport,
+};
+pub use param::{Component, ParamError, ParamKind, ParamSpec, ParamValue, Params};
+pub use port::{Context, Fill, OrderUpdate, Source, SourceError, Strategy, View};
+pub use random::{Draws, Stream};
+pub use rust_decimal::Decimal;
+pub use time::{Span, Ts};

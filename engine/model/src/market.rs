@@ -1,0 +1,259 @@
+//! Market records and their columnar form on the tape.
+
+use crate::ids::{InstrumentIx, SourceIx};
+use crate::number::{Price, Qty};
+use crate::order::Side;
+use crate::time::{Span, Ts};
+
+/// A bar, known at its close.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bar {
+    /// Which instrument.
+    pub instrument: InstrumentIx,
+    /// When it closed: open time + interval.
+    pub ts_event: Ts,
+    /// When we know it.
+    pub ts_recv: Ts,
+    /// Its length.
+    pub interval: Span,
+    /// First price.
+    pub open: Price,
+    /// Highest price.
+    pub high: Price,
+    /// Lowest price.
+    pub low: Price,
+    /// Last price.
+    pub close: Price,
+    /// Traded quantity in units of the instrument; never negative.
+    pub volume: Qty,
+}
+
+impl Bar {
+    /// When it opened.
+    pub const fn ts_open(&self) -> Ts {
+        Ts::from_nanos(self.ts_event.nanos().saturating_sub(self.interval.nanos()))
+    }
+}
+
+/// A public trade: one print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TradeTick {
+    /// Which instrument.
+    pub instrument: InstrumentIx,
+    /// When the venue matched it.
+    pub ts_event: Ts,
+    /// When we know it.
+    pub ts_recv: Ts,
+    /// Price.
+    pub px: Price,
+    /// Quantity, above zero.
+    pub qty: Qty,
+    /// The side that took liquidity, where the data says so.
+    pub aggressor: Option<Side>,
+}
+
+/// A best bid and offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QuoteTick {
+    /// Which instrument.
+    pub instrument: InstrumentIx,
+    /// When it was so at the venue.
+    pub ts_event: Ts,
+    /// When we know it.
+    pub ts_recv: Ts,
+    /// Best bid price.
+    pub bid_px: Price,
+    /// Best ask price.
+    pub ask_px: Price,
+    /// Quantity at the best bid.
+    pub bid_qty: Qty,
+    /// Quantity at the best ask.
+    pub ask_qty: Qty,
+}
+
+/// One record of the tape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MarketRecord {
+    /// A closed bar.
+    Bar(Bar),
+    /// A public trade.
+    Trade(TradeTick),
+    /// A change of the best bid or offer.
+    Quote(QuoteTick),
+}
+
+impl MarketRecord {
+    /// Which instrument.
+    pub const fn instrument(&self) -> InstrumentIx {
+        match self {
+            Self::Bar(r) => r.instrument,
+            Self::Trade(r) => r.instrument,
+            Self::Quote(r) => r.instrument,
+        }
+    }
+
+    /// When it happened at the venue.
+    pub const fn ts_event(&self) -> Ts {
+        match self {
+            Self::Bar(r) => r.ts_event,
+            Self::Trade(r) => r.ts_event,
+            Self::Quote(r) => r.ts_event,
+        }
+    }
+
+    /// When we know it.
+    pub const fn ts_recv(&self) -> Ts {
+        match self {
+            Self::Bar(r) => r.ts_recv,
+            Self::Trade(r) => r.ts_recv,
+            Self::Quote(r) => r.ts_recv,
+        }
+    }
+}
+
+/// Where a record stands: source and its number in that source, from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct RecordRef {
+    /// The source.
+    pub source: SourceIx,
+    /// Number of the record in the source, from 0.
+    pub number: u64,
+}
+
+/// The columns of a chunk. All columns of one chunk have the same length as its `ts_event`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Columns {
+    /// Bars: raw prices and quantities.
+    Bars {
+        /// Length of each bar.
+        interval: Span,
+        /// Open prices.
+        open: Vec<i64>,
+        /// High prices.
+        high: Vec<i64>,
+        /// Low prices.
+        low: Vec<i64>,
+        /// Close prices.
+        close: Vec<i64>,
+        /// Volumes.
+        volume: Vec<i64>,
+    },
+    /// Trades.
+    Trades {
+        /// Prices.
+        px: Vec<i64>,
+        /// Quantities.
+        qty: Vec<i64>,
+        /// 1 = the buyer took, -1 = the seller took, 0 = not known.
+        aggressor: Vec<i8>,
+    },
+    /// Best bids and offers.
+    Quotes {
+        /// Bid prices.
+        bid_px: Vec<i64>,
+        /// Ask prices.
+        ask_px: Vec<i64>,
+        /// Bid quantities.
+        bid_qty: Vec<i64>,
+        /// Ask quantities.
+        ask_qty: Vec<i64>,
+    },
+}
+
+/// A piece of a tape: consecutive records of one kind and instrument, in order of time.
+///
+/// Invariants, kept by every source: `ts_event` does not fall; `ts_recv` is either empty (received
+/// when it happened, plus the feed latency of the scenario) or as long as `ts_event` and does not
+/// fall either.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chunk {
+    /// Which instrument.
+    pub instrument: InstrumentIx,
+    /// Number of the first record in its source.
+    pub first_number: u64,
+    /// When each record happened, nanoseconds.
+    pub ts_event: Vec<i64>,
+    /// When each record was received, nanoseconds; or empty.
+    pub ts_recv: Vec<i64>,
+    /// The rest.
+    pub columns: Columns,
+}
+
+impl Chunk {
+    /// Number of records.
+    pub fn len(&self) -> usize {
+        self.ts_event.len()
+    }
+
+    /// Whether there are no records.
+    pub fn is_empty(&self) -> bool {
+        self.ts_event.is_empty()
+    }
+
+    /// Record `row`, as received when it happened if the chunk has no receive times.
+    ///
+    /// # Panics
+    /// If `row` is not below [`Chunk::len`].
+    #[inline]
+    pub fn record(&self, row: usize) -> MarketRecord {
+        let instrument = self.instrument;
+        let ts_event = Ts::from_nanos(self.ts_event[row]);
+        let ts_recv = if self.ts_recv.is_empty() { ts_event } else { Ts::from_nanos(self.ts_recv[row]) };
+        match &self.columns {
+            Columns::Bars { interval, open, high, low, close, volume } => MarketRecord::Bar(Bar {
+                instrument,
+                ts_event,
+                ts_recv,
+                interval: *interval,
+                open: Price::from_raw(open[row]),
+                high: Price::from_raw(high[row]),
+                low: Price::from_raw(low[row]),
+                close: Price::from_raw(close[row]),
+                volume: Qty::from_raw(volume[row]),
+            }),
+            Columns::Trades { px, qty, aggressor } => MarketRecord::Trade(TradeTick {
+                instrument,
+                ts_event,
+                ts_recv,
+                px: Price::from_raw(px[row]),
+                qty: Qty::from_raw(qty[row]),
+                aggressor: match aggressor[row] {
+                    1 => Some(Side::Buy),
+                    -1 => Some(Side::Sell),
+                    _ => None,
+                },
+            }),
+            Columns::Quotes { bid_px, ask_px, bid_qty, ask_qty } => MarketRecord::Quote(QuoteTick {
+                instrument,
+                ts_event,
+                ts_recv,
+                bid_px: Price::from_raw(bid_px[row]),
+                ask_px: Price::from_raw(ask_px[row]),
+                bid_qty: Qty::from_raw(bid_qty[row]),
+                ask_qty: Qty::from_raw(ask_qty[row]),
+            }),
+        }
+    }
+}
+
+/// What we have seen last of an instrument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MarketState {
+    /// The last bar received.
+    pub bar: Option<Bar>,
+    /// The last trade received.
+    pub trade: Option<TradeTick>,
+    /// The last quote received that was not crossed.
+    pub quote: Option<QuoteTick>,
+    /// Twice the last known price (a mid-price needs the half), if any price is known.
+    pub mark_x2: Option<i64>,
+    /// When the mark was received.
+    pub mark_ts: Ts,
+}
+
+impl MarketState {
+    /// The last known price, rounded down to the price scale.
+    pub fn mark(&self) -> Option<Price> {
+        self.mark_x2.map(|x2| Price::from_raw(x2.div_euclid(2)))
+    }
+}

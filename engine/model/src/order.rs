@@ -1,0 +1,507 @@
+//! Orders: what is asked for, what it becomes, and the words between us and the venue.
+
+use crate::ids::{ClientOrderId, CurrencyIx, InstrumentIx, TradeId, VenueOrderId};
+use crate::market::RecordRef;
+use crate::number::{Amount, Price, Qty};
+use crate::time::Ts;
+
+/// Defines an enum whose variants bear the numbers of the journal format.
+macro_rules! numbered {
+    ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $number:literal $text:literal),* $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { $($(#[$vmeta])* $variant),* }
+
+        impl $name {
+            /// Every variant, in order of number.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The number in the journal.
+            pub const fn number(self) -> u8 {
+                match self { $(Self::$variant => $number),* }
+            }
+
+            /// The variant of a number in the journal.
+            pub const fn from_number(number: u8) -> Option<Self> {
+                match number { $($number => Some(Self::$variant),)* _ => None }
+            }
+
+            /// The word for people and tables.
+            pub const fn text(self) -> &'static str {
+                match self { $(Self::$variant => $text),* }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.text())
+            }
+        }
+    };
+}
+pub(crate) use numbered;
+
+numbered! {
+    /// Buy or sell (FIX 54).
+    Side {
+        /// Buy.
+        Buy = 1 "buy",
+        /// Sell.
+        Sell = 2 "sell",
+    }
+}
+
+impl Side {
+    /// The other one.
+    pub const fn opposite(self) -> Self {
+        match self {
+            Self::Buy => Self::Sell,
+            Self::Sell => Self::Buy,
+        }
+    }
+
+    /// +1 for buy, -1 for sell.
+    pub const fn sign(self) -> i64 {
+        match self {
+            Self::Buy => 1,
+            Self::Sell => -1,
+        }
+    }
+}
+
+numbered! {
+    /// Whether a fill gave or took liquidity (FIX 851).
+    Liquidity {
+        /// Rested in the book.
+        Maker = 1 "maker",
+        /// Took from the book.
+        Taker = 2 "taker",
+    }
+}
+
+/// What kind of order (FIX 40), with its prices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrderKind {
+    /// At the best price there is.
+    Market,
+    /// At `limit_px` or better (FIX 44).
+    Limit {
+        /// The worst price.
+        limit_px: Price,
+    },
+    /// A market order once the price reaches `trigger_px` (FIX 99).
+    Stop {
+        /// Where it becomes a market order.
+        trigger_px: Price,
+    },
+    /// A limit order once the price reaches `trigger_px`.
+    StopLimit {
+        /// Where it becomes a limit order.
+        trigger_px: Price,
+        /// The worst price.
+        limit_px: Price,
+    },
+}
+
+impl OrderKind {
+    /// The limit price, if it has one.
+    pub const fn limit_px(self) -> Option<Price> {
+        match self {
+            Self::Limit { limit_px } | Self::StopLimit { limit_px, .. } => Some(limit_px),
+            Self::Market | Self::Stop { .. } => None,
+        }
+    }
+
+    /// The trigger price, if it has one.
+    pub const fn trigger_px(self) -> Option<Price> {
+        match self {
+            Self::Stop { trigger_px } | Self::StopLimit { trigger_px, .. } => Some(trigger_px),
+            Self::Market | Self::Limit { .. } => None,
+        }
+    }
+
+    /// The word for people and tables.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Market => "market",
+            Self::Limit { .. } => "limit",
+            Self::Stop { .. } => "stop",
+            Self::StopLimit { .. } => "stop_limit",
+        }
+    }
+}
+
+/// How long an order lives (FIX 59).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeInForce {
+    /// Until canceled.
+    Gtc,
+    /// What fills at once; the rest is canceled.
+    Ioc,
+    /// All at once or nothing.
+    Fok,
+    /// Until an instant (FIX 126).
+    Gtd(Ts),
+    /// Until the next midnight UTC.
+    Day,
+}
+
+impl TimeInForce {
+    /// The word for people and tables.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Gtc => "gtc",
+            Self::Ioc => "ioc",
+            Self::Fok => "fok",
+            Self::Gtd(_) => "gtd",
+            Self::Day => "day",
+        }
+    }
+}
+
+/// What a strategy asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OrderRequest {
+    /// Which instrument.
+    pub instrument: InstrumentIx,
+    /// Buy or sell.
+    pub side: Side,
+    /// Kind and prices.
+    pub kind: OrderKind,
+    /// How much (FIX 38); above zero.
+    pub order_qty: Qty,
+    /// How long.
+    pub time_in_force: TimeInForce,
+    /// Refuse rather than take liquidity.
+    pub post_only: bool,
+    /// May only bring the position nearer to zero.
+    pub reduce_only: bool,
+}
+
+impl OrderRequest {
+    /// A market order, good till canceled.
+    pub const fn market(instrument: InstrumentIx, side: Side, order_qty: Qty) -> Self {
+        Self {
+            instrument,
+            side,
+            kind: OrderKind::Market,
+            order_qty,
+            time_in_force: TimeInForce::Gtc,
+            post_only: false,
+            reduce_only: false,
+        }
+    }
+
+    /// A limit order, good till canceled.
+    pub const fn limit(instrument: InstrumentIx, side: Side, order_qty: Qty, limit_px: Price) -> Self {
+        Self { kind: OrderKind::Limit { limit_px }, ..Self::market(instrument, side, order_qty) }
+    }
+}
+
+/// New values for an open order; `None` leaves a value as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Amendment {
+    /// New total quantity (filled part included).
+    pub order_qty: Option<Qty>,
+    /// New limit price.
+    pub limit_px: Option<Price>,
+    /// New trigger price.
+    pub trigger_px: Option<Price>,
+}
+
+/// What a strategy wants done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Intent {
+    /// Send an order.
+    Submit {
+        /// Its name.
+        client_order_id: ClientOrderId,
+        /// What.
+        request: OrderRequest,
+    },
+    /// Change an open order.
+    Amend {
+        /// Which.
+        client_order_id: ClientOrderId,
+        /// How.
+        amendment: Amendment,
+    },
+    /// Take an open order back.
+    Cancel {
+        /// Which.
+        client_order_id: ClientOrderId,
+    },
+}
+
+/// What goes to the venue.
+pub type Command = Intent;
+
+numbered! {
+    /// Where an order stands (FIX 39).
+    OrderStatus {
+        /// Sent, no answer yet.
+        Submitted = 1 "submitted",
+        /// In the venue's book.
+        Accepted = 2 "accepted",
+        /// A stop whose trigger was reached.
+        Triggered = 3 "triggered",
+        /// Filled in part.
+        PartiallyFilled = 4 "partially_filled",
+        /// Change asked for.
+        PendingAmend = 5 "pending_amend",
+        /// Cancel asked for.
+        PendingCancel = 6 "pending_cancel",
+        /// Filled whole.
+        Filled = 7 "filled",
+        /// Canceled.
+        Canceled = 8 "canceled",
+        /// Its time ran out.
+        Expired = 9 "expired",
+        /// Refused by the venue.
+        Rejected = 10 "rejected",
+        /// Refused by our risk rules; it never left.
+        Denied = 11 "denied",
+    }
+}
+
+impl OrderStatus {
+    /// Whether nothing more is to come, save a late fill.
+    pub const fn is_terminal(self) -> bool {
+        match self {
+            Self::Filled | Self::Canceled | Self::Expired | Self::Rejected | Self::Denied => true,
+            Self::Submitted
+            | Self::Accepted
+            | Self::Triggered
+            | Self::PartiallyFilled
+            | Self::PendingAmend
+            | Self::PendingCancel => false,
+        }
+    }
+}
+
+/// An order of ours as we know it.
+///
+/// Invariant: `cum_qty + leaves_qty + canceled_qty == request.order_qty`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Order {
+    /// Its name.
+    pub client_order_id: ClientOrderId,
+    /// The venue's name, once accepted.
+    pub venue_order_id: Option<VenueOrderId>,
+    /// What was asked for, as amended.
+    pub request: OrderRequest,
+    /// Where it stands.
+    pub status: OrderStatus,
+    /// Filled so far (FIX 14).
+    pub cum_qty: Qty,
+    /// Still open (FIX 151).
+    pub leaves_qty: Qty,
+    /// Taken back, expired or refused.
+    pub canceled_qty: Qty,
+    /// Sum of `last_px * last_qty` of its fills, raw in price scale + quantity scale.
+    pub cum_px_qty: i128,
+    /// When it was submitted.
+    pub ts_submitted: Ts,
+}
+
+impl Order {
+    /// Average fill price (FIX 6) as a float for display; `None` before the first fill.
+    pub fn avg_px(&self, price_scale: u8) -> Option<f64> {
+        (self.cum_qty.raw() != 0)
+            .then(|| self.cum_px_qty as f64 / self.cum_qty.raw() as f64 / crate::number::pow10(price_scale) as f64)
+    }
+}
+
+numbered! {
+    /// Why the venue refused (FIX 103); numbers are part of the journal format.
+    RejectReason {
+        /// Price is not a multiple of the tick.
+        OffTick = 1 "off_tick",
+        /// Quantity is not a multiple of the lot.
+        OffLot = 2 "off_lot",
+        /// Quantity is below the minimum.
+        QtyTooSmall = 3 "qty_too_small",
+        /// Quantity is above the maximum.
+        QtyTooLarge = 4 "qty_too_large",
+        /// Notional is below the minimum.
+        NotionalTooSmall = 5 "notional_too_small",
+        /// A post-only order would have taken.
+        WouldTake = 6 "post_only_would_take",
+        /// A reduce-only order would not have reduced.
+        WouldNotReduce = 7 "reduce_only_would_not_reduce",
+        /// A stop whose trigger is already passed.
+        WouldTrigger = 8 "stop_would_trigger_at_once",
+        /// Price is zero or negative.
+        BadPrice = 9 "bad_price",
+        /// The expiry is not in the future.
+        AlreadyExpired = 10 "already_expired",
+        /// The order is not known or no longer open.
+        UnknownOrder = 11 "unknown_order",
+        /// The combination of fields makes no sense.
+        BadCombination = 12 "bad_combination",
+        /// The amended quantity is not above what was filled.
+        BelowFilled = 13 "below_filled",
+    }
+}
+
+numbered! {
+    /// Why an order ended without being filled whole.
+    CancelReason {
+        /// Its owner asked.
+        Requested = 1 "requested",
+        /// Immediate-or-cancel: the rest.
+        ImmediateOrCancel = 2 "ioc_rest",
+        /// Fill-or-kill: could not be filled whole.
+        FillOrKill = 3 "fok_not_filled",
+        /// Reduce-only: nothing left to reduce.
+        NothingToReduce = 4 "nothing_to_reduce",
+        /// The run ended.
+        RunEnded = 5 "run_ended",
+        /// A risk rule took it back.
+        RiskHalt = 6 "risk_halt",
+        /// The venue found too little money to pay for more of it.
+        InsufficientFunds = 7 "insufficient_funds",
+    }
+}
+
+numbered! {
+    /// By which law a fill came about.
+    FillBasis {
+        /// At a bar's open.
+        BarOpen = 1 "bar_open",
+        /// On a bar's path, at the order's own price.
+        BarPath = 2 "bar_path",
+        /// On a bar's path, at the price at which the order arrived.
+        BarArrival = 3 "bar_arrival",
+        /// With a public trade, at its price.
+        TradeTake = 4 "trade_take",
+        /// A public trade went through our price.
+        TradeThrough = 5 "trade_through",
+        /// A public trade at our price, after the queue ahead.
+        TradeQueue = 6 "trade_queue",
+        /// Against the shown quote.
+        QuoteTake = 7 "quote_take",
+        /// The opposite quote reached our resting price.
+        QuoteCross = 8 "quote_cross",
+        /// Reported by a live venue.
+        Venue = 9 "venue",
+    }
+}
+
+/// Why a fill happened and what the models added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Evidence {
+    /// The market record that caused it.
+    pub record: RecordRef,
+    /// The law.
+    pub basis: FillBasis,
+    /// The price before slippage.
+    pub reference_px: Price,
+    /// What slippage added against us, at least zero.
+    pub slippage_px: Price,
+    /// Quantity that the record offered when this fill was made.
+    pub available_qty: Qty,
+    /// Queue ahead of us just before, where a queue is modelled; else zero.
+    pub queue_ahead_qty: Qty,
+}
+
+/// A fill as the venue reports it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FillReport {
+    /// Whose.
+    pub client_order_id: ClientOrderId,
+    /// The venue's name of it.
+    pub trade_id: TradeId,
+    /// Price (FIX 31).
+    pub last_px: Price,
+    /// Quantity (FIX 32).
+    pub last_qty: Qty,
+    /// Maker or taker.
+    pub liquidity: Liquidity,
+    /// Fee: paid above zero, rebate below.
+    pub fee: Amount,
+    /// Currency of the fee.
+    pub fee_currency: CurrencyIx,
+    /// Economic time: a fill at a bar's open bears the bar's open time.
+    pub ts_event: Ts,
+    /// Why.
+    pub evidence: Evidence,
+}
+
+/// What the venue says about our orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VenueReport {
+    /// In the book.
+    Accepted {
+        /// Which.
+        client_order_id: ClientOrderId,
+        /// The venue's name.
+        venue_order_id: VenueOrderId,
+    },
+    /// Refused.
+    Rejected {
+        /// Which.
+        client_order_id: ClientOrderId,
+        /// Why.
+        reason: RejectReason,
+    },
+    /// A stop was triggered.
+    Triggered {
+        /// Which.
+        client_order_id: ClientOrderId,
+    },
+    /// Changed as asked; the values that now hold.
+    Replaced {
+        /// Which.
+        client_order_id: ClientOrderId,
+        /// Total quantity.
+        order_qty: Qty,
+        /// Kind and prices.
+        kind: OrderKind,
+    },
+    /// Not changed.
+    AmendRejected {
+        /// Which.
+        client_order_id: ClientOrderId,
+        /// Why.
+        reason: RejectReason,
+    },
+    /// Not canceled.
+    CancelRejected {
+        /// Which.
+        client_order_id: ClientOrderId,
+        /// Why.
+        reason: RejectReason,
+    },
+    /// Filled, whole or in part.
+    Filled(FillReport),
+    /// Ended.
+    Canceled {
+        /// Which.
+        client_order_id: ClientOrderId,
+        /// Why.
+        reason: CancelReason,
+    },
+    /// Its time ran out.
+    Expired {
+        /// Which.
+        client_order_id: ClientOrderId,
+    },
+}
+
+impl VenueReport {
+    /// Which order it is about.
+    pub const fn client_order_id(&self) -> ClientOrderId {
+        match self {
+            Self::Accepted { client_order_id, .. }
+            | Self::Rejected { client_order_id, .. }
+            | Self::Triggered { client_order_id }
+            | Self::Replaced { client_order_id, .. }
+            | Self::AmendRejected { client_order_id, .. }
+            | Self::CancelRejected { client_order_id, .. }
+            | Self::Canceled { client_order_id, .. }
+            | Self::Expired { client_order_id } => *client_order_id,
+            Self::Filled(fill) => fill.client_order_id,
+        }
+    }
+}

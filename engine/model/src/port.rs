@@ -1,0 +1,542 @@
+//! The ports: what the kernel asks of sources, strategies, risk rules, venues and their models.
+
+use thiserror::Error;
+
+use crate::event::{DataIssue, HaltAction, LogLevel};
+use crate::ids::{ClientOrderId, CurrencyIx, InstrumentIx, StrategyIx};
+use crate::instrument::Instrument;
+use crate::market::{Bar, Chunk, MarketState, QuoteTick, TradeTick};
+use crate::number::{Amount, Price, Qty};
+use crate::order::{Amendment, Command, Intent, Liquidity, Order, OrderRequest, Side};
+use crate::param::{Component, ParamError, Params};
+use crate::random::Draws;
+use crate::time::Ts;
+
+/// A defect of data: where, what was found, what was expected.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// A value in a file is wrong.
+    #[error("{file}, row {row}, column `{column}`: {problem} (found {value})")]
+    Row {
+        /// File or generator.
+        file: String,
+        /// Row in the file, from 1, header not counted.
+        row: u64,
+        /// Column as named in the file.
+        column: String,
+        /// The value as text.
+        value: String,
+        /// What is wrong with it and what was expected.
+        problem: String,
+    },
+    /// A file as a whole is wrong.
+    #[error("{file}: {problem}")]
+    File {
+        /// File or generator.
+        file: String,
+        /// What is wrong with it and what was expected.
+        problem: String,
+    },
+}
+
+/// Counted defects that a source dealt with.
+pub type DataIssues = Vec<(DataIssue, u64)>;
+
+/// A stream of market records of one instrument.
+///
+/// Invariants: records do not go back in time, neither within a chunk nor between chunks; numbers
+/// are consecutive from 0; the same scenario and data give the same records whatever the sizes of
+/// the chunks.
+pub trait Source: Send {
+    /// The next piece, swapped into `chunk` (whose old buffers may be reused), or `false` at the end.
+    ///
+    /// # Errors
+    /// [`SourceError`] naming the place. After an error the source is at its end.
+    fn next_chunk(&mut self, chunk: &mut Chunk) -> Result<bool, SourceError>;
+
+    /// BLAKE3 of the content (file bytes in order, or the generator's parameters); complete once
+    /// the source is at its end.
+    fn content_hash(&self) -> [u8; 32];
+
+    /// Defects dealt with so far; complete once the source is at its end.
+    fn issues(&self) -> DataIssues {
+        Vec::new()
+    }
+}
+
+/// A position as a strategy sees it: its own part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PositionView {
+    /// Signed quantity.
+    pub net_qty: Qty,
+    /// Cost of the open part in the quote currency, signed like the quantity.
+    pub entry_cost: Amount,
+    /// Realised profit and loss without fees, in the quote currency.
+    pub realized_pnl: Amount,
+}
+
+/// A balance of one currency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Balance {
+    /// What we have.
+    pub total: Amount,
+    /// What open orders have set aside.
+    pub reserved: Amount,
+}
+
+impl Balance {
+    /// What a new order may use.
+    pub fn free(&self) -> Amount {
+        self.total.checked_sub(self.reserved).unwrap_or(Amount::ZERO)
+    }
+}
+
+/// What the kernel shows to strategies: the past as received, never the future.
+pub trait View {
+    /// Every instrument of the run, by index.
+    fn instruments(&self) -> &[Instrument];
+    /// What was received last of an instrument.
+    fn market(&self, instrument: InstrumentIx) -> &MarketState;
+    /// A strategy's position.
+    fn position(&self, strategy: StrategyIx, instrument: InstrumentIx) -> PositionView;
+    /// The account's balance of a currency; zero if it has none.
+    fn balance(&self, currency: CurrencyIx) -> Balance;
+    /// The account's equity in the base currency; `None` before every price it needs is known.
+    fn equity(&self) -> Option<Amount>;
+    /// What an order of `notional` may cost in fees at most, as a fraction in units of 1e-12.
+    fn fee_rate_max(&self, instrument: InstrumentIx) -> i64;
+    /// An order that is open or ended not long ago.
+    fn order(&self, id: ClientOrderId) -> Option<&Order>;
+    /// Calls `visit` for each open order of a strategy, oldest first.
+    fn each_open_order(&self, strategy: StrategyIx, visit: &mut dyn FnMut(&Order));
+}
+
+/// What a strategy asked for during a call, in the order in which it asked.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Wish {
+    /// Something about an order.
+    Order(Intent),
+    /// A call at `at`, with the strategy's own number.
+    Timer {
+        /// When.
+        at: Ts,
+        /// The strategy's own number of it.
+        timer: u64,
+    },
+    /// A number on record.
+    Signal {
+        /// Its name.
+        name: String,
+        /// Its value.
+        value: f64,
+    },
+    /// A line on record.
+    Log {
+        /// How much it matters.
+        level: LogLevel,
+        /// The text.
+        text: String,
+    },
+}
+
+/// What a strategy can see and do during a call. It holds no future, no clock and no randomness
+/// but what stands here.
+pub struct Context<'a> {
+    /// The kernel's time.
+    pub now: Ts,
+    /// Who is asking.
+    pub strategy: StrategyIx,
+    /// Instruments that the strategy subscribed to, in order of index; never empty.
+    pub instruments: &'a [InstrumentIx],
+    /// Whether the run is still warming up: orders are denied and counted.
+    pub warm_up: bool,
+    view: &'a dyn View,
+    draws: &'a Draws,
+    wishes: &'a mut Vec<Wish>,
+    next_order: &'a mut u32,
+}
+
+/// What the kernel hands over to build a [`Context`].
+pub struct ContextParts<'a> {
+    /// The kernel's time.
+    pub now: Ts,
+    /// Who is asking.
+    pub strategy: StrategyIx,
+    /// Its subscriptions.
+    pub instruments: &'a [InstrumentIx],
+    /// Whether the run is still warming up.
+    pub warm_up: bool,
+    /// What it may see.
+    pub view: &'a dyn View,
+    /// Its random streams.
+    pub draws: &'a Draws,
+    /// Where its wishes go.
+    pub wishes: &'a mut Vec<Wish>,
+    /// Its order counter: the number of the last order, 0 before the first.
+    pub next_order: &'a mut u32,
+}
+
+impl<'a> Context<'a> {
+    /// For the kernel and for tests of strategies.
+    pub fn new(parts: ContextParts<'a>) -> Self {
+        let ContextParts { now, strategy, instruments, warm_up, view, draws, wishes, next_order } = parts;
+        Self { now, strategy, instruments, warm_up, view, draws, wishes, next_order }
+    }
+
+    /// What the kernel shows.
+    pub fn view(&self) -> &'a dyn View {
+        self.view
+    }
+
+    /// An instrument of the run.
+    ///
+    /// # Panics
+    /// If the index is not from this run.
+    pub fn instrument(&self, instrument: InstrumentIx) -> &'a Instrument {
+        &self.view.instruments()[instrument.usize()]
+    }
+
+    /// What was received last of an instrument.
+    pub fn market(&self, instrument: InstrumentIx) -> &'a MarketState {
+        self.view.market(instrument)
+    }
+
+    /// The strategy's own position.
+    pub fn position(&self, instrument: InstrumentIx) -> PositionView {
+        self.view.position(self.strategy, instrument)
+    }
+
+    /// The account's balance of a currency.
+    pub fn balance(&self, currency: CurrencyIx) -> Balance {
+        self.view.balance(currency)
+    }
+
+    /// An order of this run, if open or ended not long ago.
+    pub fn order(&self, id: ClientOrderId) -> Option<&'a Order> {
+        self.view.order(id)
+    }
+
+    /// Random streams of this strategy, keyed by the scenario's seed and the strategy's id.
+    pub fn draws(&self) -> &'a Draws {
+        self.draws
+    }
+
+    /// Asks for an order; what becomes of it is told to [`Strategy::on_order`].
+    pub fn submit(&mut self, request: OrderRequest) -> ClientOrderId {
+        *self.next_order += 1;
+        let client_order_id = ClientOrderId { strategy: self.strategy, number: *self.next_order };
+        self.wishes.push(Wish::Order(Intent::Submit { client_order_id, request }));
+        client_order_id
+    }
+
+    /// Asks for a change of an open order.
+    pub fn amend(&mut self, client_order_id: ClientOrderId, amendment: Amendment) {
+        self.wishes.push(Wish::Order(Intent::Amend { client_order_id, amendment }));
+    }
+
+    /// Asks for an open order back.
+    pub fn cancel(&mut self, client_order_id: ClientOrderId) {
+        self.wishes.push(Wish::Order(Intent::Cancel { client_order_id }));
+    }
+
+    /// Asks for every open order of this strategy back.
+    pub fn cancel_all(&mut self) {
+        let wishes = &mut *self.wishes;
+        self.view.each_open_order(self.strategy, &mut |order| {
+            wishes.push(Wish::Order(Intent::Cancel { client_order_id: order.client_order_id }));
+        });
+    }
+
+    /// Asks for a call of [`Strategy::on_timer`] at `at` (at once if that is past).
+    pub fn set_timer(&mut self, at: Ts, timer: u64) {
+        self.wishes.push(Wish::Timer { at, timer });
+    }
+
+    /// Puts a number on record.
+    pub fn signal(&mut self, name: &str, value: f64) {
+        self.wishes.push(Wish::Signal { name: name.to_owned(), value });
+    }
+
+    /// Puts a line on record.
+    pub fn log(&mut self, level: LogLevel, text: impl Into<String>) {
+        self.wishes.push(Wish::Log { level, text: text.into() });
+    }
+}
+
+/// What is told about an order of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OrderUpdate {
+    /// The order after the change. A denied order has status `Denied`.
+    pub order: Order,
+    /// Number of the kind of the event that changed it (see [`crate::event::Event::number`]).
+    pub event_number: u16,
+}
+
+/// A fill as told to the strategy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fill {
+    /// The order after the fill.
+    pub order: Order,
+    /// Price.
+    pub last_px: Price,
+    /// Quantity.
+    pub last_qty: Qty,
+    /// Maker or taker.
+    pub liquidity: Liquidity,
+    /// Fee: paid above zero.
+    pub fee: Amount,
+    /// Currency of the fee.
+    pub fee_currency: CurrencyIx,
+}
+
+/// A strategy. It may keep any state of its own; it must be a function of the calls it gets.
+pub trait Strategy: Send {
+    /// Before the first record.
+    fn on_start(&mut self, ctx: &mut Context<'_>) {
+        let _ = ctx;
+    }
+    /// A bar of a subscribed instrument closed.
+    fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
+        let _ = (ctx, bar);
+    }
+    /// A public trade.
+    fn on_trade(&mut self, ctx: &mut Context<'_>, trade: &TradeTick) {
+        let _ = (ctx, trade);
+    }
+    /// A new best bid or offer.
+    fn on_quote(&mut self, ctx: &mut Context<'_>, quote: &QuoteTick) {
+        let _ = (ctx, quote);
+    }
+    /// Something happened to an order of ours (fills are told to `on_fill` as well, after this).
+    fn on_order(&mut self, ctx: &mut Context<'_>, update: &OrderUpdate) {
+        let _ = (ctx, update);
+    }
+    /// An order of ours was filled, whole or in part.
+    fn on_fill(&mut self, ctx: &mut Context<'_>, fill: &Fill) {
+        let _ = (ctx, fill);
+    }
+    /// A timer that this strategy set went off.
+    fn on_timer(&mut self, ctx: &mut Context<'_>, timer: u64) {
+        let _ = (ctx, timer);
+    }
+    /// After the last record; orders asked for here are denied.
+    fn on_stop(&mut self, ctx: &mut Context<'_>) {
+        let _ = ctx;
+    }
+}
+
+/// Builds a strategy from its parameters and the instruments that it subscribed to.
+pub type BuildStrategy = fn(&Params, &[&Instrument]) -> Result<Box<dyn Strategy>, ParamError>;
+/// A strategy that a scenario can choose.
+pub type StrategyComponent = Component<BuildStrategy>;
+
+/// What a risk rule looks at. Quantities in the instrument's scale; money in the base currency.
+#[derive(Debug, Clone, Copy)]
+pub struct RiskQuery<'a> {
+    /// The kernel's time.
+    pub now: Ts,
+    /// Who is asking.
+    pub strategy: StrategyIx,
+    /// What is asked for, as shrunk by earlier rules.
+    pub request: &'a OrderRequest,
+    /// In what.
+    pub instrument: &'a Instrument,
+    /// Last known price.
+    pub mark: Price,
+    /// The account's signed position in the instrument.
+    pub net_qty: Qty,
+    /// Open buy quantity of the account in the instrument, this order not included.
+    pub open_buy_qty: Qty,
+    /// Open sell quantity of the account in the instrument, this order not included.
+    pub open_sell_qty: Qty,
+    /// Value of the order at its own worst price (market and stop: the last known price).
+    pub notional: Amount,
+    /// Gross value of all positions at the last known prices.
+    pub gross_exposure: Amount,
+    /// Open orders of the account, this one not included.
+    pub open_orders: u32,
+    /// The account's equity.
+    pub equity: Amount,
+}
+
+/// What a risk rule says, with what it measured and where its limit lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RiskOutcome {
+    /// Fine.
+    Pass {
+        /// Measured.
+        value: Amount,
+        /// Limit.
+        limit: Amount,
+    },
+    /// Fine with this quantity, which is less than asked for.
+    Shrink {
+        /// New quantity.
+        order_qty: Qty,
+        /// Measured.
+        value: Amount,
+        /// Limit.
+        limit: Amount,
+    },
+    /// No.
+    Deny {
+        /// Measured.
+        value: Amount,
+        /// Limit.
+        limit: Amount,
+    },
+}
+
+/// Something that a risk rule may watch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RiskObservation {
+    /// Equity at a mark.
+    Equity {
+        /// When.
+        now: Ts,
+        /// How much, in the base currency.
+        equity: Amount,
+    },
+    /// An order was approved and sent.
+    Sent {
+        /// When.
+        now: Ts,
+        /// By whom.
+        strategy: StrategyIx,
+    },
+    /// A position was reduced or closed: profit of the closed part less the fee of the fill.
+    Closed {
+        /// When.
+        now: Ts,
+        /// Whose.
+        strategy: StrategyIx,
+        /// In the base currency.
+        pnl: Amount,
+    },
+}
+
+/// A halt that a rule asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HaltRequest {
+    /// Of whom; `None` for all.
+    pub strategy: Option<StrategyIx>,
+    /// What to do.
+    pub action: HaltAction,
+    /// When trading may go on; [`Ts::MAX`] for never.
+    pub until: Ts,
+    /// Measured.
+    pub value: Amount,
+    /// Limit.
+    pub limit: Amount,
+}
+
+/// A rule that every order passes. Closing orders pass it too; a rule that must not stand in the
+/// way of closing says so itself.
+pub trait RiskRule: Send {
+    /// Looks at one order.
+    fn check(&mut self, query: &RiskQuery<'_>) -> RiskOutcome;
+
+    /// Whether [`RiskObservation::Equity`] is wanted at every mark (it costs time).
+    fn watches_equity(&self) -> bool {
+        false
+    }
+
+    /// Watches; may ask for a halt.
+    fn observe(&mut self, observation: &RiskObservation) -> Option<HaltRequest> {
+        let _ = observation;
+        None
+    }
+}
+
+/// Builds a risk rule. `scope`: only orders of this strategy pass it; `None`: all.
+pub type BuildRisk = fn(&Params, scope: Option<StrategyIx>) -> Result<Box<dyn RiskRule>, ParamError>;
+/// A risk rule that a scenario can choose.
+pub type RiskComponent = Component<BuildRisk>;
+
+/// How long a message takes, one way.
+pub trait LatencyModel: Send {
+    /// Nanoseconds, at least zero, for the message with this number.
+    fn delay_ns(&self, number: u64) -> i64;
+}
+
+/// Builds a latency model; `draws` is keyed by venue and leg.
+pub type BuildLatency = fn(&Params, draws: Draws) -> Result<Box<dyn LatencyModel>, ParamError>;
+/// A latency model that a scenario can choose.
+pub type LatencyComponent = Component<BuildLatency>;
+
+/// What a slippage model looks at.
+#[derive(Debug, Clone, Copy)]
+pub struct SlippageQuery<'a> {
+    /// In what.
+    pub instrument: &'a Instrument,
+    /// Our side.
+    pub side: Side,
+    /// The price before slippage.
+    pub reference_px: Price,
+    /// How much of ours is filled.
+    pub qty: Qty,
+    /// How much the record offers (a bar's volume, a print's or quote's size); zero if not known.
+    pub market_qty: Qty,
+    /// Half of the spread, if a quote is known.
+    pub half_spread: Option<Price>,
+    /// Number of the order's fill, for seeded noise: the same order draws the same.
+    pub draw_number: u64,
+}
+
+/// What a taker pays beyond the reference price.
+pub trait SlippageModel: Send {
+    /// Price units against us, at least zero, before rounding to the tick.
+    fn adverse_px(&self, query: &SlippageQuery<'_>) -> f64;
+}
+
+/// Builds a slippage model; `draws` is keyed by venue.
+pub type BuildSlippage = fn(&Params, draws: Draws) -> Result<Box<dyn SlippageModel>, ParamError>;
+/// A slippage model that a scenario can choose.
+pub type SlippageComponent = Component<BuildSlippage>;
+
+/// What a fee model looks at.
+#[derive(Debug, Clone, Copy)]
+pub struct FeeQuery<'a> {
+    /// In what.
+    pub instrument: &'a Instrument,
+    /// Our side.
+    pub side: Side,
+    /// Maker or taker.
+    pub liquidity: Liquidity,
+    /// How much.
+    pub qty: Qty,
+    /// Exact value in the quote currency.
+    pub notional: Amount,
+}
+
+/// What a venue charges.
+pub trait FeeModel: Send {
+    /// Fee and its currency: paid above zero, rebate below. `None` if it cannot be represented.
+    fn fee(&self, query: &FeeQuery<'_>) -> Option<(Amount, CurrencyIx)>;
+
+    /// The largest fraction of notional that can be charged, in units of 1e-12.
+    fn rate_max(&self) -> i64;
+}
+
+/// Builds a fee model; the instruments of its venue are checked against the rate's decimals.
+pub type BuildFee = fn(&Params, instruments: &[&Instrument]) -> Result<Box<dyn FeeModel>, ParamError>;
+/// A fee model that a scenario can choose.
+pub type FeeComponent = Component<BuildFee>;
+
+/// Why a command did not leave.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("the venue link is down: {problem}")]
+pub struct LinkError {
+    /// What happened.
+    pub problem: String,
+}
+
+/// The way to a venue outside of the kernel. Its reports come back as inputs, never by return.
+pub trait VenueLink: Send {
+    /// Sends one command.
+    ///
+    /// # Errors
+    /// [`LinkError`] if it certainly did not leave.
+    fn send(&mut self, now: Ts, command: &Command) -> Result<(), LinkError>;
+}

@@ -1,0 +1,1 @@
+//! The `sim` binary, and the facade for users with strategies of their own

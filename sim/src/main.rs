@@ -1,0 +1,3 @@
+//! The `sim` binary.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Indicators and strategies; sees the model only
