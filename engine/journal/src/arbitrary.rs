@@ -1,0 +1,288 @@
+//! Arbitrary values for property tests: made from a list of numbers, so that they shrink with it.
+
+use std::ops::Range;
+
+use proptest::prelude::*;
+use tapedeck_model::event::{
+    Anomaly, DataIssue, DenyReason, EquityPoint, HaltAction, LedgerAccount, LogLevel, MarketException, PositionPoint,
+    PostingLines, PostingReason, RiskDecision,
+};
+use tapedeck_model::order::{CancelReason, Evidence, FillBasis, RejectReason};
+use tapedeck_model::{
+    Amendment, Amount, Bar, ClientOrderId, CurrencyIx, DatedRules, Event, FillReport, Instrument, InstrumentId,
+    InstrumentIx, InstrumentKind, Intent, Liquidity, MarketRecord, OrderKind, OrderRequest, Price, Qty, QuoteTick,
+    RecordRef, RuleIx, Side, SourceIx, Span, StrategyIx, TimeInForce, TradeId, TradeTick, Ts, VenueOrderId,
+    VenueReport,
+};
+
+use crate::input::InputRecord;
+
+/// Numbers from which values are made; zeros once they are used up.
+pub(crate) struct Draw {
+    numbers: std::vec::IntoIter<u64>,
+}
+
+impl Draw {
+    pub(crate) fn new(numbers: Vec<u64>) -> Self {
+        Self { numbers: numbers.into_iter() }
+    }
+
+    fn next(&mut self) -> u64 {
+        self.numbers.next().unwrap_or(0)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound as u64) as usize
+    }
+
+    pub(crate) fn make<T: Make>(&mut self) -> T {
+        T::make(self)
+    }
+}
+
+/// What can be made.
+pub(crate) trait Make {
+    fn make(draw: &mut Draw) -> Self;
+}
+
+macro_rules! make {
+    ($draw:ident; $($name:ty => $value:expr;)*) => {$(
+        impl Make for $name {
+            fn make($draw: &mut Draw) -> Self {
+                $value
+            }
+        }
+    )*};
+}
+
+macro_rules! make_struct {
+    ($($name:ident { $($field:ident),* $(,)? })*) => {
+        make! { draw; $($name => Self { $($field: draw.make()),* };)* }
+    };
+}
+
+macro_rules! make_numbered {
+    ($($name:ident)*) => {
+        make! { draw; $($name => Self::ALL[draw.below(Self::ALL.len())];)* }
+    };
+}
+
+make! { draw;
+    u16 => draw.next() as u16;
+    u32 => draw.next() as u32;
+    u64 => draw.next();
+    i64 => draw.next() as i64;
+    i128 => i128::from(draw.next() as i64) << 64 | i128::from(draw.next());
+    bool => draw.next() % 2 == 1;
+    f64 => {
+        let value = f64::from_bits(draw.next());
+        if value.is_nan() { f64::INFINITY } else { value }
+    };
+    [u8; 32] => std::array::from_fn(|_| draw.next() as u8);
+    String => {
+        let len = draw.below(12);
+        (0..len).map(|_| char::from_u32(draw.next() as u32 % 0x11_0000).unwrap_or('\u{fffd}')).collect()
+    };
+    InstrumentIx => Self(draw.make());
+    CurrencyIx => Self(draw.make());
+    StrategyIx => Self(draw.make());
+    SourceIx => Self(draw.make());
+    RuleIx => Self(draw.make());
+    VenueOrderId => Self(draw.make());
+    TradeId => Self(draw.make());
+    Ts => Self::from_nanos(draw.make());
+    Span => Self::from_nanos(draw.make());
+    Price => Self::from_raw(draw.make());
+    Qty => Self::from_raw(draw.make());
+    Amount => Self::from_raw(draw.make());
+    OrderKind => match draw.below(4) {
+        0 => Self::Market,
+        1 => Self::Limit { limit_px: draw.make() },
+        2 => Self::Stop { trigger_px: draw.make() },
+        _ => Self::StopLimit { trigger_px: draw.make(), limit_px: draw.make() },
+    };
+    TimeInForce => match draw.below(5) {
+        0 => Self::Gtc,
+        1 => Self::Ioc,
+        2 => Self::Fok,
+        3 => Self::Gtd(draw.make()),
+        _ => Self::Day,
+    };
+    Intent => match draw.below(3) {
+        0 => Self::Submit { client_order_id: draw.make(), request: draw.make() },
+        1 => Self::Amend { client_order_id: draw.make(), amendment: draw.make() },
+        _ => Self::Cancel { client_order_id: draw.make() },
+    };
+    MarketRecord => match draw.below(3) {
+        0 => Self::Bar(draw.make()),
+        1 => Self::Trade(draw.make()),
+        _ => Self::Quote(draw.make()),
+    };
+    VenueReport => match draw.below(9) {
+        0 => Self::Accepted { client_order_id: draw.make(), venue_order_id: draw.make() },
+        1 => Self::Rejected { client_order_id: draw.make(), reason: draw.make() },
+        2 => Self::Triggered { client_order_id: draw.make() },
+        3 => Self::Replaced { client_order_id: draw.make(), order_qty: draw.make(), kind: draw.make() },
+        4 => Self::AmendRejected { client_order_id: draw.make(), reason: draw.make() },
+        5 => Self::CancelRejected { client_order_id: draw.make(), reason: draw.make() },
+        6 => Self::Filled(draw.make()),
+        7 => Self::Canceled { client_order_id: draw.make(), reason: draw.make() },
+        _ => Self::Expired { client_order_id: draw.make() },
+    };
+    InputRecord => match draw.below(5) {
+        0 => Self::Market { at: draw.make(), record: draw.make() },
+        1 => Self::Report { venue: draw.make(), report: draw.make() },
+        2 => Self::Timer { strategy: draw.make(), timer: draw.make() },
+        3 => Self::Command { venue: draw.make(), command: draw.make() },
+        _ => Self::Stop,
+    };
+    PostingLines => {
+        let mut lines = Self::new();
+        for _ in 0..draw.below(tapedeck_model::event::POSTING_LINES_MAX + 1) {
+            lines.push(draw.make(), draw.make(), draw.make());
+        }
+        lines
+    };
+    DatedRules => Self {
+        from: Ts::MIN,
+        tick_size: Price::from_raw(1 + (draw.next() >> 2) as i64),
+        lot_size: Qty::from_raw(1 + (draw.next() >> 2) as i64),
+        qty_min: Qty::from_raw((draw.next() >> 2) as i64),
+        qty_max: Qty::from_raw(i64::MAX),
+        notional_min: Amount::from_raw(i128::from(draw.next())),
+    };
+    Instrument => {
+        let mut rules: Vec<DatedRules> = (0..=draw.below(4)).map(|_| draw.make()).collect();
+        for (day, rule) in rules.iter_mut().enumerate().skip(1) {
+            rule.from = Ts::from_nanos(day as i64 * Span::DAY.nanos());
+        }
+        Self {
+            ix: draw.make(),
+            id: draw.make(),
+            kind: draw.make(),
+            base: draw.make(),
+            quote: draw.make(),
+            settlement: draw.make(),
+            price_scale: draw.below(9) as u8,
+            qty_scale: draw.below(9) as u8,
+            multiplier: 1 + (draw.next() >> 2) as i64,
+            multiplier_scale: draw.below(9) as u8,
+            rules,
+        }
+    };
+}
+
+impl<T: Make> Make for Option<T> {
+    fn make(draw: &mut Draw) -> Self {
+        draw.make::<bool>().then(|| draw.make())
+    }
+}
+
+impl<T: Make> Make for Box<T> {
+    fn make(draw: &mut Draw) -> Self {
+        Self::new(draw.make())
+    }
+}
+
+make_numbered! {
+    Anomaly CancelReason DataIssue DenyReason FillBasis HaltAction InstrumentKind LedgerAccount Liquidity LogLevel
+    MarketException PostingReason RejectReason RiskDecision Side
+}
+
+make_struct! {
+    ClientOrderId { strategy, number }
+    RecordRef { source, number }
+    OrderRequest { instrument, side, kind, order_qty, time_in_force, post_only, reduce_only }
+    Amendment { order_qty, limit_px, trigger_px }
+    Evidence { record, basis, reference_px, slippage_px, available_qty, queue_ahead_qty }
+    FillReport {
+        client_order_id, trade_id, last_px, last_qty, liquidity, fee, fee_currency, ts_event, evidence,
+    }
+    EquityPoint { ts_event, equity, high, low, exposure, max_drawdown }
+    PositionPoint { strategy, instrument, net_qty, entry_cost, realized_pnl }
+    Bar { instrument, ts_event, ts_recv, interval, open, high, low, close, volume }
+    TradeTick { instrument, ts_event, ts_recv, px, qty, aggressor }
+    QuoteTick { instrument, ts_event, ts_recv, bid_px, ask_px, bid_qty, ask_qty }
+    InstrumentId { venue, symbol }
+}
+
+macro_rules! make_event {
+    ($($variant:ident $({ $($field:ident),* $(,)? })? $(($inner:ident))?),* $(,)?) => {
+        /// One maker for each kind of event.
+        pub(crate) const EVENT_MAKERS: &[fn(&mut Draw) -> Event] = &[
+            $(|draw| Event::$variant $({ $($field: draw.make()),* })? $(({ let $inner = draw.make(); $inner }))?),*
+        ];
+    };
+}
+
+make_event! {
+    RunStarted { format, seed, scenario_hash, base_currency },
+    CurrencyDeclared { currency, code },
+    InstrumentDeclared { instrument },
+    StrategyDeclared { strategy, id },
+    RuleDeclared { rule, name },
+    SourceDeclared { source, name },
+    SubmitIntended { client_order_id, request },
+    AmendIntended { client_order_id, amendment },
+    CancelIntended { client_order_id },
+    RiskChecked { client_order_id, rule, decision, value, limit },
+    Approved { client_order_id, order_qty },
+    Denied { client_order_id, reason, rule },
+    Submitted { client_order_id, request, currency, reserved },
+    AmendSubmitted { client_order_id, amendment },
+    CancelSubmitted { client_order_id },
+    Accepted { client_order_id, venue_order_id },
+    Rejected { client_order_id, reason },
+    Triggered { client_order_id },
+    Replaced { client_order_id, order_qty, kind },
+    AmendRejected { client_order_id, reason },
+    CancelRejected { client_order_id, reason },
+    Filled { instrument, side, report, cum_qty, leaves_qty },
+    Canceled { client_order_id, reason, canceled_qty },
+    Expired { client_order_id, canceled_qty },
+    ReportRefused { client_order_id, anomaly },
+    Posted { reason, lines },
+    PositionChanged(point),
+    Equity(point),
+    Signal { strategy, name, value },
+    Log { strategy, level, text },
+    TimerFired { strategy, timer },
+    Halted { rule, strategy, action, value, limit },
+    Resumed { rule },
+    MarketRefused { exception, quote },
+    DataIssues { source, issue, count },
+    SourceEnded { source, records, content_hash },
+    RunEnded { inputs, ambiguous_bars, warmup_denied },
+}
+
+/// Values of any type that can be made.
+pub(crate) fn made<T: Make + std::fmt::Debug>() -> impl Strategy<Value = T> {
+    numbers().prop_map(|numbers| Draw::new(numbers).make())
+}
+
+/// Events of one kind: an index into [`EVENT_MAKERS`].
+pub(crate) fn event_of(kind: usize) -> impl Strategy<Value = Event> {
+    numbers().prop_map(move |numbers| EVENT_MAKERS[kind](&mut Draw::new(numbers)))
+}
+
+/// Lists of events of any kind.
+pub(crate) fn events(count: Range<usize>) -> impl Strategy<Value = Vec<Event>> {
+    let event = (0..EVENT_MAKERS.len(), numbers());
+    proptest::collection::vec(event.prop_map(|(kind, numbers)| EVENT_MAKERS[kind](&mut Draw::new(numbers))), count)
+}
+
+/// The same events on every machine and in every run: each kind once.
+pub(crate) fn fixed_events() -> Vec<Event> {
+    EVENT_MAKERS
+        .iter()
+        .zip(1_u64..)
+        .map(|(make, seed)| {
+            let numbers = (1..64_u64).map(|n| (n * seed).wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
+            make(&mut Draw::new(numbers))
+        })
+        .collect()
+}
+
+fn numbers() -> impl Strategy<Value = Vec<u64>> {
+    proptest::collection::vec(any::<u64>(), 64)
+}

@@ -1,0 +1,186 @@
+//! The model's values, listed once each. Order and numbers are the format: they never change
+//! within a version.
+
+use tapedeck_model::event::{
+    Anomaly, DataIssue, DenyReason, EquityPoint, HaltAction, LedgerAccount, LogLevel, MarketException,
+    POSTING_LINES_MAX, PositionPoint, PostingLine, PostingLines, PostingReason, RiskDecision,
+};
+use tapedeck_model::order::{CancelReason, Evidence, FillBasis, RejectReason};
+use tapedeck_model::{
+    Amendment, Amount, Bar, ClientOrderId, CurrencyIx, DatedRules, FillReport, Instrument, InstrumentId, InstrumentIx,
+    InstrumentKind, Intent, Liquidity, MarketRecord, OrderKind, OrderRequest, Price, Qty, QuoteTick, RecordRef, RuleIx,
+    Side, SourceIx, Span, StrategyIx, TimeInForce, TradeId, TradeTick, Ts, VenueOrderId, VenueReport,
+};
+
+use super::{Cursor, Defect, Wire, length, wire_enum, wire_struct};
+
+/// Newtypes around a public field.
+macro_rules! wire_id {
+    ($($name:ident)*) => {$(
+        impl Wire for $name {
+            #[inline]
+            fn encode(&self, out: &mut Vec<u8>) {
+                self.0.encode(out);
+            }
+
+            #[inline]
+            fn decode(from: &mut Cursor<'_>) -> Result<Self, Defect> {
+                Wire::decode(from).map(Self)
+            }
+        }
+    )*};
+}
+
+/// Newtypes around a private integer, with the names of their two conversions.
+macro_rules! wire_raw {
+    ($($name:ident: $make:ident, $get:ident;)*) => {$(
+        impl Wire for $name {
+            #[inline]
+            fn encode(&self, out: &mut Vec<u8>) {
+                self.$get().encode(out);
+            }
+
+            #[inline]
+            fn decode(from: &mut Cursor<'_>) -> Result<Self, Defect> {
+                Wire::decode(from).map(Self::$make)
+            }
+        }
+    )*};
+}
+
+/// Enums without data, by their number.
+macro_rules! wire_numbered {
+    ($($name:ident)*) => {$(
+        impl Wire for $name {
+            #[inline]
+            fn encode(&self, out: &mut Vec<u8>) {
+                self.number().encode(out);
+            }
+
+            #[inline]
+            fn decode(from: &mut Cursor<'_>) -> Result<Self, Defect> {
+                let number = u8::decode(from)?;
+                let what = stringify!($name);
+                Self::from_number(number).ok_or(Defect::UnknownNumber { what, number: u16::from(number) })
+            }
+        }
+    )*};
+}
+
+wire_id! { InstrumentIx CurrencyIx StrategyIx SourceIx RuleIx VenueOrderId TradeId }
+
+wire_raw! {
+    Ts: from_nanos, nanos;
+    Span: from_nanos, nanos;
+    Price: from_raw, raw;
+    Qty: from_raw, raw;
+    Amount: from_raw, raw;
+}
+
+wire_numbered! {
+    Anomaly CancelReason DataIssue DenyReason FillBasis HaltAction InstrumentKind LedgerAccount Liquidity LogLevel
+    MarketException PostingReason RejectReason RiskDecision Side
+}
+
+wire_struct! {
+    ClientOrderId { strategy, number }
+    RecordRef { source, number }
+    OrderRequest { instrument, side, kind, order_qty, time_in_force, post_only, reduce_only }
+    Amendment { order_qty, limit_px, trigger_px }
+    Evidence { record, basis, reference_px, slippage_px, available_qty, queue_ahead_qty }
+    FillReport {
+        client_order_id, trade_id, last_px, last_qty, liquidity, fee, fee_currency, ts_event, evidence,
+    }
+    PostingLine { account, currency, amount }
+    EquityPoint { ts_event, equity, high, low, exposure, max_drawdown }
+    PositionPoint { strategy, instrument, net_qty, entry_cost, realized_pnl }
+    Bar { instrument, ts_event, ts_recv, interval, open, high, low, close, volume }
+    TradeTick { instrument, ts_event, ts_recv, px, qty, aggressor }
+    QuoteTick { instrument, ts_event, ts_recv, bid_px, ask_px, bid_qty, ask_qty }
+    InstrumentId { venue, symbol }
+    DatedRules { from, tick_size, lot_size, qty_min, qty_max, notional_min }
+    Instrument: validate {
+        ix, id, kind, base, quote, settlement, price_scale, qty_scale, multiplier, multiplier_scale, rules,
+    }
+}
+
+wire_enum! {
+    OrderKind: u8 {
+        1 = Market,
+        2 = Limit { limit_px },
+        3 = Stop { trigger_px },
+        4 = StopLimit { trigger_px, limit_px },
+    }
+    TimeInForce: u8 {
+        1 = Gtc,
+        2 = Ioc,
+        3 = Fok,
+        4 = Gtd(until),
+        5 = Day,
+    }
+    Intent: u8 {
+        1 = Submit { client_order_id, request },
+        2 = Amend { client_order_id, amendment },
+        3 = Cancel { client_order_id },
+    }
+    VenueReport: u8 {
+        1 = Accepted { client_order_id, venue_order_id },
+        2 = Rejected { client_order_id, reason },
+        3 = Triggered { client_order_id },
+        4 = Replaced { client_order_id, order_qty, kind },
+        5 = AmendRejected { client_order_id, reason },
+        6 = CancelRejected { client_order_id, reason },
+        7 = Filled(report),
+        8 = Canceled { client_order_id, reason },
+        9 = Expired { client_order_id },
+    }
+    MarketRecord: u8 {
+        1 = Bar(bar),
+        2 = Trade(trade),
+        3 = Quote(quote),
+    }
+}
+
+impl Wire for PostingLines {
+    /// Number of lines (u8), then the lines.
+    fn encode(&self, out: &mut Vec<u8>) {
+        let lines = self.as_slice();
+        out.push(lines.len() as u8);
+        for line in lines {
+            line.encode(out);
+        }
+    }
+
+    fn decode(from: &mut Cursor<'_>) -> Result<Self, Defect> {
+        let found = u8::decode(from)?;
+        if usize::from(found) > POSTING_LINES_MAX {
+            return Err(Defect::PostingLines { found, max: POSTING_LINES_MAX as u8 });
+        }
+        let mut lines = Self::new();
+        for _ in 0..found {
+            let PostingLine { account, currency, amount } = PostingLine::decode(from)?;
+            lines.push(account, currency, amount);
+        }
+        Ok(lines)
+    }
+}
+
+impl Wire for Vec<DatedRules> {
+    /// Number of rules (u32), then the rules.
+    fn encode(&self, out: &mut Vec<u8>) {
+        length(self.len()).encode(out);
+        for rules in self {
+            rules.encode(out);
+        }
+    }
+
+    /// Grows as rules are found: a count that the bytes do not bear out allocates nothing.
+    fn decode(from: &mut Cursor<'_>) -> Result<Self, Defect> {
+        let count = u32::decode(from)?;
+        let mut all = Self::new();
+        for _ in 0..count {
+            all.push(DatedRules::decode(from)?);
+        }
+        Ok(all)
+    }
+}
