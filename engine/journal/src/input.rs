@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_journal_is_no_input_log() {
+    fn an_input_log_is_no_journal() {
         let (bytes, ..) = log(&[InputRecord::Stop]);
         assert!(matches!(Reader::new(bytes.as_slice()).next_record(), Err(JournalError::WrongMagic { .. })));
     }

@@ -47,6 +47,15 @@ fn the_makers_make_every_kind_that_can_be_decoded() {
 }
 
 #[test]
+fn the_document_lists_every_kind() {
+    let document = include_str!("../../../../docs/journal-format.md");
+    for event in fixed_events() {
+        let row = format!("| {} | {} | ", event.number(), event.text());
+        assert!(document.contains(&row), "docs/journal-format.md has no row `{row}`");
+    }
+}
+
+#[test]
 fn no_event_can_be_cut_short_or_drawn_out() {
     for event in fixed_events() {
         let mut bytes = encoded(&event);
