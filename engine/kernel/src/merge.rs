@@ -1,0 +1,279 @@
+//! The merge: n sources, commands under way, venue reports, deliveries and timers in; one stream
+//! out, in the total order `(time, phase, source, sequence)`.
+//!
+//! Invariants: no two keys are equal; what comes out never goes back in time.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use tapedeck_model::port::LatencyModel;
+use tapedeck_model::{
+    Chunk, Columns, Command, InstrumentIx, MarketRecord, RecordRef, Source, SourceError, SourceIx, StrategyIx, Ts,
+    VenueReport,
+};
+
+/// What happens first at equal times. The first phase, 0, is the venue seeing market data; it is
+/// not queued, so it has no member here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Phase {
+    /// The venue handles an arriving command.
+    Command = 1,
+    /// We receive a venue report.
+    Report = 2,
+    /// We receive market data.
+    Market = 3,
+    /// A timer goes off.
+    Timer = 4,
+}
+
+/// The place of something in the total order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    /// When.
+    pub ts: Ts,
+    /// What first.
+    pub phase: Phase,
+    /// Venue, source or strategy, by position in its table sorted by name.
+    pub source: u16,
+    /// Count of what was queued; for market data the record's number.
+    pub seq: u64,
+}
+
+/// Something under way.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Item {
+    /// A command on its way to a venue.
+    Command(Command),
+    /// A report on its way to us.
+    Report(VenueReport),
+    /// A market record on its way to us.
+    Market(RecordRef, MarketRecord),
+    /// A timer.
+    Timer(StrategyIx, u64),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Queued {
+    key: Key,
+    item: Item,
+}
+
+impl PartialEq for Queued {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+impl Eq for Queued {}
+impl PartialOrd for Queued {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Queued {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.key.cmp(&other.key)
+    }
+}
+
+/// What is under way, by [`Key`]. Its buffer is reused: steady state allocates nothing.
+#[derive(Debug, Default)]
+pub struct Queue {
+    heap: BinaryHeap<Reverse<Queued>>,
+    seq: u64,
+}
+
+impl Queue {
+    /// Adds something that has no number of its own.
+    pub fn push(&mut self, ts: Ts, phase: Phase, source: u16, item: Item) {
+        self.seq += 1;
+        let key = Key { ts, phase, source, seq: self.seq };
+        self.heap.push(Reverse(Queued { key, item }));
+    }
+
+    /// Adds a market record.
+    pub fn push_market(&mut self, ts: Ts, at: RecordRef, record: MarketRecord) {
+        let key = Key { ts, phase: Phase::Market, source: at.source.0, seq: at.number };
+        self.heap.push(Reverse(Queued { key, item: Item::Market(at, record) }));
+    }
+
+    /// When and in which place the next thing comes.
+    #[inline]
+    pub fn peek(&self) -> Option<Key> {
+        self.heap.peek().map(|queued| queued.0.key)
+    }
+
+    /// Takes the next thing.
+    pub fn pop(&mut self) -> Option<(Key, Item)> {
+        self.heap.pop().map(|queued| (queued.0.key, queued.0.item))
+    }
+
+    /// Whether nothing is under way.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.heap.is_empty()
+    }
+}
+
+/// The place in one source.
+pub struct Cursor {
+    /// The source's position in the table sorted by name.
+    pub source: SourceIx,
+    /// Its instrument.
+    pub instrument: InstrumentIx,
+    /// Records taken so far.
+    pub records: u64,
+    feed: Box<dyn Source>,
+    feed_latency: Option<Box<dyn LatencyModel>>,
+    chunk: Chunk,
+    row: usize,
+    /// The latest receive time handed out: feeds do not overtake themselves.
+    ts_recv_last: Ts,
+}
+
+impl Cursor {
+    /// At the first record of a source.
+    ///
+    /// # Errors
+    /// The source's first error.
+    pub fn new(
+        source: SourceIx,
+        instrument: InstrumentIx,
+        feed: Box<dyn Source>,
+        feed_latency: Option<Box<dyn LatencyModel>>,
+    ) -> Result<Self, SourceError> {
+        let columns = Columns::Trades { px: Vec::new(), qty: Vec::new(), aggressor: Vec::new() };
+        let chunk = Chunk { instrument, first_number: 0, ts_event: Vec::new(), ts_recv: Vec::new(), columns };
+        let mut cursor =
+            Self { source, instrument, records: 0, feed, feed_latency, chunk, row: 0, ts_recv_last: Ts::MIN };
+        cursor.refill()?;
+        Ok(cursor)
+    }
+
+    /// When the next record happened; `None` at the end.
+    #[inline]
+    pub fn peek(&self) -> Option<Ts> {
+        self.chunk.ts_event.get(self.row).copied().map(Ts::from_nanos)
+    }
+
+    /// Whether the record after the next one happened at the same time, as far as this chunk tells.
+    #[inline]
+    pub fn is_tied(&self, ts: Ts) -> bool {
+        match self.chunk.ts_event.get(self.row + 1) {
+            Some(next) => *next == ts.nanos(),
+            // The next chunk may go on at the same time: say yes, the slow way is always right.
+            None => true,
+        }
+    }
+
+    /// Takes the next record. Its `ts_recv` is the recorded one, plus the feed latency if there is a
+    /// model, and never before that of the record before it.
+    ///
+    /// # Errors
+    /// The source's error when the next chunk is read.
+    ///
+    /// # Panics
+    /// At the end of the source: the caller has looked with [`Cursor::peek`].
+    #[inline]
+    pub fn take(&mut self) -> Result<(RecordRef, MarketRecord), SourceError> {
+        let mut record = self.chunk.record(self.row);
+        let at = RecordRef { source: self.source, number: self.records };
+        self.row += 1;
+        self.records += 1;
+        let ts_recv = match &self.feed_latency {
+            None => record.ts_recv(),
+            Some(model) => record.ts_recv().saturating_add(tapedeck_model::Span::from_nanos(model.delay_ns(at.number))),
+        };
+        let ts_recv = ts_recv.max(self.ts_recv_last).max(record.ts_event());
+        self.ts_recv_last = ts_recv;
+        match &mut record {
+            MarketRecord::Bar(bar) => bar.ts_recv = ts_recv,
+            MarketRecord::Trade(trade) => trade.ts_recv = ts_recv,
+            MarketRecord::Quote(quote) => quote.ts_recv = ts_recv,
+        }
+        if self.row == self.chunk.len() {
+            let last = record.ts_event();
+            self.refill()?;
+            if let Some(next) = self.peek() {
+                assert!(next >= last, "source {} went back in time between chunks", self.source.0);
+            }
+        }
+        Ok((at, record))
+    }
+
+    /// What the source says of itself at its end.
+    pub fn source(&self) -> &dyn Source {
+        &*self.feed
+    }
+
+    fn refill(&mut self) -> Result<(), SourceError> {
+        self.row = 0;
+        loop {
+            if !self.feed.next_chunk(&mut self.chunk)? {
+                self.chunk.ts_event.clear();
+                return Ok(());
+            }
+            if !self.chunk.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// The cursors of a run, in order of source name.
+pub struct Sources {
+    cursors: Vec<Cursor>,
+    /// Next time of each cursor; `i64::MAX` at its end.
+    heads: Vec<i64>,
+}
+
+impl Sources {
+    /// Of these cursors.
+    pub fn new(cursors: Vec<Cursor>) -> Self {
+        let heads = cursors.iter().map(Self::head).collect();
+        Self { cursors, heads }
+    }
+
+    fn head(cursor: &Cursor) -> i64 {
+        cursor.peek().map_or(i64::MAX, Ts::nanos)
+    }
+
+    /// When the next record of any source happened; `None` when all are at their ends.
+    #[inline]
+    pub fn peek(&self) -> Option<Ts> {
+        self.heads.iter().min().filter(|ts| **ts != i64::MAX).map(|ts| Ts::from_nanos(*ts))
+    }
+
+    /// The only cursor whose next record happened at `ts` and whose following one did not; `None`
+    /// if several records share the time.
+    #[inline]
+    pub fn alone_at(&self, ts: Ts) -> Option<usize> {
+        let at = self.heads.iter().position(|head| *head == ts.nanos())?;
+        let tied = self.heads[at + 1..].contains(&ts.nanos()) || self.cursors[at].is_tied(ts);
+        (!tied).then_some(at)
+    }
+
+    /// The first cursor, in order of name, whose next record happened at `ts`.
+    pub fn first_at(&self, ts: Ts) -> Option<usize> {
+        self.heads.iter().position(|head| *head == ts.nanos())
+    }
+
+    /// Takes the next record of a cursor.
+    ///
+    /// # Errors
+    /// The source's error when the next chunk is read.
+    #[inline]
+    pub fn take(&mut self, at: usize) -> Result<(RecordRef, MarketRecord), SourceError> {
+        let taken = self.cursors[at].take()?;
+        self.heads[at] = Self::head(&self.cursors[at]);
+        Ok(taken)
+    }
+
+    /// The cursors.
+    pub fn cursors(&self) -> &[Cursor] {
+        &self.cursors
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,396 @@
+//! Order management: venue reports in, order state out.
+//!
+//! One transition table ([`transition`]) decides everything; a report it refuses becomes a
+//! [`Anomaly`] in the journal and changes nothing. State changes only through [`Oms::apply`], so it
+//! is a fold of the journal.
+//!
+//! Invariant: `cum_qty + leaves_qty + canceled_qty == order_qty` for every order at every prefix.
+//! Memory is bounded by the orders that are open plus the last [`RETAINED`] that ended (a late fill
+//! must find its order); history belongs in the journal.
+
+pub mod transition;
+
+use std::collections::VecDeque;
+
+use tapedeck_model::event::{Anomaly, DenyReason};
+use tapedeck_model::order::CancelReason;
+use tapedeck_model::{
+    Amendment, ClientOrderId, Event, FillReport, InstrumentIx, Order, OrderRequest, OrderStatus, Qty, Side, StrategyIx,
+    TradeId, Ts, VenueReport,
+};
+use transition::{Next, Stimulus, next};
+
+/// How many ended orders are kept so that late reports find them.
+pub const RETAINED: usize = 4096;
+
+/// Position in the slab; `NONE` for no order.
+type Slot = u32;
+const NONE: Slot = Slot::MAX;
+
+#[derive(Debug, Clone, PartialEq)]
+struct Entry {
+    order: Order,
+    /// Fills seen; the buffer is reused when the slot is.
+    trade_ids: Vec<TradeId>,
+    /// Neighbours in the strategy's list of open orders.
+    prev: Slot,
+    next: Slot,
+}
+
+/// Orders of one strategy.
+#[derive(Debug, Clone, PartialEq)]
+struct Desk {
+    /// Slot of each number from `first_number` on; `NONE` once forgotten.
+    window: VecDeque<Slot>,
+    first_number: u32,
+    /// Ends of the list of open orders.
+    head: Slot,
+    tail: Slot,
+}
+
+/// Open quantity of one instrument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OpenQty {
+    /// Of buys.
+    pub buy: i64,
+    /// Of sells.
+    pub sell: i64,
+}
+
+/// The order-management system.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Oms {
+    slab: Vec<Entry>,
+    free: Vec<Slot>,
+    desks: Vec<Desk>,
+    ended: VecDeque<Slot>,
+    open: Vec<OpenQty>,
+    open_orders: u32,
+}
+
+impl Oms {
+    /// No orders.
+    pub fn new(strategies: usize, instruments: usize) -> Self {
+        let desk = Desk { window: VecDeque::new(), first_number: 1, head: NONE, tail: NONE };
+        Self {
+            slab: Vec::new(),
+            free: Vec::new(),
+            desks: vec![desk; strategies],
+            ended: VecDeque::new(),
+            open: vec![OpenQty::default(); instruments],
+            open_orders: 0,
+        }
+    }
+
+    /// An order that is open or ended not long ago.
+    pub fn order(&self, id: ClientOrderId) -> Option<&Order> {
+        self.entry(id).map(|entry| &entry.order)
+    }
+
+    /// Open quantity in an instrument.
+    pub fn open_qty(&self, instrument: InstrumentIx) -> OpenQty {
+        self.open[instrument.usize()]
+    }
+
+    /// Number of open orders.
+    pub const fn open_orders(&self) -> u32 {
+        self.open_orders
+    }
+
+    /// Calls `visit` for each open order of a strategy, oldest first.
+    pub fn each_open(&self, strategy: StrategyIx, visit: &mut dyn FnMut(&Order)) {
+        let mut slot = self.desks[strategy.usize()].head;
+        while slot != NONE {
+            let entry = &self.slab[slot as usize];
+            visit(&entry.order);
+            slot = entry.next;
+        }
+    }
+
+    /// Whether a change or cancel may be sent for an order.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn may_request(&self, id: ClientOrderId, stimulus: Stimulus) -> Result<&Order, DenyReason> {
+        let order = self.order(id).ok_or(DenyReason::UnknownOrder)?;
+        match next(order.status, stimulus) {
+            Some(_) => Ok(order),
+            None if order.status.is_terminal() => Err(DenyReason::UnknownOrder),
+            None => Err(DenyReason::AlreadyPending),
+        }
+    }
+
+    /// What a venue report means: the event to journal and apply, or why it is refused.
+    ///
+    /// # Errors
+    /// The [`Anomaly`] to journal.
+    pub fn judge(&self, report: &VenueReport) -> Result<Event, Anomaly> {
+        let client_order_id = report.client_order_id();
+        let entry = self.entry(client_order_id).ok_or(Anomaly::UnknownOrder)?;
+        let order = &entry.order;
+        let event = match *report {
+            VenueReport::Accepted { venue_order_id, .. } => Event::Accepted { client_order_id, venue_order_id },
+            VenueReport::Rejected { reason, .. } => Event::Rejected { client_order_id, reason },
+            VenueReport::Triggered { .. } => Event::Triggered { client_order_id },
+            VenueReport::Replaced { order_qty, kind, .. } => {
+                if order_qty < order.cum_qty {
+                    return Err(Anomaly::IllegalTransition);
+                }
+                Event::Replaced { client_order_id, order_qty, kind }
+            }
+            VenueReport::AmendRejected { reason, .. } => Event::AmendRejected { client_order_id, reason },
+            VenueReport::CancelRejected { reason, .. } => Event::CancelRejected { client_order_id, reason },
+            VenueReport::Filled(fill) => return judge_fill(entry, &fill),
+            VenueReport::Canceled { reason, .. } => {
+                Event::Canceled { client_order_id, reason, canceled_qty: order.leaves_qty }
+            }
+            VenueReport::Expired { .. } => Event::Expired { client_order_id, canceled_qty: order.leaves_qty },
+        };
+        let stimulus = Stimulus::of(&event).ok_or(Anomaly::IllegalTransition)?;
+        next(order.status, stimulus).map(|_| event).ok_or(Anomaly::IllegalTransition)
+    }
+
+    /// Folds an event into the state; events about other things change nothing.
+    ///
+    /// # Panics
+    /// If an event was not judged before: that is a bug of the caller, not of the input.
+    pub fn apply(&mut self, ts: Ts, event: &Event) {
+        match event {
+            Event::Submitted { client_order_id, request, .. } => self.open_order(ts, *client_order_id, request),
+            Event::Filled { report, .. } => {
+                self.change(report.client_order_id, event, |entry| {
+                    let order = &mut entry.order;
+                    let late = order.status.is_terminal();
+                    let part = report.last_qty.raw();
+                    order.cum_qty = Qty::from_raw(order.cum_qty.raw() + part);
+                    let rest = if late { &mut order.canceled_qty } else { &mut order.leaves_qty };
+                    *rest = Qty::from_raw(rest.raw() - part);
+                    order.cum_px_qty += i128::from(report.last_px.raw()) * i128::from(part);
+                    entry.trade_ids.push(report.trade_id);
+                });
+            }
+            Event::Accepted { client_order_id, venue_order_id } => {
+                self.change(*client_order_id, event, |entry| entry.order.venue_order_id = Some(*venue_order_id));
+            }
+            Event::Replaced { client_order_id, order_qty, kind } => {
+                self.change(*client_order_id, event, |entry| {
+                    let order = &mut entry.order;
+                    order.request.order_qty = *order_qty;
+                    order.request.kind = *kind;
+                    order.leaves_qty = Qty::from_raw(order_qty.raw() - order.cum_qty.raw());
+                });
+            }
+            Event::Canceled { client_order_id, .. }
+            | Event::Expired { client_order_id, .. }
+            | Event::Rejected { client_order_id, .. } => {
+                self.change(*client_order_id, event, |entry| {
+                    entry.order.canceled_qty = entry.order.leaves_qty;
+                    entry.order.leaves_qty = Qty::ZERO;
+                });
+            }
+            Event::Triggered { client_order_id }
+            | Event::AmendSubmitted { client_order_id, .. }
+            | Event::CancelSubmitted { client_order_id }
+            | Event::AmendRejected { client_order_id, .. }
+            | Event::CancelRejected { client_order_id, .. } => self.change(*client_order_id, event, |_| {}),
+            Event::RunStarted { .. }
+            | Event::CurrencyDeclared { .. }
+            | Event::InstrumentDeclared { .. }
+            | Event::StrategyDeclared { .. }
+            | Event::RuleDeclared { .. }
+            | Event::SourceDeclared { .. }
+            | Event::SubmitIntended { .. }
+            | Event::AmendIntended { .. }
+            | Event::CancelIntended { .. }
+            | Event::RiskChecked { .. }
+            | Event::Approved { .. }
+            | Event::Denied { .. }
+            | Event::ReportRefused { .. }
+            | Event::Posted { .. }
+            | Event::PositionChanged(_)
+            | Event::Equity(_)
+            | Event::Signal { .. }
+            | Event::Log { .. }
+            | Event::TimerFired { .. }
+            | Event::Halted { .. }
+            | Event::Resumed { .. }
+            | Event::MarketRefused { .. }
+            | Event::DataIssues { .. }
+            | Event::SourceEnded { .. }
+            | Event::RunEnded { .. } => {}
+        }
+    }
+
+    fn slot(&self, id: ClientOrderId) -> Option<Slot> {
+        let desk = self.desks.get(id.strategy.usize())?;
+        let at = id.number.checked_sub(desk.first_number)?;
+        desk.window.get(at as usize).copied().filter(|slot| *slot != NONE)
+    }
+
+    fn entry(&self, id: ClientOrderId) -> Option<&Entry> {
+        self.slot(id).map(|slot| &self.slab[slot as usize])
+    }
+
+    fn open_order(&mut self, ts: Ts, id: ClientOrderId, request: &OrderRequest) {
+        let order = Order {
+            client_order_id: id,
+            venue_order_id: None,
+            request: *request,
+            status: OrderStatus::Submitted,
+            cum_qty: Qty::ZERO,
+            leaves_qty: request.order_qty,
+            canceled_qty: Qty::ZERO,
+            cum_px_qty: 0,
+            ts_submitted: ts,
+        };
+        let tail = self.desks[id.strategy.usize()].tail;
+        let slot = if let Some(slot) = self.free.pop() {
+            let entry = &mut self.slab[slot as usize];
+            entry.order = order;
+            entry.trade_ids.clear();
+            (entry.prev, entry.next) = (tail, NONE);
+            slot
+        } else {
+            self.slab.push(Entry { order, trade_ids: Vec::new(), prev: tail, next: NONE });
+            (self.slab.len() - 1) as Slot
+        };
+        if tail == NONE {
+            self.desks[id.strategy.usize()].head = slot;
+        } else {
+            self.slab[tail as usize].next = slot;
+        }
+        let desk = &mut self.desks[id.strategy.usize()];
+        desk.tail = slot;
+        if desk.window.is_empty() {
+            desk.first_number = id.number;
+        }
+        let at = id.number.checked_sub(desk.first_number).expect("order numbers rise") as usize;
+        // Denied orders leave holes in the numbers that the venue sees.
+        assert!(at >= desk.window.len(), "order {id} submitted twice");
+        desk.window.resize(at, NONE);
+        desk.window.push_back(slot);
+        self.open_orders += 1;
+        self.add_open(request.instrument, request.side, request.order_qty.raw());
+    }
+
+    /// Applies `edit` and the transition of `event`, and keeps lists and sums true.
+    fn change(&mut self, id: ClientOrderId, event: &Event, edit: impl FnOnce(&mut Entry)) {
+        let slot = self.slot(id).expect("events are judged before they are applied");
+        let stimulus = Stimulus::of(event).expect("only events of orders come here");
+        let entry = &mut self.slab[slot as usize];
+        let (was, leaves_before) = (entry.order.status, entry.order.leaves_qty);
+        edit(entry);
+        let order = &mut entry.order;
+        order.status = match next(was, stimulus).expect("events are judged before they are applied") {
+            Next::To(status) => status,
+            Next::Keep => was,
+            Next::Working if order.leaves_qty == Qty::ZERO && order.cum_qty > Qty::ZERO => OrderStatus::Filled,
+            Next::Working if order.cum_qty > Qty::ZERO => OrderStatus::PartiallyFilled,
+            Next::Working if order.venue_order_id.is_none() => OrderStatus::Submitted,
+            Next::Working => OrderStatus::Accepted,
+            Next::FilledOr(_) if order.leaves_qty == Qty::ZERO => OrderStatus::Filled,
+            Next::FilledOr(status) => status,
+        };
+        let (request, status, leaves) = (order.request, order.status, order.leaves_qty);
+        let whole = order.cum_qty.raw() + leaves.raw() + order.canceled_qty.raw();
+        assert!(whole == request.order_qty.raw(), "order {id}: cum + leaves + canceled is not its quantity");
+        assert!(leaves >= Qty::ZERO && order.canceled_qty >= Qty::ZERO, "order {id}: a part is negative");
+        self.add_open(request.instrument, request.side, leaves.raw() - leaves_before.raw());
+        if status.is_terminal() && !was.is_terminal() {
+            self.end(slot);
+        }
+    }
+
+    fn add_open(&mut self, instrument: InstrumentIx, side: Side, delta: i64) {
+        let open = &mut self.open[instrument.usize()];
+        match side {
+            Side::Buy => open.buy += delta,
+            Side::Sell => open.sell += delta,
+        }
+    }
+
+    /// Takes an ended order out of the open list and forgets the oldest ended one.
+    fn end(&mut self, slot: Slot) {
+        let entry = &self.slab[slot as usize];
+        let (prev, next, strategy) = (entry.prev, entry.next, entry.order.client_order_id.strategy.usize());
+        match prev {
+            NONE => self.desks[strategy].head = next,
+            prev => self.slab[prev as usize].next = next,
+        }
+        match next {
+            NONE => self.desks[strategy].tail = prev,
+            next => self.slab[next as usize].prev = prev,
+        }
+        self.open_orders -= 1;
+        self.ended.push_back(slot);
+        if self.ended.len() > RETAINED
+            && let Some(oldest) = self.ended.pop_front()
+        {
+            self.forget(oldest);
+        }
+    }
+
+    fn forget(&mut self, slot: Slot) {
+        let id = self.slab[slot as usize].order.client_order_id;
+        let desk = &mut self.desks[id.strategy.usize()];
+        desk.window[(id.number - desk.first_number) as usize] = NONE;
+        while desk.window.front() == Some(&NONE) {
+            desk.window.pop_front();
+            desk.first_number += 1;
+        }
+        self.free.push(slot);
+    }
+}
+
+fn judge_fill(entry: &Entry, fill: &FillReport) -> Result<Event, Anomaly> {
+    let order = &entry.order;
+    if entry.trade_ids.contains(&fill.trade_id) {
+        return Err(Anomaly::DuplicateFill);
+    }
+    // After a cancel or expiry a late fill still counts: against what was thought canceled.
+    let late = order.status.is_terminal();
+    let rest = if late { order.canceled_qty } else { order.leaves_qty };
+    if fill.last_qty <= Qty::ZERO || fill.last_qty > rest {
+        return Err(Anomaly::Overfill);
+    }
+    next(order.status, Stimulus::Filled).ok_or(Anomaly::IllegalTransition)?;
+    let part = fill.last_qty.raw();
+    Ok(Event::Filled {
+        instrument: order.request.instrument,
+        side: order.request.side,
+        report: *fill,
+        cum_qty: Qty::from_raw(order.cum_qty.raw() + part),
+        leaves_qty: if late { Qty::ZERO } else { Qty::from_raw(rest.raw() - part) },
+    })
+}
+
+/// The order as it will be once an amendment is accepted.
+pub fn amended(order: &Order, amendment: &Amendment) -> OrderRequest {
+    use tapedeck_model::OrderKind;
+    let mut request = order.request;
+    if let Some(order_qty) = amendment.order_qty {
+        request.order_qty = order_qty;
+    }
+    request.kind = match request.kind {
+        OrderKind::Market => OrderKind::Market,
+        OrderKind::Limit { limit_px } => OrderKind::Limit { limit_px: amendment.limit_px.unwrap_or(limit_px) },
+        OrderKind::Stop { trigger_px } => OrderKind::Stop { trigger_px: amendment.trigger_px.unwrap_or(trigger_px) },
+        OrderKind::StopLimit { trigger_px, limit_px } => OrderKind::StopLimit {
+            trigger_px: amendment.trigger_px.unwrap_or(trigger_px),
+            limit_px: amendment.limit_px.unwrap_or(limit_px),
+        },
+    };
+    request
+}
+
+/// The event that ends an order still open when the run ends.
+pub const fn canceled_at_end(order: &Order) -> Event {
+    Event::Canceled {
+        client_order_id: order.client_order_id,
+        reason: CancelReason::RunEnded,
+        canceled_qty: order.leaves_qty,
+    }
+}
+
+#[cfg(test)]
+mod tests;

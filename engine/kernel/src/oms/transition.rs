@@ -1,0 +1,135 @@
+//! The one table of order transitions.
+//!
+//! Rows are what happens, columns where the order stands. A dash is refused and journaled.
+//!
+//! |                 | submitted | accepted | triggered | part. filled | pend. amend | pend. cancel | filled | canceled, expired | rejected, denied |
+//! |---|---|---|---|---|---|---|---|---|---|
+//! | accepted        | accepted | - | - | keep | keep | keep | - | - | - |
+//! | rejected        | rejected | - | - | - | rejected | rejected | - | - | - |
+//! | triggered       | triggered | triggered | - | - | keep | keep | - | - | - |
+//! | filled          | filled or part. filled | same | same | same | filled or keep | filled or keep | - | keep (late fill) | - |
+//! | canceled        | canceled | canceled | canceled | canceled | canceled | canceled | - | - | - |
+//! | expired         | expired | expired | expired | expired | expired | expired | - | - | - |
+//! | amend submitted | pend. amend | same | same | same | - | - | - | - | - |
+//! | cancel submitted| pend. cancel | same | same | same | pend. cancel | - | - | - | - |
+//! | replaced        | - | - | - | - | working | keep | - | - | - |
+//! | amend rejected  | - | - | - | - | working | keep | keep | keep | rejected: keep |
+//! | cancel rejected | - | - | - | - | - | working | keep | keep | rejected: keep |
+//!
+//! "Working" is submitted, accepted or partially filled, by what is known of the order.
+//! A change or cancel refused because the order ended in the meantime arrives after the end: it changes nothing.
+
+use tapedeck_model::{Event, OrderStatus};
+
+/// Something that happens to an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stimulus {
+    /// The venue has it.
+    Accepted,
+    /// The venue refused it.
+    Rejected,
+    /// Its stop was triggered.
+    Triggered,
+    /// A fill.
+    Filled,
+    /// It was canceled.
+    Canceled,
+    /// Its time ran out.
+    Expired,
+    /// We asked for a change.
+    AmendSubmitted,
+    /// We asked for it back.
+    CancelSubmitted,
+    /// It was changed.
+    Replaced,
+    /// The change was refused.
+    AmendRejected,
+    /// The cancel was refused.
+    CancelRejected,
+}
+
+impl Stimulus {
+    /// Every stimulus, for tables.
+    pub const ALL: [Self; 11] = [
+        Self::Accepted,
+        Self::Rejected,
+        Self::Triggered,
+        Self::Filled,
+        Self::Canceled,
+        Self::Expired,
+        Self::AmendSubmitted,
+        Self::CancelSubmitted,
+        Self::Replaced,
+        Self::AmendRejected,
+        Self::CancelRejected,
+    ];
+
+    /// The stimulus that an event is, if it is one.
+    pub const fn of(event: &Event) -> Option<Self> {
+        // The numbers are those of `Event::number`, fixed by the journal format.
+        match event.number() {
+            21 => Some(Self::AmendSubmitted),
+            22 => Some(Self::CancelSubmitted),
+            23 => Some(Self::Accepted),
+            24 => Some(Self::Rejected),
+            25 => Some(Self::Triggered),
+            26 => Some(Self::Replaced),
+            27 => Some(Self::AmendRejected),
+            28 => Some(Self::CancelRejected),
+            29 => Some(Self::Filled),
+            30 => Some(Self::Canceled),
+            31 => Some(Self::Expired),
+            _ => None,
+        }
+    }
+}
+
+/// Where an order goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// To this status.
+    To(OrderStatus),
+    /// It stays where it is.
+    Keep,
+    /// Back to work: submitted, accepted, partially filled or (amended down to what is filled) filled.
+    Working,
+    /// Filled if nothing is left, else this status.
+    FilledOr(OrderStatus),
+}
+
+/// Where an order in `status` goes on `stimulus`; `None` is refused.
+pub const fn next(status: OrderStatus, stimulus: Stimulus) -> Option<Next> {
+    use OrderStatus as S;
+    use Stimulus as X;
+    Some(match (status, stimulus) {
+        (S::Submitted, X::Accepted) => Next::To(S::Accepted),
+        (S::PartiallyFilled | S::PendingAmend | S::PendingCancel, X::Accepted) => Next::Keep,
+        (S::Submitted | S::PendingAmend | S::PendingCancel, X::Rejected) => Next::To(S::Rejected),
+        (S::Submitted | S::Accepted, X::Triggered) => Next::To(S::Triggered),
+        (S::PendingAmend | S::PendingCancel, X::Triggered) => Next::Keep,
+        (S::Submitted | S::Accepted | S::Triggered | S::PartiallyFilled, X::Filled) => {
+            Next::FilledOr(S::PartiallyFilled)
+        }
+        (S::PendingAmend, X::Filled) => Next::FilledOr(S::PendingAmend),
+        (S::PendingCancel, X::Filled) => Next::FilledOr(S::PendingCancel),
+        (S::Canceled | S::Expired, X::Filled) => Next::Keep,
+        (
+            S::Submitted | S::Accepted | S::Triggered | S::PartiallyFilled | S::PendingAmend | S::PendingCancel,
+            X::Canceled,
+        ) => Next::To(S::Canceled),
+        (
+            S::Submitted | S::Accepted | S::Triggered | S::PartiallyFilled | S::PendingAmend | S::PendingCancel,
+            X::Expired,
+        ) => Next::To(S::Expired),
+        (S::Submitted | S::Accepted | S::Triggered | S::PartiallyFilled, X::AmendSubmitted) => {
+            Next::To(S::PendingAmend)
+        }
+        (S::Submitted | S::Accepted | S::Triggered | S::PartiallyFilled | S::PendingAmend, X::CancelSubmitted) => {
+            Next::To(S::PendingCancel)
+        }
+        (S::PendingAmend, X::Replaced | X::AmendRejected) | (S::PendingCancel, X::CancelRejected) => Next::Working,
+        (S::PendingCancel, X::Replaced | X::AmendRejected) => Next::Keep,
+        (S::Filled | S::Canceled | S::Expired | S::Rejected, X::CancelRejected | X::AmendRejected) => Next::Keep,
+        _ => return None,
+    })
+}

@@ -1,0 +1,28 @@
+# Everything that CI runs
+ci:
+    bash .ci/run
+
+# The shipped example
+quickstart:
+    cargo run --release -- run scenarios/quickstart.toml
+
+test:
+    cargo test --workspace
+
+lint:
+    cargo fmt --check && cargo clippy --workspace --all-targets -- -D warnings
+
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+# Benchmarks of the hot paths
+bench:
+    cargo bench -p tapedeck-benches
+
+# Whole runs: tape in memory, Parquet to run folder
+bench-runs:
+    cargo run --release -p tapedeck-benches --bin runs
+
+# The Python peers, beside us on the same work
+bench-peers:
+    bash benches/peers/run.sh
