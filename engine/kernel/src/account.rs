@@ -1,1 +1,320 @@
 //! Account: fills and money in, postings and positions out.
+//!
+//! Enters: fills (to ask what they do), orders (to ask what must be set aside), events (to change).
+//! Leaves: [`FillEffects`], [`Reserve`], balances and positions.
+//!
+//! Invariants: the state changes only by [`Account::apply`], so it is a fold of the journal; every
+//! posting sums to zero per currency, and so does the ledger; positions are kept by average price
+//! with the exact entry cost, of which nothing is lost on a partial close; the number of
+//! reservations is the number of open orders.
+//!
+//! Deliberately absent: prices. What things are worth is told by [`Marks`], which is not part of
+//! the fold; how equity moves over time is kept by [`EquityTrack`].
+
+mod equity;
+mod fill;
+mod marks;
+mod position;
+mod reserve;
+
+pub use equity::EquityTrack;
+pub use fill::FillEffects;
+pub use marks::Marks;
+pub use reserve::{MARKET_BUFFER_BPS, Reserve, ReserveQuery};
+
+use tapedeck_model::event::{LedgerAccount, PositionPoint, PostingLine, PostingLines, PostingReason};
+use tapedeck_model::port::{Balance, PositionView};
+use tapedeck_model::{Amount, CurrencyIx, Event, Instrument, InstrumentIx, InstrumentKind, Qty, Side, StrategyIx};
+use thiserror::Error;
+
+use reserve::Reservations;
+
+/// What trading means for the account's money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountKind {
+    /// Assets change hands; no balance goes below zero.
+    Spot,
+    /// Signed positions per instrument; profit is paid in the settlement currency. Every
+    /// instrument, spot ones too, is held as a contract on its price.
+    Netting {
+        /// Largest gross exposure as a multiple of equity, in units of 1e-6.
+        max_leverage: i64,
+    },
+}
+
+/// One unit of [`AccountKind::Netting::max_leverage`] times this is a leverage of 1.
+pub const LEVERAGE_ONE: i64 = 1_000_000;
+
+/// What an account is made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccountSpec {
+    /// Spot or netting.
+    pub kind: AccountKind,
+    /// Number of strategies of the run.
+    pub strategies: usize,
+    /// In what equity is measured.
+    pub base_currency: CurrencyIx,
+    /// Number of currencies of the run.
+    pub currencies: usize,
+}
+
+/// Why the account refuses to be made or to go on.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum AccountError {
+    /// The lines of a posting do not sum to zero in some currency.
+    #[error("a posting for {reason} does not balance: {lines:?}")]
+    Unbalanced {
+        /// Why it was posted.
+        reason: PostingReason,
+        /// Its lines.
+        lines: Box<PostingLines>,
+    },
+    /// A sum or product leaves the range of an amount or a quantity.
+    #[error("{what} is too large to be represented")]
+    Overflow {
+        /// Which sum or product.
+        what: &'static str,
+    },
+    /// No chain of instruments leads from a currency to the base currency.
+    #[error("currency number {} cannot be converted to the base currency through any instrument", currency.0)]
+    NoConversion {
+        /// Which currency.
+        currency: CurrencyIx,
+    },
+    /// A contract cannot be held in a spot account.
+    #[error("{instrument} is a contract; a spot account can hold spot instruments only")]
+    ContractOnSpot {
+        /// The instrument's name.
+        instrument: String,
+    },
+    /// The leverage is not above zero.
+    #[error("max_leverage must be above zero")]
+    Leverage,
+    /// An event names something that the run does not have.
+    #[error("an event names {what} that the run does not have")]
+    Unknown {
+        /// What it names.
+        what: &'static str,
+    },
+}
+
+const fn overflow(what: &'static str) -> AccountError {
+    AccountError::Overflow { what }
+}
+
+/// The account's position in one instrument, summed over strategies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct NetPosition {
+    qty: Qty,
+    entry_cost: Amount,
+    /// Strategies whose own position is not zero.
+    holders: u16,
+}
+
+/// Indices in rising order; never longer than its table, so it allocates once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct SortedIndices(Vec<u16>);
+
+impl SortedIndices {
+    fn with_room_for(len: usize) -> Self {
+        Self(Vec::with_capacity(len))
+    }
+
+    fn set(&mut self, index: u16, present: bool) {
+        match (self.0.binary_search(&index), present) {
+            (Err(at), true) => self.0.insert(at, index),
+            (Ok(at), false) => {
+                self.0.remove(at);
+            }
+            (Ok(_), true) | (Err(_), false) => {}
+        }
+    }
+}
+
+const LEDGER_ACCOUNTS: usize = LedgerAccount::ALL.len();
+
+/// One account, shared by all strategies of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Account {
+    kind: AccountKind,
+    base_currency: CurrencyIx,
+    instruments: usize,
+    /// By currency, then by number of the ledger account.
+    ledger: Vec<[Amount; LEDGER_ACCOUNTS]>,
+    /// Currencies with a cash balance that is not zero.
+    funded: SortedIndices,
+    /// By strategy, then by instrument.
+    positions: Vec<PositionView>,
+    net: Vec<NetPosition>,
+    /// Instruments in which some strategy has a position.
+    held: SortedIndices,
+    reservations: Reservations,
+}
+
+impl Account {
+    /// An account without money.
+    ///
+    /// # Errors
+    /// [`AccountError::ContractOnSpot`], [`AccountError::Leverage`].
+    pub fn new(spec: &AccountSpec, instruments: &[Instrument]) -> Result<Self, AccountError> {
+        match spec.kind {
+            AccountKind::Netting { max_leverage } if max_leverage <= 0 => return Err(AccountError::Leverage),
+            AccountKind::Netting { .. } => {}
+            AccountKind::Spot => {
+                if let Some(contract) = instruments.iter().find(|i| i.kind != InstrumentKind::Spot) {
+                    return Err(AccountError::ContractOnSpot { instrument: contract.id.to_string() });
+                }
+            }
+        }
+        assert!(spec.base_currency.usize() < spec.currencies, "the base currency is one of the run's");
+        Ok(Self {
+            kind: spec.kind,
+            base_currency: spec.base_currency,
+            instruments: instruments.len(),
+            ledger: vec![[Amount::ZERO; LEDGER_ACCOUNTS]; spec.currencies],
+            funded: SortedIndices::with_room_for(spec.currencies),
+            positions: vec![PositionView::default(); spec.strategies * instruments.len()],
+            net: vec![NetPosition::default(); instruments.len()],
+            held: SortedIndices::with_room_for(instruments.len()),
+            reservations: Reservations::new(spec, instruments.len()),
+        })
+    }
+
+    /// The posting of money put in: `Cash` up, `Capital` down.
+    ///
+    /// # Errors
+    /// [`AccountError::Overflow`] for the smallest amount there is.
+    pub fn deposit(currency: CurrencyIx, amount: Amount) -> Result<PostingLines, AccountError> {
+        let mut lines = PostingLines::new();
+        lines.push(LedgerAccount::Cash, currency, amount);
+        lines.push(LedgerAccount::Capital, currency, amount.checked_neg().ok_or(overflow("a deposit"))?);
+        Ok(lines)
+    }
+
+    /// Changes the state by one event; events that do not concern money, positions or
+    /// reservations change nothing.
+    ///
+    /// # Errors
+    /// [`AccountError::Unbalanced`], [`AccountError::Overflow`] or [`AccountError::Unknown`]; the
+    /// state must not be used after an error.
+    pub fn apply(&mut self, event: &Event) -> Result<(), AccountError> {
+        match event {
+            Event::Posted { reason, lines } => self.post(*reason, lines),
+            Event::PositionChanged(point) => self.move_position(point),
+            other => self.reservations.apply(other),
+        }
+    }
+
+    fn post(&mut self, reason: PostingReason, lines: &PostingLines) -> Result<(), AccountError> {
+        if !lines.balances() {
+            return Err(AccountError::Unbalanced { reason, lines: Box::new(*lines) });
+        }
+        lines.as_slice().iter().try_for_each(|line| self.post_line(line))
+    }
+
+    fn post_line(&mut self, line: &PostingLine) -> Result<(), AccountError> {
+        let row = self.ledger.get_mut(line.currency.usize()).ok_or(AccountError::Unknown { what: "a currency" })?;
+        let cell = &mut row[ledger_column(line.account)];
+        *cell = cell.checked_add(line.amount).ok_or(overflow("a balance"))?;
+        if line.account == LedgerAccount::Cash {
+            let present = *cell != Amount::ZERO;
+            self.funded.set(line.currency.0, present);
+        }
+        Ok(())
+    }
+
+    fn move_position(&mut self, point: &PositionPoint) -> Result<(), AccountError> {
+        let unknown = AccountError::Unknown { what: "a position" };
+        let cell = self.position_cell(point.strategy, point.instrument).ok_or(unknown)?;
+        let before = self.positions[cell];
+        let after =
+            PositionView { net_qty: point.net_qty, entry_cost: point.entry_cost, realized_pnl: point.realized_pnl };
+        let net = &mut self.net[point.instrument.usize()];
+        net.qty = net
+            .qty
+            .checked_sub(before.net_qty)
+            .and_then(|qty| qty.checked_add(after.net_qty))
+            .ok_or(overflow("the account's position"))?;
+        net.entry_cost = net
+            .entry_cost
+            .checked_sub(before.entry_cost)
+            .and_then(|cost| cost.checked_add(after.entry_cost))
+            .ok_or(overflow("the cost of the account's position"))?;
+        net.holders -= u16::from(before.net_qty != Qty::ZERO);
+        net.holders += u16::from(after.net_qty != Qty::ZERO);
+        let present = net.holders > 0;
+        self.held.set(point.instrument.0, present);
+        self.positions[cell] = after;
+        Ok(())
+    }
+
+    fn position_cell(&self, strategy: StrategyIx, instrument: InstrumentIx) -> Option<usize> {
+        let cell = strategy.usize() * self.instruments + instrument.usize();
+        (instrument.usize() < self.instruments && cell < self.positions.len()).then_some(cell)
+    }
+
+    /// Spot or netting.
+    pub const fn kind(&self) -> AccountKind {
+        self.kind
+    }
+
+    /// What we have of a currency, and how much of it open orders have set aside; zero for a
+    /// currency that the run does not have.
+    pub fn balance(&self, currency: CurrencyIx) -> Balance {
+        let total = self.ledger(LedgerAccount::Cash, currency);
+        Balance { total, reserved: self.reservations.reserved(currency) }
+    }
+
+    /// The sum of one ledger account in one currency. The five accounts of a currency sum to zero;
+    /// profit stands below zero in `RealizedPnl`, as its other side is `Cash`.
+    pub fn ledger(&self, account: LedgerAccount, currency: CurrencyIx) -> Amount {
+        self.ledger.get(currency.usize()).map_or(Amount::ZERO, |row| row[ledger_column(account)])
+    }
+
+    /// A strategy's own position; flat for one that the run does not have.
+    pub fn position(&self, strategy: StrategyIx, instrument: InstrumentIx) -> PositionView {
+        self.position_cell(strategy, instrument).map_or_else(PositionView::default, |cell| self.positions[cell])
+    }
+
+    /// The account's signed position in an instrument: the sum over strategies.
+    pub fn net_qty(&self, instrument: InstrumentIx) -> Qty {
+        self.net.get(instrument.usize()).map_or(Qty::ZERO, |net| net.qty)
+    }
+
+    /// Open quantity of one side in an instrument, over all strategies. An order whose amendment is
+    /// on its way counts with the larger quantity.
+    pub fn open_qty(&self, instrument: InstrumentIx, side: Side) -> Qty {
+        self.reservations.open_qty(instrument, side)
+    }
+
+    /// Number of open orders.
+    pub const fn open_orders(&self) -> u32 {
+        self.reservations.len()
+    }
+
+    /// Instruments in which some strategy has a position, in order of index.
+    pub fn held(&self) -> impl Iterator<Item = InstrumentIx> {
+        self.held.0.iter().map(|index| InstrumentIx(*index))
+    }
+
+    /// Whether nothing is held whose worth depends on a price: no position, and no balance but of
+    /// the base currency. Then equity is the balance of the base currency.
+    #[inline]
+    pub fn is_flat(&self) -> bool {
+        self.held.0.is_empty() && self.funded.0.iter().all(|index| *index == self.base_currency.0)
+    }
+
+    /// Currencies with a balance that is not zero, with the balance.
+    fn cash(&self) -> impl Iterator<Item = (CurrencyIx, Amount)> {
+        let column = ledger_column(LedgerAccount::Cash);
+        self.funded.0.iter().map(move |index| (CurrencyIx(*index), self.ledger[usize::from(*index)][column]))
+    }
+}
+
+const fn ledger_column(account: LedgerAccount) -> usize {
+    account.number() as usize - 1
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+//! How equity moves: peak, deepest fall, and samples at multiples of an interval.
+
+use tapedeck_model::event::EquityPoint;
+use tapedeck_model::{Amount, Span, Ts};
+
+/// Follows equity over every mark of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EquityTrack {
+    interval: Span,
+    /// The next moment to sample.
+    next: Ts,
+    extremes: Option<Extremes>,
+    max_drawdown: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Extremes {
+    /// Highest of the run.
+    peak: Amount,
+    /// Lowest since the peak.
+    trough: Amount,
+    /// Highest since the last sample.
+    high: Amount,
+    /// Lowest since the last sample.
+    low: Amount,
+}
+
+impl EquityTrack {
+    /// Samples at multiples of `interval` since the epoch that are not before `start`.
+    ///
+    /// # Panics
+    /// If `interval` is not positive.
+    pub fn new(start: Ts, interval: Span) -> Self {
+        let floor = start.floor_to(interval);
+        let next = if floor < start { floor.saturating_add(interval) } else { start };
+        Self { interval, next, extremes: None, max_drawdown: 0.0 }
+    }
+
+    /// Takes note of equity at a mark.
+    #[inline]
+    pub fn observe(&mut self, equity: Amount) {
+        let Some(seen) = &mut self.extremes else {
+            self.extremes = Some(Extremes { peak: equity, trough: equity, high: equity, low: equity });
+            return;
+        };
+        seen.high = seen.high.max(equity);
+        seen.low = seen.low.min(equity);
+        if equity > seen.peak {
+            (seen.peak, seen.trough) = (equity, equity);
+        } else if equity < seen.trough {
+            seen.trough = equity;
+            self.max_drawdown = self.max_drawdown.max(fall(seen.peak, equity));
+        }
+    }
+
+    /// The moment to sample before an event at `now` is applied: the latest multiple of the
+    /// interval before `now`, if there was none since the last sample. A stretch without events
+    /// gives one sample, at its last multiple.
+    #[inline]
+    pub fn due(&self, now: Ts) -> Option<Ts> {
+        if now <= self.next {
+            return None;
+        }
+        Some(Ts::from_nanos(now.nanos().saturating_sub(1)).floor_to(self.interval))
+    }
+
+    /// The sample at `ts_event`; what follows counts for the next one.
+    pub fn sample(&mut self, ts_event: Ts, equity: Amount, exposure: Amount) -> EquityPoint {
+        self.observe(equity);
+        let (high, low) = self.extremes.map_or((equity, equity), |seen| (seen.high, seen.low));
+        if let Some(seen) = &mut self.extremes {
+            (seen.high, seen.low) = (equity, equity);
+        }
+        self.next = self.next.max(ts_event.floor_to(self.interval).saturating_add(self.interval));
+        assert!(low <= equity && equity <= high, "a sample lies between its extremes");
+        EquityPoint { ts_event, equity, high, low, exposure, max_drawdown: self.max_drawdown }
+    }
+
+    /// Highest equity so far; `None` before the first.
+    pub fn peak(&self) -> Option<Amount> {
+        self.extremes.map(|seen| seen.peak)
+    }
+
+    /// Largest fall from a peak so far, as a fraction of the peak; falls from a peak that is not
+    /// above zero do not count.
+    pub const fn max_drawdown(&self) -> f64 {
+        self.max_drawdown
+    }
+}
+
+/// The fall as a fraction; floats for the ratio only.
+fn fall(peak: Amount, equity: Amount) -> f64 {
+    if peak <= Amount::ZERO {
+        return 0.0;
+    }
+    peak.checked_sub(equity).map_or(f64::INFINITY, Amount::to_f64) / peak.to_f64()
+}

@@ -1,0 +1,90 @@
+//! What a fill does to money and position, without doing it.
+
+use tapedeck_model::event::{LedgerAccount, PositionPoint, PostingLines};
+use tapedeck_model::{Amount, CurrencyIx, FillReport, Instrument, Side, StrategyIx};
+
+use super::position::{self, Moved};
+use super::{Account, AccountError, AccountKind, overflow};
+
+/// What a fill does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FillEffects {
+    /// Money that moves; may be without lines (a netting position opened without a fee).
+    pub lines: PostingLines,
+    /// The strategy's position after the fill.
+    pub position: PositionPoint,
+    /// Profit of the part that reduced the position, less the fill's fee if that is in the same
+    /// currency, in the settlement currency (the quote for spot); `None` if nothing was reduced.
+    pub closed_pnl: Option<Amount>,
+}
+
+impl Account {
+    /// What a fill does: pure, nothing changes before the events made of it are applied.
+    ///
+    /// A spot fill exchanges both assets; a netting fill pays the realised profit. A fee in the
+    /// base asset of a spot instrument reduces the balance and not the position, which tells what
+    /// was bought and sold.
+    ///
+    /// # Errors
+    /// [`AccountError::Overflow`].
+    pub fn effects_of_fill(
+        &self,
+        strategy: StrategyIx,
+        instrument: &Instrument,
+        side: Side,
+        report: &FillReport,
+    ) -> Result<FillEffects, AccountError> {
+        assert!(report.last_qty.raw() > 0, "a fill has a quantity above zero");
+        let before = self.position(strategy, instrument.ix);
+        let Moved { position, realized } =
+            position::after_fill(before, instrument, side, (report.last_px, report.last_qty))
+                .ok_or(overflow("a position"))?;
+        let mut lines = PostingLines::new();
+        match self.kind {
+            AccountKind::Spot => exchange(&mut lines, instrument, side, report),
+            AccountKind::Netting { .. } => {
+                let profit = realized.unwrap_or(Amount::ZERO);
+                transfer(&mut lines, LedgerAccount::RealizedPnl, instrument.settlement, profit)
+            }
+        }
+        .ok_or(overflow("the value of a fill"))?;
+        let paid = report.fee.checked_neg().ok_or(overflow("a fee"))?;
+        transfer(&mut lines, LedgerAccount::Fees, report.fee_currency, paid).ok_or(overflow("a fee"))?;
+        assert!(lines.balances(), "a fill's posting balances");
+
+        let fee = if report.fee_currency == instrument.settlement { report.fee } else { Amount::ZERO };
+        let closed_pnl = match realized {
+            Some(profit) => Some(profit.checked_sub(fee).ok_or(overflow("a profit"))?),
+            None => None,
+        };
+        let position = PositionPoint {
+            strategy,
+            instrument: instrument.ix,
+            net_qty: position.net_qty,
+            entry_cost: position.entry_cost,
+            realized_pnl: position.realized_pnl,
+        };
+        Ok(FillEffects { lines, position, closed_pnl })
+    }
+}
+
+/// Base asset against quote currency; `None` on overflow.
+fn exchange(lines: &mut PostingLines, instrument: &Instrument, side: Side, report: &FillReport) -> Option<()> {
+    let base = instrument.base_amount(report.last_qty)?;
+    let quote = instrument.notional(report.last_px, report.last_qty)?;
+    let (base, quote) = match side {
+        Side::Buy => (base, quote.checked_neg()?),
+        Side::Sell => (base.checked_neg()?, quote),
+    };
+    transfer(lines, LedgerAccount::Trading, instrument.base, base)?;
+    transfer(lines, LedgerAccount::Trading, instrument.quote, quote)
+}
+
+/// `amount` to cash from another account, if it is anything; `None` on overflow.
+fn transfer(lines: &mut PostingLines, from: LedgerAccount, currency: CurrencyIx, amount: Amount) -> Option<()> {
+    if amount != Amount::ZERO {
+        lines.push(LedgerAccount::Cash, currency, amount);
+        lines.push(from, currency, amount.checked_neg()?);
+    }
+    Some(())
+}

@@ -1,0 +1,221 @@
+//! What things are worth: last known prices and the way from each currency to the base currency.
+//!
+//! Enters: marks, as they are received. Leaves: equity and exposure in the base currency.
+//! Invariants: conversion paths are fixed at construction (breadth first, ties by order of
+//! instruments) and depend on no price; each conversion rounds half-even at 1e-24; nothing is
+//! worth anything before every price that it needs is known. Not part of the fold.
+
+use std::collections::VecDeque;
+
+use tapedeck_model::number::{div_half_even, pow10};
+use tapedeck_model::{Amount, CurrencyIx, Instrument, InstrumentIx, InstrumentKind, Qty};
+
+use super::{Account, AccountError, AccountKind, AccountSpec};
+
+/// One step of a conversion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Hop {
+    instrument: u16,
+    /// From quote to base: divide by the price.
+    inverse: bool,
+}
+
+/// What is needed of an instrument to value it.
+#[derive(Debug, Clone, Copy)]
+struct Valued {
+    mark_x2: Option<i64>,
+    /// Twice 10^price scale: what a mark counts.
+    mark_unit: i64,
+    /// Amount units of one raw quantity times one raw mark, times `value_parts`.
+    value_unit: i128,
+    /// 1, or 2 where half of a unit would not be whole.
+    value_parts: i128,
+    settlement: CurrencyIx,
+}
+
+/// Last known prices, conversions and what follows from them.
+#[derive(Debug, Clone)]
+pub struct Marks {
+    kind: AccountKind,
+    base_currency: CurrencyIx,
+    instruments: Vec<Valued>,
+    /// By currency; `None`: there is no way to the base currency.
+    paths: Vec<Option<Vec<Hop>>>,
+    /// By currency: whether holding it on a spot account is an exposure.
+    inventory: Vec<bool>,
+}
+
+impl Marks {
+    /// No price is known; every path is.
+    ///
+    /// Every currency of the run needs a path, except those that occur only as base or quote of
+    /// contracts that settle in something else.
+    ///
+    /// # Errors
+    /// [`AccountError::NoConversion`].
+    pub fn new(spec: &AccountSpec, instruments: &[Instrument]) -> Result<Self, AccountError> {
+        let paths = paths_to(spec.base_currency, spec.currencies, instruments);
+        for (index, path) in paths.iter().enumerate() {
+            let currency = CurrencyIx(index as u16);
+            if path.is_none() && !only_names_contracts(currency, instruments) {
+                return Err(AccountError::NoConversion { currency });
+            }
+        }
+        let traded = |index: usize| {
+            let currency = CurrencyIx(index as u16);
+            currency != spec.base_currency && instruments.iter().any(|i| i.base == currency)
+        };
+        Ok(Self {
+            kind: spec.kind,
+            base_currency: spec.base_currency,
+            instruments: instruments.iter().map(Valued::new).collect(),
+            paths,
+            inventory: (0..spec.currencies).map(traded).collect(),
+        })
+    }
+
+    /// Takes note of an instrument's last known price, twice over (see `MarketState::mark_x2`).
+    ///
+    /// # Panics
+    /// If the instrument is not from this run.
+    #[inline]
+    pub fn on_mark(&mut self, instrument: InstrumentIx, mark_x2: i64) {
+        self.instruments[instrument.usize()].mark_x2 = Some(mark_x2);
+    }
+
+    /// An amount of some currency in the base currency; `None` if a price is not known (or is not
+    /// above zero where it divides), if there is no path, or on overflow.
+    #[inline]
+    pub fn to_base(&self, amount: Amount, currency: CurrencyIx) -> Option<Amount> {
+        if currency == self.base_currency || amount == Amount::ZERO {
+            return Some(amount);
+        }
+        let path = self.paths.get(currency.usize())?.as_ref()?;
+        path.iter().try_fold(amount, |amount, hop| {
+            let valued = &self.instruments[usize::from(hop.instrument)];
+            let mark_x2 = valued.mark_x2?;
+            match (hop.inverse, mark_x2) {
+                (false, _) => scale(amount, mark_x2, valued.mark_unit),
+                (true, 1..) => scale(amount, valued.mark_unit, mark_x2),
+                (true, _) => None,
+            }
+        })
+    }
+
+    /// Cash and positions at the last known prices, in the base currency; `None` before every
+    /// price that it needs is known.
+    #[inline]
+    pub fn equity(&self, account: &Account) -> Option<Amount> {
+        let mut equity = Amount::ZERO;
+        for (currency, total) in account.cash() {
+            equity = equity.checked_add(self.to_base(total, currency)?)?;
+        }
+        match self.kind {
+            AccountKind::Spot => Some(equity),
+            AccountKind::Netting { .. } => account.held.0.iter().try_fold(equity, |equity, index| {
+                let (valued, net) = (&self.instruments[usize::from(*index)], &account.net[usize::from(*index)]);
+                let unrealized = valued.value(net.qty)?.checked_sub(net.entry_cost)?;
+                equity.checked_add(self.to_base(unrealized, valued.settlement)?)
+            }),
+        }
+    }
+
+    /// Gross value of what is exposed to a price, in the base currency; `None` before every price
+    /// that it needs is known.
+    ///
+    /// Netting: the account's net position in each instrument. Spot: balances of assets that are
+    /// traded against something, other than the base currency.
+    pub fn exposure(&self, account: &Account) -> Option<Amount> {
+        match self.kind {
+            AccountKind::Spot => account
+                .cash()
+                .filter(|(currency, _)| self.inventory[currency.usize()])
+                .try_fold(Amount::ZERO, |sum, (currency, total)| {
+                    sum.checked_add(self.to_base(total, currency)?.checked_abs()?)
+                }),
+            AccountKind::Netting { .. } => account.held.0.iter().try_fold(Amount::ZERO, |sum, index| {
+                let (valued, net) = (&self.instruments[usize::from(*index)], &account.net[usize::from(*index)]);
+                sum.checked_add(self.to_base(valued.value(net.qty)?.checked_abs()?, valued.settlement)?)
+            }),
+        }
+    }
+}
+
+impl Valued {
+    fn new(instrument: &Instrument) -> Self {
+        let spare = Amount::SCALE - instrument.notional_scale();
+        let multiplier = i128::from(instrument.multiplier);
+        // A raw mark counts half price units; the half is exact while there is a spare decimal.
+        // multiplier <= 2^63 and 10^24 < 2^80 could overflow together: such a unit values nothing.
+        let (unit, parts) = if spare > 0 { (pow10(spare) / 2, 1) } else { (1, 2) };
+        Self {
+            mark_x2: None,
+            mark_unit: 2 * pow10(instrument.price_scale) as i64,
+            value_unit: multiplier.checked_mul(unit).unwrap_or(i128::MAX),
+            value_parts: parts,
+            settlement: instrument.settlement,
+        }
+    }
+
+    /// Signed value of a quantity at the mark; `None` if that is not known or on overflow.
+    #[inline]
+    fn value(&self, qty: Qty) -> Option<Amount> {
+        if qty == Qty::ZERO {
+            return Some(Amount::ZERO);
+        }
+        let raw = (i128::from(qty.raw()) * i128::from(self.mark_x2?)).checked_mul(self.value_unit)?;
+        Some(Amount::from_raw(if self.value_parts == 1 { raw } else { div_half_even(raw, self.value_parts) }))
+    }
+}
+
+/// `amount * numerator / denominator` like [`Amount::mul_div`], with one division in the usual case
+/// that the amount is a multiple of the denominator.
+#[inline]
+fn scale(amount: Amount, numerator: i64, denominator: i64) -> Option<Amount> {
+    let divisor = i128::from(denominator);
+    let whole = amount.raw() / divisor;
+    if whole * divisor == amount.raw() {
+        return whole.checked_mul(i128::from(numerator)).map(Amount::from_raw);
+    }
+    amount.mul_div(numerator, denominator)
+}
+
+/// The shortest path from each currency to `target`, ties by order of instruments.
+fn paths_to(target: CurrencyIx, currencies: usize, instruments: &[Instrument]) -> Vec<Option<Vec<Hop>>> {
+    let mut paths: Vec<Option<Vec<Hop>>> = vec![None; currencies];
+    paths[target.usize()] = Some(Vec::new());
+    let mut queue = VecDeque::from([target]);
+    while let Some(reached) = queue.pop_front() {
+        for (index, instrument) in instruments.iter().enumerate() {
+            let (from, inverse) = match (instrument.base == reached, instrument.quote == reached) {
+                (false, true) => (instrument.base, false),
+                (true, false) => (instrument.quote, true),
+                (true, true) | (false, false) => continue,
+            };
+            if paths[from.usize()].is_none() {
+                let mut path = vec![Hop { instrument: index as u16, inverse }];
+                path.extend(paths[reached.usize()].iter().flatten());
+                paths[from.usize()] = Some(path);
+                queue.push_back(from);
+            }
+        }
+    }
+    paths
+}
+
+/// Whether a currency is but the name of what contracts are about: nothing is ever paid in it.
+fn only_names_contracts(currency: CurrencyIx, instruments: &[Instrument]) -> bool {
+    let mut named = false;
+    for instrument in instruments {
+        if instrument.settlement == currency {
+            return false;
+        }
+        if instrument.base == currency || instrument.quote == currency {
+            if instrument.kind == InstrumentKind::Spot {
+                return false;
+            }
+            named = true;
+        }
+    }
+    named
+}
