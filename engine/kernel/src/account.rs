@@ -23,6 +23,7 @@ pub use marks::Marks;
 pub use reserve::{MARKET_BUFFER_BPS, Reserve, ReserveQuery};
 
 use tapedeck_model::event::{LedgerAccount, PositionPoint, PostingLine, PostingLines, PostingReason};
+use tapedeck_model::number::{SCALE_MAX, pow10};
 use tapedeck_model::port::{Balance, PositionView};
 use tapedeck_model::{Amount, CurrencyIx, Event, Instrument, InstrumentIx, InstrumentKind, Qty, Side, StrategyIx};
 use thiserror::Error;
@@ -132,6 +133,9 @@ impl SortedIndices {
     }
 }
 
+/// Decimals of [`Account::coarse_cash`]: those of the finest quantity.
+const COARSE_SCALE: u8 = SCALE_MAX;
+
 const LEDGER_ACCOUNTS: usize = LedgerAccount::ALL.len();
 
 /// One account, shared by all strategies of a run.
@@ -142,6 +146,8 @@ pub struct Account {
     instruments: usize,
     /// By currency, then by number of the ledger account.
     ledger: Vec<[Amount; LEDGER_ACCOUNTS]>,
+    /// By currency: the cash balance in units of 1e-12, where that is exact and fits.
+    coarse_cash: Vec<Option<i64>>,
     /// Currencies with a cash balance that is not zero.
     funded: SortedIndices,
     /// By strategy, then by instrument.
@@ -173,6 +179,7 @@ impl Account {
             base_currency: spec.base_currency,
             instruments: instruments.len(),
             ledger: vec![[Amount::ZERO; LEDGER_ACCOUNTS]; spec.currencies],
+            coarse_cash: vec![Some(0); spec.currencies],
             funded: SortedIndices::with_room_for(spec.currencies),
             positions: vec![PositionView::default(); spec.strategies * instruments.len()],
             net: vec![NetPosition::default(); instruments.len()],
@@ -218,8 +225,11 @@ impl Account {
         let cell = &mut row[ledger_column(line.account)];
         *cell = cell.checked_add(line.amount).ok_or(overflow("a balance"))?;
         if line.account == LedgerAccount::Cash {
-            let present = *cell != Amount::ZERO;
-            self.funded.set(line.currency.0, present);
+            let (total, unit) = (*cell, pow10(Amount::SCALE - COARSE_SCALE));
+            self.funded.set(line.currency.0, total != Amount::ZERO);
+            let coarse = total.raw() / unit;
+            let exact = coarse * unit == total.raw();
+            self.coarse_cash[line.currency.usize()] = exact.then(|| i64::try_from(coarse).ok()).flatten();
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use tapedeck_model::number::{div_half_even, pow10};
 use tapedeck_model::{Amount, CurrencyIx, Instrument, InstrumentIx, InstrumentKind, Qty};
 
-use super::{Account, AccountError, AccountKind, AccountSpec};
+use super::{Account, AccountError, AccountKind, AccountSpec, COARSE_SCALE};
 
 /// One step of a conversion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,8 @@ struct Valued {
     value_unit: i128,
     /// 1, or 2 where half of a unit would not be whole.
     value_parts: i128,
+    /// Amount units of 1e-12 of the base asset times one raw mark; 0 where that is not whole.
+    cash_unit: i64,
     settlement: CurrencyIx,
 }
 
@@ -108,7 +110,7 @@ impl Marks {
     pub fn equity(&self, account: &Account) -> Option<Amount> {
         let mut equity = Amount::ZERO;
         for (currency, total) in account.cash() {
-            equity = equity.checked_add(self.to_base(total, currency)?)?;
+            equity = equity.checked_add(self.cash_to_base(account, currency, total)?)?;
         }
         match self.kind {
             AccountKind::Spot => Some(equity),
@@ -118,6 +120,22 @@ impl Marks {
                 equity.checked_add(self.to_base(unrealized, valued.settlement)?)
             }),
         }
+    }
+
+    /// The same as [`Marks::to_base`] without a division, for the usual balance: a multiple of 1e-12
+    /// of an asset that is traded against the base currency.
+    #[inline]
+    fn cash_to_base(&self, account: &Account, currency: CurrencyIx, total: Amount) -> Option<Amount> {
+        if let (Some(Some(path)), Some(coarse)) =
+            (self.paths.get(currency.usize()), account.coarse_cash[currency.usize()])
+            && let [Hop { instrument, inverse: false }] = path.as_slice()
+        {
+            let valued = &self.instruments[usize::from(*instrument)];
+            if valued.cash_unit > 0 {
+                return product(coarse, valued.mark_x2?, valued.cash_unit).map(Amount::from_raw);
+            }
+        }
+        self.to_base(total, currency)
     }
 
     /// Gross value of what is exposed to a price, in the base currency; `None` before every price
@@ -144,15 +162,17 @@ impl Marks {
 impl Valued {
     fn new(instrument: &Instrument) -> Self {
         let spare = Amount::SCALE - instrument.notional_scale();
-        let multiplier = i128::from(instrument.multiplier);
         // A raw mark counts half price units; the half is exact while there is a spare decimal.
-        // multiplier <= 2^63 and 10^24 < 2^80 could overflow together: such a unit values nothing.
         let (unit, parts) = if spare > 0 { (pow10(spare) / 2, 1) } else { (1, 2) };
+        let value_unit = i128::from(instrument.multiplier).checked_mul(unit).unwrap_or(i128::MAX);
+        let cash_spare = Amount::SCALE - COARSE_SCALE - instrument.price_scale;
+        let cash_unit = if cash_spare > 0 { pow10(cash_spare) as i64 / 2 } else { 0 };
         Self {
             mark_x2: None,
             mark_unit: 2 * pow10(instrument.price_scale) as i64,
-            value_unit: multiplier.checked_mul(unit).unwrap_or(i128::MAX),
+            value_unit,
             value_parts: parts,
+            cash_unit,
             settlement: instrument.settlement,
         }
     }
@@ -163,8 +183,22 @@ impl Valued {
         if qty == Qty::ZERO {
             return Some(Amount::ZERO);
         }
-        let raw = (i128::from(qty.raw()) * i128::from(self.mark_x2?)).checked_mul(self.value_unit)?;
+        let mark_x2 = self.mark_x2?;
+        let raw = match i64::try_from(self.value_unit) {
+            Ok(unit) => product(qty.raw(), mark_x2, unit)?,
+            Err(_) => (i128::from(qty.raw()) * i128::from(mark_x2)).checked_mul(self.value_unit)?,
+        };
         Some(Amount::from_raw(if self.value_parts == 1 { raw } else { div_half_even(raw, self.value_parts) }))
+    }
+}
+
+/// `a * b * c`; `None` on overflow.
+#[inline]
+fn product(a: i64, b: i64, c: i64) -> Option<i128> {
+    match a.checked_mul(b) {
+        // The product of two 64-bit numbers fits 128 bits; the checked form would cost a call.
+        Some(ab) => Some(i128::from(ab).wrapping_mul(i128::from(c))),
+        None => (i128::from(a) * i128::from(b)).checked_mul(i128::from(c)),
     }
 }
 
