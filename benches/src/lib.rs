@@ -1,1 +1,224 @@
-//! Benchmarks of the hot paths and of whole runs
+//! What the benchmarks share: tapes in memory and runs built by hand.
+
+use std::collections::VecDeque;
+
+use tapedeck_kernel::account::AccountKind;
+use tapedeck_kernel::drive::{JournalSink, RunSummary, SimDriver};
+use tapedeck_kernel::risk::RiskSlot;
+use tapedeck_kernel::spec::{RunError, RunSpec, SourceSlot, StrategySlot};
+use tapedeck_kernel::venue::{
+    LimitFill, PathModel, RecordKind, VenueSpec, fee_components, latency_components, slippage_components,
+};
+use tapedeck_journal::{RawFrame, Sealer};
+use tapedeck_model::port::{FeeModel, LatencyModel, SlippageModel};
+use tapedeck_model::{
+    Amount, Chunk, Columns, Currency, CurrencyIx, DatedRules, Decimal, Draws, Instrument, InstrumentId, InstrumentIx,
+    InstrumentKind, ParamValue, Params, Price, Qty, Source, SourceError, Span, Strategy, Ts,
+};
+
+/// Rows of a chunk, as files are decoded.
+const CHUNK_ROWS: usize = 65_536;
+
+/// The start of every tape here: 2020-01-01T00:00:00Z.
+const START: i64 = 1_577_836_800_000_000_000;
+
+/// A tape in memory. It hands its chunks over, so a run needs its own copy.
+#[derive(Clone)]
+pub struct MemoryTape(VecDeque<Chunk>);
+
+impl MemoryTape {
+    /// Of these chunks.
+    pub fn new(chunks: Vec<Chunk>) -> Self {
+        Self(chunks.into())
+    }
+}
+
+impl Source for MemoryTape {
+    fn next_chunk(&mut self, chunk: &mut Chunk) -> Result<bool, SourceError> {
+        let Some(mut next) = self.0.pop_front() else { return Ok(false) };
+        std::mem::swap(chunk, &mut next);
+        Ok(true)
+    }
+
+    fn content_hash(&self) -> [u8; 32] {
+        [0; 32]
+    }
+}
+
+/// A random walk of closes in cents, the same on every machine.
+pub fn walk(rows: usize) -> Vec<i64> {
+    let mut stream = Draws::new(1, "bench/walk").stream(0);
+    let mut px = 2_000_000_i64;
+    (0..rows)
+        .map(|_| {
+            px = (px + stream.below(2001) as i64 - 1000).max(10_000);
+            px
+        })
+        .collect()
+}
+
+/// Minute bars around a walk of closes.
+pub fn bars(closes: &[i64]) -> MemoryTape {
+    let minute = Span::MINUTE.nanos();
+    let mut previous = closes.first().copied().unwrap_or(0);
+    let mut first = 0;
+    let chunks = closes.chunks(CHUNK_ROWS).map(|part| {
+        let open: Vec<i64> = part.iter().map(|close| std::mem::replace(&mut previous, *close)).collect();
+        let high = open.iter().zip(part).map(|(open, close)| open.max(close) + 300).collect();
+        let low = open.iter().zip(part).map(|(open, close)| open.min(close) - 300).collect();
+        let first_number = first as u64;
+        let ts_event = (0..part.len()).map(|row| START + (first + row + 1) as i64 * minute).collect();
+        first += part.len();
+        Chunk {
+            instrument: InstrumentIx(0),
+            first_number,
+            ts_event,
+            ts_recv: Vec::new(),
+            columns: Columns::Bars {
+                interval: Span::MINUTE,
+                open,
+                high,
+                low,
+                close: part.to_vec(),
+                volume: vec![100_000_000; part.len()],
+            },
+        }
+    });
+    MemoryTape::new(chunks.collect())
+}
+
+/// Trades along a walk of prices, a millisecond apart.
+pub fn trades(prices: &[i64]) -> MemoryTape {
+    let chunks = prices.chunks(CHUNK_ROWS).enumerate().map(|(nth, part)| {
+        let first = nth * CHUNK_ROWS;
+        Chunk {
+            instrument: InstrumentIx(0),
+            first_number: first as u64,
+            ts_event: (0..part.len()).map(|row| START + (first + row) as i64 * 1_000_000).collect(),
+            ts_recv: Vec::new(),
+            columns: Columns::Trades { px: part.to_vec(), qty: vec![1_000; part.len()], aggressor: vec![1; part.len()] },
+        }
+    });
+    MemoryTape::new(chunks.collect())
+}
+
+/// BTC against USD: cents and 1e-5.
+pub fn instrument() -> Instrument {
+    Instrument {
+        ix: InstrumentIx(0),
+        id: InstrumentId { venue: "SIM".to_owned(), symbol: "BTCUSD".to_owned() },
+        kind: InstrumentKind::Spot,
+        base: CurrencyIx(0),
+        quote: CurrencyIx(1),
+        settlement: CurrencyIx(1),
+        price_scale: 2,
+        qty_scale: 5,
+        multiplier: 1,
+        multiplier_scale: 0,
+        rules: vec![DatedRules {
+            from: Ts::MIN,
+            tick_size: Price::from_raw(1),
+            lot_size: Qty::from_raw(1),
+            qty_min: Qty::from_raw(1),
+            qty_max: Qty::from_raw(i64::MAX),
+            notional_min: Amount::ZERO,
+        }],
+    }
+}
+
+fn no_latency() -> Box<dyn LatencyModel> {
+    let none = latency_components().iter().find(|c| c.name == "none").expect("there is a model of no latency");
+    (none.build)(&Params::new(), Draws::new(0, "")).expect("it has no parameters")
+}
+
+fn no_slippage() -> Box<dyn SlippageModel> {
+    let none = slippage_components().iter().find(|c| c.name == "none").expect("there is a model of no slippage");
+    (none.build)(&Params::new(), Draws::new(0, "")).expect("its parameters may be absent")
+}
+
+fn fee(instrument: &Instrument) -> Box<dyn FeeModel> {
+    let model = fee_components().iter().find(|c| c.name == "maker_taker").expect("there is a maker/taker model");
+    let rate = ParamValue::Decimal(Decimal::new(1, 3));
+    let params = Params::new()
+        .with("maker", rate.clone())
+        .with("taker", rate)
+        .with("currency", ParamValue::Text("quote".to_owned()));
+    (model.build)(&params, &[instrument]).expect("0.1 % fits")
+}
+
+/// A run of one strategy over one tape: no latency, no slippage, 0.1 % fee, a spot account.
+pub fn run_spec(tape: MemoryTape, strategy: Box<dyn Strategy>, finest: RecordKind, rules: Vec<RiskSlot>) -> RunSpec {
+    let instrument = instrument();
+    let deposits = vec![(CurrencyIx(1), Amount::parse("1000000000").expect("it fits"))];
+    let venue = VenueSpec {
+        name: "SIM".to_owned(),
+        instruments: vec![InstrumentIx(0)],
+        finest: vec![(InstrumentIx(0), finest)],
+        path: PathModel::Adaptive,
+        participation: None,
+        limit_fill: LimitFill::Touch,
+        queue_ahead: None,
+        entry_latency: no_latency(),
+        cancel_latency: no_latency(),
+        report_latency: no_latency(),
+        slippage: no_slippage(),
+        fees: fee(&instrument),
+        funds: Some(deposits.clone()),
+    };
+    let code = |code| Currency::new(code).expect("a currency code");
+    RunSpec {
+        seed: 1,
+        scenario_hash: [0; 32],
+        base_currency: CurrencyIx(1),
+        currencies: vec![code("BTC"), code("USD")],
+        instruments: vec![instrument],
+        account: AccountKind::Spot,
+        deposits,
+        venues: vec![venue],
+        strategies: vec![StrategySlot { id: "bench".to_owned(), instruments: vec![InstrumentIx(0)], strategy }],
+        rules,
+        sources: vec![SourceSlot {
+            name: "tape".to_owned(),
+            instrument: InstrumentIx(0),
+            feed_latency: None,
+            source: Box::new(tape),
+        }],
+        start: Ts::MIN,
+        equity_interval: Span::HOUR,
+    }
+}
+
+/// Seals what comes and keeps nothing: the whole cost of the chain, on the kernel's own thread.
+pub struct SealingSink {
+    sealer: Sealer,
+    buffer: Vec<u8>,
+}
+
+impl Default for SealingSink {
+    fn default() -> Self {
+        Self { sealer: Sealer::new(), buffer: Vec::new() }
+    }
+}
+
+impl SealingSink {
+    /// The fingerprint so far.
+    pub fn fingerprint(&self) -> String {
+        self.sealer.fingerprint().to_string()
+    }
+}
+
+impl JournalSink for SealingSink {
+    fn frame(&mut self, frame: RawFrame) -> Option<RawFrame> {
+        self.buffer.clear();
+        self.sealer.seal(&frame, &mut self.buffer);
+        Some(frame)
+    }
+}
+
+/// Plays a run to its end on this thread.
+///
+/// # Errors
+/// Whatever ends the run early.
+pub fn play(spec: RunSpec, sink: &mut SealingSink) -> Result<RunSummary, RunError> {
+    SimDriver::new(spec)?.run(sink, &std::sync::atomic::AtomicBool::new(false))
+}

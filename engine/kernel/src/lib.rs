@@ -10,9 +10,12 @@
 
 pub mod account;
 pub mod clock;
+pub mod drive;
 pub mod host;
 pub mod market;
 pub mod merge;
 pub mod oms;
 pub mod risk;
+pub mod run;
+pub mod spec;
 pub mod venue;

@@ -255,9 +255,9 @@ pub enum Event {
         /// Its code.
         code: String,
     },
-    /// An instrument of the run (its first rules; later ones do not change the fold).
+    /// An instrument of the run.
     InstrumentDeclared {
-        /// All about it but the dated rules.
+        /// All about it, with its dated rules.
         instrument: Box<Instrument>,
     },
     /// A strategy of the run.

@@ -1,0 +1,175 @@
+//! Whole runs over a tape in memory, on one thread, journal and fingerprint included.
+//!
+//! Prints medians of several runs, and each as a fraction of a bare loop that takes the same
+//! decisions over arrays. With `--json` one JSON object per line.
+
+use std::time::Instant;
+
+use tapedeck_benches::{MemoryTape, SealingSink, bars, instrument, play, run_spec, trades, walk};
+use tapedeck_kernel::risk::{self, RiskSlot};
+use tapedeck_kernel::venue::RecordKind;
+use tapedeck_model::{
+    Bar, Context, Decimal, OrderRequest, ParamValue, Params, Qty, Side, Strategy,
+};
+
+const ROWS: usize = 1_000_000;
+const RUNS: usize = 5;
+
+/// Sends a market order every `every` bars, buying and selling in turn.
+struct Metronome {
+    every: u64,
+    bars: u64,
+}
+
+impl Strategy for Metronome {
+    fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
+        self.bars += 1;
+        if self.bars.is_multiple_of(self.every) {
+            let side = if (self.bars / self.every) % 2 == 1 { Side::Buy } else { Side::Sell };
+            ctx.submit(OrderRequest::market(bar.instrument, side, Qty::from_raw(100)));
+        }
+    }
+}
+
+fn strategy(name: &str, params: &Params) -> Box<dyn Strategy> {
+    let component = tapedeck_strategies::components().iter().find(|c| c.name == name).expect("a shipped strategy");
+    (component.build)(params, &[&instrument()]).expect("good parameters")
+}
+
+fn sma() -> Box<dyn Strategy> {
+    let text = |text: &str| ParamValue::Text(text.to_owned());
+    let params = Params::new()
+        .with("fast", ParamValue::Int(10))
+        .with("slow", ParamValue::Int(50))
+        .with("size", text("all_in"))
+        .with("direction", text("long_only"))
+        .with("buffer", ParamValue::Decimal(Decimal::new(1, 2)));
+    strategy("sma_cross", &params)
+}
+
+fn rules() -> Vec<RiskSlot> {
+    let rule = |name: &str, key: &str, limit: Decimal| {
+        let component = risk::components().iter().find(|c| c.name == name).expect("a shipped rule");
+        let params = Params::new().with(key, ParamValue::Decimal(limit));
+        RiskSlot { name: name.to_owned(), scope: None, rule: (component.build)(&params, None).expect("a good limit") }
+    };
+    vec![
+        rule("max_order_notional", "limit", Decimal::new(100_000_000_000, 0)),
+        rule("max_gross_exposure", "limit", Decimal::new(100_000_000_000, 0)),
+        rule("price_collar", "bps", Decimal::new(500, 0)),
+    ]
+}
+
+/// The same decisions in a bare loop: exact sums, target long when fast is strictly above slow.
+fn bare_loop(closes: &[i64]) -> u64 {
+    let (fast, slow) = (10, 50);
+    let (mut fast_sum, mut slow_sum, mut long, mut turns) = (0_i64, 0_i64, false, 0);
+    for (row, close) in closes.iter().enumerate() {
+        fast_sum += close;
+        slow_sum += close;
+        if row >= fast {
+            fast_sum -= closes[row - fast];
+        }
+        if row >= slow {
+            slow_sum -= closes[row - slow];
+        }
+        if row + 1 >= slow {
+            let target = fast_sum * slow as i64 > slow_sum * fast as i64;
+            turns += u64::from(target != long);
+            long = target;
+        }
+    }
+    turns
+}
+
+struct Figure {
+    work: &'static str,
+    rows: usize,
+    seconds: f64,
+    orders: u64,
+    events: u64,
+}
+
+fn median(mut seconds: Vec<f64>) -> f64 {
+    seconds.sort_by(f64::total_cmp);
+    seconds[seconds.len() / 2]
+}
+
+fn measure(
+    work: &'static str,
+    tape: &MemoryTape,
+    rows: usize,
+    kind: RecordKind,
+    make: impl Fn() -> (Box<dyn Strategy>, Vec<RiskSlot>),
+) -> Figure {
+    let (mut orders, mut events) = (0, 0);
+    let seconds = (0..RUNS)
+        .map(|_| {
+            let (strategy, rules) = make();
+            let spec = run_spec(tape.clone(), strategy, kind, rules);
+            let mut sink = SealingSink::default();
+            let start = Instant::now();
+            let summary = play(spec, &mut sink).expect("the run ends well");
+            let seconds = start.elapsed().as_secs_f64();
+            (orders, events) = (summary.counts.orders, summary.counts.events);
+            seconds
+        })
+        .collect();
+    Figure { work, rows, seconds: median(seconds), orders, events }
+}
+
+fn main() {
+    let json = std::env::args().any(|argument| argument == "--json");
+    let closes = walk(ROWS);
+    let tape = bars(&closes);
+    let ticks = trades(&closes);
+    let noop = || (strategy("noop", &Params::new()), Vec::new());
+
+    let bare = median(
+        (0..RUNS * 4)
+            .map(|_| {
+                let start = Instant::now();
+                std::hint::black_box(bare_loop(std::hint::black_box(&closes)));
+                start.elapsed().as_secs_f64()
+            })
+            .collect(),
+    );
+    let mut figures = vec![
+        measure("bars, noop", &tape, ROWS, RecordKind::Bars, noop),
+        measure("bars, sma_cross 10/50, no risk rules", &tape, ROWS, RecordKind::Bars, || (sma(), Vec::new())),
+        measure("bars, sma_cross 10/50, three risk rules", &tape, ROWS, RecordKind::Bars, || (sma(), rules())),
+        measure("trades, noop", &ticks, ROWS, RecordKind::Trades, noop),
+    ];
+    for (work, orders) in
+        [("1,000 orders", 1_000), ("10,000 orders", 10_000), ("100,000 orders", 100_000), ("1,000,000 orders", 1_000_000)]
+    {
+        let part = bars(&closes[..orders.max(1000).min(ROWS)]);
+        let figure = measure(work, &part, orders, RecordKind::Bars, || {
+            (Box::new(Metronome { every: 1, bars: 0 }) as Box<dyn Strategy>, Vec::new())
+        });
+        figures.push(figure);
+    }
+    for figure in &figures {
+        let rate = figure.rows as f64 / figure.seconds;
+        let share = bare / ROWS as f64 * rate;
+        if json {
+            println!(
+                "{{\"peer\":\"tapedeck\",\"work\":\"{}\",\"rows\":{},\"seconds\":{:.6},\"rows_per_s\":{rate:.0},\"orders\":{},\"events\":{},\"share_of_bare_loop\":{share:.4}}}",
+                figure.work, figure.rows, figure.seconds, figure.orders, figure.events
+            );
+        } else {
+            println!(
+                "{:<42} {:>9.2} M rows/s {:>9.1} ns/row {:>9} orders {:>9} events {:>6.1} % of the bare loop",
+                figure.work,
+                rate / 1e6,
+                figure.seconds / figure.rows as f64 * 1e9,
+                figure.orders,
+                figure.events,
+                100.0 * share
+            );
+        }
+    }
+    if !json {
+        println!("{:<42} {:>9.2} M rows/s", "bare loop, same decisions", ROWS as f64 / bare / 1e6);
+    }
+}

@@ -1,0 +1,352 @@
+//! The driver of simulated time: sources and simulated venues around the [`Core`].
+//!
+//! Enters: a [`RunSpec`]. Leaves: journal frames and a summary. It owns virtual time: latency is a
+//! later place in the merge, never a wait. Invariants: the venue sees a record at `ts_event`, we at
+//! `ts_recv`; a venue's reports do not overtake each other; at the end what is under way to us still
+//! arrives, and no order leaves any more.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tapedeck_journal::RawFrame;
+use tapedeck_model::{
+    Amount, Command, Event, InstrumentIx, MarketRecord, RecordRef, SourceIx, Span, Ts,
+};
+
+use crate::account::AccountSpec;
+use crate::merge::{Cursor, Item, Key, Phase, Queue, Sources};
+use crate::run::{Core, Counts, TimerWish};
+use crate::spec::{CoreSpec, RunError, RunSpec};
+use crate::venue::{SimVenue, TimedReport};
+
+/// Where journal frames go.
+pub trait JournalSink {
+    /// Takes a frame, in order; may give a spent one back for reuse.
+    fn frame(&mut self, frame: RawFrame) -> Option<RawFrame>;
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunSummary {
+    /// Counts.
+    pub counts: Counts,
+    /// Market records played.
+    pub records: u64,
+    /// Bars whose outcome depended on the assumed path.
+    pub ambiguous_bars: u64,
+    /// Equity when it was first known.
+    pub equity_first: Option<Amount>,
+    /// Equity at the end.
+    pub equity_last: Option<Amount>,
+    /// Largest fall from a peak, as a fraction of the peak, over every mark.
+    pub max_drawdown: f64,
+    /// Fees by currency.
+    pub fees: Vec<Amount>,
+    /// Whether a risk rule ended the run early.
+    pub halted: bool,
+    /// Content hash and number of records of each source, by position.
+    pub sources: Vec<SourceEnd>,
+    /// Time of the first and of the last input.
+    pub span: (Ts, Ts),
+}
+
+/// What a source was, as known at its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceEnd {
+    /// Its name.
+    pub name: String,
+    /// How many records it gave.
+    pub records: u64,
+    /// BLAKE3 of its content.
+    pub content_hash: [u8; 32],
+    /// Defects dealt with.
+    pub issues: tapedeck_model::port::DataIssues,
+}
+
+/// A backtest, ready to go.
+pub struct SimDriver {
+    core: Core,
+    venues: Vec<SimVenue>,
+    /// Position of each instrument's venue.
+    venue_of: Vec<u16>,
+    /// When each venue's last report arrives.
+    report_last: Vec<Ts>,
+    sources: Sources,
+    names: Vec<String>,
+    queue: Queue,
+    reports: Vec<TimedReport>,
+    commands: Vec<Command>,
+    timers: Vec<TimerWish>,
+    now: Ts,
+    first_ts: Ts,
+    records: u64,
+}
+
+impl SimDriver {
+    /// Puts the parts together and reads the first piece of every source.
+    ///
+    /// # Errors
+    /// [`RunError`]: bad data, parts that do not fit.
+    pub fn new(spec: RunSpec) -> Result<Self, RunError> {
+        let mut venue_of = vec![None; spec.instruments.len()];
+        for (ix, venue) in spec.venues.iter().enumerate() {
+            for instrument in &venue.instruments {
+                let place = venue_of.get_mut(instrument.usize());
+                match place {
+                    Some(place @ None) => *place = Some(ix as u16),
+                    Some(Some(_)) | None => {
+                        let problem = format!("venue {} lists an unknown or foreign instrument", venue.name);
+                        return Err(RunError::Spec { problem });
+                    }
+                }
+            }
+        }
+        let venue_of = venue_of.into_iter().collect::<Option<Vec<u16>>>().ok_or_else(|| RunError::Spec {
+            problem: "every instrument needs a venue".to_owned(),
+        })?;
+        let venues = spec
+            .venues
+            .into_iter()
+            .map(|venue| SimVenue::new(venue, &spec.instruments))
+            .collect::<Result<Vec<_>, _>>()?;
+        let fee_rate_max = venue_of.iter().map(|ix| venues[usize::from(*ix)].fee_rate_max()).collect();
+        let names: Vec<String> = spec.sources.iter().map(|slot| slot.name.clone()).collect();
+        let cursors = spec
+            .sources
+            .into_iter()
+            .enumerate()
+            .map(|(ix, slot)| Cursor::new(SourceIx(ix as u16), slot.instrument, slot.source, slot.feed_latency))
+            .collect::<Result<Vec<_>, _>>()?;
+        let sources = Sources::new(cursors);
+        let first_ts = sources.peek().ok_or_else(|| RunError::Spec {
+            problem: "there is no market record to play between `start` and `end`".to_owned(),
+        })?;
+        let account = AccountSpec {
+            kind: spec.account,
+            strategies: spec.strategies.len(),
+            base_currency: spec.base_currency,
+            currencies: spec.currencies.len(),
+        };
+        let core = Core::new(CoreSpec {
+            seed: spec.seed,
+            scenario_hash: spec.scenario_hash,
+            currencies: spec.currencies,
+            instruments: spec.instruments,
+            account,
+            deposits: spec.deposits,
+            strategies: spec.strategies,
+            rules: spec.rules,
+            source_names: names.clone(),
+            fee_rate_max,
+            start: spec.start,
+            first_ts,
+            equity_interval: spec.equity_interval,
+        })?;
+        Ok(Self {
+            report_last: vec![Ts::MIN; venues.len()],
+            core,
+            venues,
+            venue_of,
+            sources,
+            names,
+            queue: Queue::default(),
+            reports: Vec::new(),
+            commands: Vec::new(),
+            timers: Vec::new(),
+            now: first_ts,
+            first_ts,
+            records: 0,
+        })
+    }
+
+    /// Plays every record and ends the run. `stop` is looked at often enough for Ctrl-C.
+    ///
+    /// # Errors
+    /// [`RunError`]; the journal is then unfinished.
+    pub fn run(mut self, sink: &mut dyn JournalSink, stop: &AtomicBool) -> Result<RunSummary, RunError> {
+        self.core.begin_run()?;
+        self.dispatch();
+        let mut turns: u32 = 0;
+        while !self.core.wants_stop() {
+            turns = turns.wrapping_add(1);
+            if turns.is_multiple_of(4096) && stop.load(Ordering::Relaxed) {
+                return Err(RunError::Stopped);
+            }
+            let Some(ts) = self.sources.peek() else { break };
+            match self.queue.peek() {
+                Some(key) if key.ts < ts => self.take_queued()?,
+                _ => self.see_all_at(ts)?,
+            }
+            while let Some(frame) = self.core.take_frame() {
+                if let Some(spent) = sink.frame(frame) {
+                    self.core.recycle(spent);
+                }
+            }
+        }
+        self.finish(sink)
+    }
+
+    /// Phase 0 at `ts`: the venues see every record of that time, then all else of that time happens.
+    #[inline]
+    fn see_all_at(&mut self, ts: Ts) -> Result<(), RunError> {
+        self.now = ts;
+        if let Some(at) = self.sources.alone_at(ts) {
+            let (place, record) = self.sources.take(at)?;
+            self.see(place, &record)?;
+            // Straight through, unless something under way comes before it.
+            if record.ts_recv() == ts && self.queue.peek().is_none_or(|key| key.ts > ts) {
+                return self.receive(ts, &record);
+            }
+            self.queue.push_market(record.ts_recv(), place, record);
+        } else {
+            while let Some(at) = self.sources.first_at(ts) {
+                let (place, record) = self.sources.take(at)?;
+                self.see(place, &record)?;
+                self.queue.push_market(record.ts_recv(), place, record);
+            }
+        }
+        while self.queue.peek().is_some_and(|key| key.ts <= ts) && !self.core.wants_stop() {
+            self.take_queued()?;
+        }
+        Ok(())
+    }
+
+    /// Door 9, phase 0: the venue sees a record.
+    #[inline]
+    fn see(&mut self, at: RecordRef, record: &MarketRecord) -> Result<(), RunError> {
+        self.records += 1;
+        let venue = self.venue_of[record.instrument().usize()];
+        self.venues[usize::from(venue)].on_record(at, record, &mut self.reports)?;
+        if !self.reports.is_empty() {
+            self.schedule_reports(venue);
+        }
+        Ok(())
+    }
+
+    /// Phase 3: we receive a record.
+    #[inline]
+    fn receive(&mut self, now: Ts, record: &MarketRecord) -> Result<(), RunError> {
+        self.core.on_market(now, record)?;
+        if self.core.has_output() {
+            self.dispatch();
+        }
+        Ok(())
+    }
+
+    fn take_queued(&mut self) -> Result<(), RunError> {
+        let Some((Key { ts, source, .. }, item)) = self.queue.pop() else { return Ok(()) };
+        self.now = ts;
+        match item {
+            Item::Command(command) => {
+                self.venues[usize::from(source)].on_command(ts, &command, &mut self.reports)?;
+                self.schedule_reports(source);
+            }
+            Item::Report(report) => self.core.on_report(ts, &report)?,
+            Item::Market(_, record) => self.core.on_market(ts, &record)?,
+            Item::Timer(strategy, timer) => self.core.on_timer(ts, strategy, timer)?,
+        }
+        if self.core.has_output() {
+            self.dispatch();
+        }
+        Ok(())
+    }
+
+    /// Sends what the core wants sent and sets its timers.
+    fn dispatch(&mut self) {
+        self.core.take_commands(&mut self.commands);
+        for command in self.commands.drain(..) {
+            let instrument = match command {
+                Command::Submit { request, .. } => request.instrument,
+                Command::Amend { client_order_id, .. } | Command::Cancel { client_order_id } => {
+                    // An order of which a change is sent is open, so it is known.
+                    self.core.oms().order(client_order_id).map_or(InstrumentIx(0), |order| order.request.instrument)
+                }
+            };
+            let venue = self.venue_of[instrument.usize()];
+            let delay = self.venues[usize::from(venue)].entry_delay_ns(&command);
+            let arrival = self.now.saturating_add(Span::from_nanos(delay));
+            self.queue.push(arrival, Phase::Command, venue, Item::Command(command));
+        }
+        self.core.take_timers(&mut self.timers);
+        for TimerWish { at, strategy, timer } in self.timers.drain(..) {
+            self.queue.push(at, Phase::Timer, strategy.0, Item::Timer(strategy, timer));
+        }
+    }
+
+    /// Reports of a venue travel in order: none arrives before the one sent before it.
+    fn schedule_reports(&mut self, venue: u16) {
+        let ix = usize::from(venue);
+        for TimedReport { report, .. } in self.reports.drain(..) {
+            let delay = self.venues[ix].report_delay_ns(&report);
+            let arrival = self.now.saturating_add(Span::from_nanos(delay)).max(self.report_last[ix]);
+            self.report_last[ix] = arrival;
+            self.queue.push(arrival, Phase::Report, venue, Item::Report(report));
+        }
+    }
+
+    /// What is on its way to us arrives; commands and timers under way do not matter any more.
+    fn drain(&mut self) -> Result<(), RunError> {
+        self.core.close_gate();
+        while let Some((Key { ts, .. }, item)) = self.queue.pop() {
+            match item {
+                Item::Report(report) => self.core.on_report(ts, &report)?,
+                Item::Market(_, record) => self.core.on_market(ts, &record)?,
+                Item::Command(_) | Item::Timer(..) => continue,
+            }
+            self.now = ts;
+            self.core.take_commands(&mut self.commands);
+            self.core.take_timers(&mut self.timers);
+            assert!(self.commands.is_empty(), "no order leaves after the gate is closed");
+            self.timers.clear();
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, sink: &mut dyn JournalSink) -> Result<RunSummary, RunError> {
+        let halted = self.core.wants_stop();
+        self.drain()?;
+        let sources: Vec<SourceEnd> = self
+            .sources
+            .cursors()
+            .iter()
+            .zip(&self.names)
+            .map(|(cursor, name)| SourceEnd {
+                name: name.clone(),
+                records: cursor.records,
+                content_hash: cursor.source().content_hash(),
+                issues: cursor.source().issues(),
+            })
+            .collect();
+        let notes = notes_of(&sources);
+        let ambiguous_bars = self.venues.iter().map(SimVenue::ambiguous_bars).sum();
+        self.core.end_run(&notes, ambiguous_bars)?;
+        while let Some(frame) = self.core.take_frame() {
+            sink.frame(frame);
+        }
+        sink.frame(self.core.last_frame());
+        Ok(RunSummary {
+            counts: self.core.counts(),
+            records: self.records,
+            ambiguous_bars,
+            equity_first: self.core.equity_first(),
+            equity_last: self.core.equity(),
+            max_drawdown: self.core.max_drawdown(),
+            fees: self.core.fees().to_vec(),
+            halted,
+            sources,
+            span: (self.first_ts, self.now),
+        })
+    }
+}
+
+/// What the journal says of the sources at the end.
+fn notes_of(sources: &[SourceEnd]) -> Vec<Event> {
+    let mut notes = Vec::new();
+    for (ix, end) in sources.iter().enumerate() {
+        let source = SourceIx(ix as u16);
+        for (issue, count) in end.issues.iter().filter(|(_, count)| *count > 0) {
+            notes.push(Event::DataIssues { source, issue: *issue, count: *count });
+        }
+        notes.push(Event::SourceEnded { source, records: end.records, content_hash: end.content_hash });
+    }
+    notes
+}

@@ -1,0 +1,820 @@
+//! The tour of the house: one input walks through every door, in order.
+//!
+//! `Core` is the pure state machine that a backtest and a live session share. Enters: market
+//! records as received, venue reports, timers, each with the time of its receipt. Leaves: journal
+//! records, commands for the venue, timers to set. Deliberately absent: sources, venues, latency
+//! (see [`crate::drive`] for simulated time, the live adapter for wall time), threads, files.
+//!
+//! Invariants: account and orders change only in [`Core::record`], which journals what it applies;
+//! a command leaves only with an [`Approved`] in hand; time and input numbers never go back.
+
+use std::collections::VecDeque;
+
+use tapedeck_journal::{Encoder, RawFrame};
+use tapedeck_model::event::{Anomaly, DenyReason, EquityPoint, HaltAction, PostingReason};
+use tapedeck_model::number::pow10;
+use tapedeck_model::port::{Balance, PositionView, RiskObservation, RiskQuery, Wish};
+use tapedeck_model::{
+    Amendment, Amount, ClientOrderId, Command, Context, CurrencyIx, Event, Fill, FillReport, Instrument,
+    InstrumentIx, Intent, MarketRecord, MarketState, Order, OrderRequest, OrderStatus, OrderUpdate, Qty, RuleIx, Side,
+    Strategy, StrategyIx, Ts, VenueReport, View,
+};
+
+use crate::account::{Account, AccountKind, EquityTrack, Marks, Reserve, ReserveQuery};
+use crate::clock::Clock;
+use crate::host::Host;
+use crate::market::MarketView;
+use crate::oms::{Oms, amended, canceled_at_end, transition::Stimulus};
+use crate::risk::{Approved, RiskChain};
+use crate::spec::{CoreSpec, KernelError};
+
+/// How many calls of strategies one input may lead to before it counts as a loop.
+const CALLS_PER_INPUT_MAX: u32 = 100_000;
+
+/// What strategies may see: the past as received.
+struct State {
+    instruments: Vec<Instrument>,
+    market: MarketView,
+    oms: Oms,
+    account: Account,
+    marks: Marks,
+    fee_rate_max: Vec<i64>,
+}
+
+/// Counts of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Inputs taken.
+    pub inputs: u64,
+    /// Journal records written.
+    pub events: u64,
+    /// Orders sent to a venue.
+    pub orders: u64,
+    /// Fills.
+    pub fills: u64,
+    /// Intents denied by our own side, warm-up included.
+    pub denied: u64,
+    /// Orders rejected by a venue.
+    pub rejected: u64,
+    /// Orders denied because the run was still warming up.
+    pub warmup_denied: u64,
+}
+
+/// A timer that a strategy asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimerWish {
+    /// When.
+    pub at: Ts,
+    /// Whose.
+    pub strategy: StrategyIx,
+    /// The strategy's own number of it.
+    pub timer: u64,
+}
+
+/// Something to tell a strategy about one of its orders.
+#[derive(Debug, Clone, Copy)]
+struct Notice {
+    update: OrderUpdate,
+    fill: Option<Fill>,
+}
+
+/// Why an order does not go, and the rule if a rule it was.
+type Denial = (DenyReason, Option<RuleIx>);
+
+const fn no(reason: DenyReason) -> Denial {
+    (reason, None)
+}
+
+/// The deterministic machine.
+pub struct Core {
+    clock: Clock,
+    state: State,
+    host: Host,
+    risk: RiskChain,
+    track: EquityTrack,
+    encoder: Encoder,
+    commands: Vec<Command>,
+    timers: Vec<TimerWish>,
+    notices: VecDeque<Notice>,
+    spare_wishes: Vec<Wish>,
+    /// Strategies whose positions a halt is closing.
+    flattening: Vec<StrategyIx>,
+    counts: Counts,
+    fees: Vec<Amount>,
+    start: Ts,
+    /// No order leaves any more: the run is ending.
+    ending: bool,
+    /// A halt with [`HaltAction::Stop`] wants the run to end.
+    stop: bool,
+    /// Money moved since equity was last looked at.
+    moved: bool,
+    equity_first: Option<Amount>,
+}
+
+impl View for State {
+    fn instruments(&self) -> &[Instrument] {
+        &self.instruments
+    }
+    fn market(&self, instrument: InstrumentIx) -> &MarketState {
+        self.market.state(instrument)
+    }
+    fn position(&self, strategy: StrategyIx, instrument: InstrumentIx) -> PositionView {
+        self.account.position(strategy, instrument)
+    }
+    fn balance(&self, currency: CurrencyIx) -> Balance {
+        self.account.balance(currency)
+    }
+    fn equity(&self) -> Option<Amount> {
+        self.marks.equity(&self.account)
+    }
+    fn fee_rate_max(&self, instrument: InstrumentIx) -> i64 {
+        self.fee_rate_max[instrument.usize()]
+    }
+    fn order(&self, id: ClientOrderId) -> Option<&Order> {
+        self.oms.order(id)
+    }
+    fn each_open_order(&self, strategy: StrategyIx, visit: &mut dyn FnMut(&Order)) {
+        self.oms.each_open(strategy, visit);
+    }
+}
+
+impl Core {
+    /// A machine at rest.
+    ///
+    /// # Errors
+    /// [`KernelError`] if the account cannot be set up (for example no conversion path).
+    pub fn new(spec: CoreSpec) -> Result<Self, KernelError> {
+        let account = Account::new(&spec.account, &spec.instruments)?;
+        let marks = Marks::new(&spec.account, &spec.instruments)?;
+        let state = State {
+            market: MarketView::new(spec.instruments.len()),
+            oms: Oms::new(spec.strategies.len(), spec.instruments.len()),
+            account,
+            marks,
+            fee_rate_max: spec.fee_rate_max.clone(),
+            instruments: spec.instruments.clone(),
+        };
+        let mut core = Self {
+            clock: Clock::new(),
+            state,
+            host: Host::new(Vec::new(), 0, spec.seed),
+            risk: RiskChain::new(Vec::new()),
+            track: EquityTrack::new(spec.first_ts, spec.equity_interval),
+            encoder: Encoder::new(),
+            commands: Vec::new(),
+            timers: Vec::new(),
+            notices: VecDeque::new(),
+            spare_wishes: Vec::new(),
+            flattening: Vec::new(),
+            counts: Counts::default(),
+            fees: vec![Amount::ZERO; spec.currencies.len()],
+            start: spec.start,
+            ending: false,
+            stop: false,
+            moved: true,
+            equity_first: None,
+        };
+        core.clock.start(spec.first_ts);
+        core.declare(&spec)?;
+        core.host = Host::new(spec.strategies, spec.instruments.len(), spec.seed);
+        core.risk = RiskChain::new(spec.rules);
+        Ok(core)
+    }
+
+    /// Journals who takes part, and the money put in.
+    fn declare(&mut self, spec: &CoreSpec) -> Result<(), KernelError> {
+        self.record(&Event::RunStarted {
+            format: Event::FORMAT,
+            seed: spec.seed,
+            scenario_hash: spec.scenario_hash,
+            base_currency: spec.account.base_currency,
+        })?;
+        for (ix, currency) in spec.currencies.iter().enumerate() {
+            let code = currency.code().to_owned();
+            self.record(&Event::CurrencyDeclared { currency: CurrencyIx(ix as u16), code })?;
+        }
+        for instrument in &spec.instruments {
+            self.record(&Event::InstrumentDeclared { instrument: Box::new(instrument.clone()) })?;
+        }
+        for (ix, slot) in spec.strategies.iter().enumerate() {
+            self.record(&Event::StrategyDeclared { strategy: StrategyIx(ix as u16), id: slot.id.clone() })?;
+        }
+        for (ix, slot) in spec.rules.iter().enumerate() {
+            self.record(&Event::RuleDeclared { rule: RuleIx(ix as u16), name: slot.name.clone() })?;
+        }
+        for (ix, name) in spec.source_names.iter().enumerate() {
+            let source = tapedeck_model::SourceIx(ix as u16);
+            self.record(&Event::SourceDeclared { source, name: name.clone() })?;
+        }
+        for (currency, amount) in &spec.deposits {
+            let lines = Account::deposit(*currency, *amount)?;
+            self.record(&Event::Posted { reason: PostingReason::Deposit, lines })?;
+        }
+        Ok(())
+    }
+
+    /// Calls `on_start` of every strategy. Once, before the first input.
+    ///
+    /// # Errors
+    /// [`KernelError`], after which the machine must not be used.
+    pub fn begin_run(&mut self) -> Result<(), KernelError> {
+        self.each_strategy(|strategy, ctx| strategy.on_start(ctx))
+    }
+
+    /// Doors 3 to 8 for a market record, received at `now`.
+    ///
+    /// # Errors
+    /// [`KernelError`], after which the machine must not be used.
+    #[inline]
+    pub fn on_market(&mut self, now: Ts, record: &MarketRecord) -> Result<(), KernelError> {
+        self.begin_input(now)?;
+        let instrument = record.instrument();
+        match self.state.market.apply(record) {
+            Ok(mark_x2) => self.state.marks.on_mark(instrument, mark_x2),
+            Err(exception) => return self.refuse_record(exception, record),
+        }
+        self.observe_equity()?;
+        let mut nth = 0;
+        while let Some(strategy) = self.host.subscriber(instrument, nth) {
+            nth += 1;
+            self.call(strategy, |strategy, ctx| match record {
+                MarketRecord::Bar(bar) => strategy.on_bar(ctx, bar),
+                MarketRecord::Trade(trade) => strategy.on_trade(ctx, trade),
+                MarketRecord::Quote(quote) => strategy.on_quote(ctx, quote),
+            })?;
+        }
+        if !self.flattening.is_empty() {
+            self.flatten()?;
+        }
+        Ok(())
+    }
+
+    /// Doors 10 to 12 for a venue report, received at `now`.
+    ///
+    /// # Errors
+    /// [`KernelError`], after which the machine must not be used.
+    pub fn on_report(&mut self, now: Ts, report: &VenueReport) -> Result<(), KernelError> {
+        self.begin_input(now)?;
+        let client_order_id = report.client_order_id();
+        match self.state.oms.judge(report) {
+            Ok(event) => self.take_event(client_order_id, &event, report)?,
+            Err(anomaly) => {
+                self.record(&Event::ReportRefused { client_order_id, anomaly })?;
+                if anomaly == Anomaly::UnknownOrder && matches!(report, VenueReport::Filled(_)) {
+                    return Err(KernelError::UnknownFill { client_order_id });
+                }
+            }
+        }
+        self.observe_equity()?;
+        self.tell()
+    }
+
+    /// A timer of a strategy goes off at `now`.
+    ///
+    /// # Errors
+    /// [`KernelError`], after which the machine must not be used.
+    pub fn on_timer(&mut self, now: Ts, strategy: StrategyIx, timer: u64) -> Result<(), KernelError> {
+        self.begin_input(now)?;
+        self.record(&Event::TimerFired { strategy, timer })?;
+        self.call(strategy, |strategy, ctx| strategy.on_timer(ctx, timer))
+    }
+
+    /// From now on no order leaves; what is under way may still come in.
+    pub fn close_gate(&mut self) {
+        self.ending = true;
+    }
+
+    /// Calls `on_stop`, ends open orders, takes the last equity and writes the last record. The
+    /// journal's last frame is then to be had from [`Core::last_frame`].
+    ///
+    /// # Errors
+    /// [`KernelError`].
+    pub fn end_run(&mut self, notes: &[Event], ambiguous_bars: u64) -> Result<(), KernelError> {
+        self.ending = true;
+        self.each_strategy(|strategy, ctx| strategy.on_stop(ctx))?;
+        let mut open = Vec::new();
+        for strategy in 0..self.host.len() {
+            self.state.oms.each_open(StrategyIx(strategy as u16), &mut |order| open.push(canceled_at_end(order)));
+        }
+        for event in &open {
+            self.record(event)?;
+        }
+        self.observe_equity()?;
+        self.sample(self.clock.now())?;
+        for note in notes {
+            self.record(note)?;
+        }
+        let Counts { inputs, warmup_denied, .. } = self.counts();
+        self.record(&Event::RunEnded { inputs, ambiguous_bars, warmup_denied })
+    }
+
+    /// The last frame of the journal. Once, after [`Core::end_run`] and after every full frame was
+    /// taken.
+    pub fn last_frame(&mut self) -> RawFrame {
+        self.encoder.finish()
+    }
+
+    /// Takes the commands that are to be sent now, in order.
+    pub fn take_commands(&mut self, into: &mut Vec<Command>) {
+        into.append(&mut self.commands);
+    }
+
+    /// Takes the timers that are to be set now, in order.
+    pub fn take_timers(&mut self, into: &mut Vec<TimerWish>) {
+        into.append(&mut self.timers);
+    }
+
+    /// Whether commands or timers wait to be taken.
+    #[inline]
+    pub fn has_output(&self) -> bool {
+        !self.commands.is_empty() || !self.timers.is_empty()
+    }
+
+    /// A full piece of the journal, if there is one.
+    #[inline]
+    pub fn take_frame(&mut self) -> Option<RawFrame> {
+        self.encoder.take_full()
+    }
+
+    /// Gives a spent piece back for reuse.
+    pub fn recycle(&mut self, frame: RawFrame) {
+        self.encoder.recycle(frame);
+    }
+
+    /// Whether a rule wants the run to end.
+    #[inline]
+    pub const fn wants_stop(&self) -> bool {
+        self.stop
+    }
+
+    /// Counts so far.
+    pub fn counts(&self) -> Counts {
+        Counts { inputs: self.clock.input(), events: self.encoder.next_seq(), ..self.counts }
+    }
+
+    /// Equity now, at the last known prices.
+    pub fn equity(&self) -> Option<Amount> {
+        self.state.equity()
+    }
+
+    /// Equity when it was first known.
+    pub const fn equity_first(&self) -> Option<Amount> {
+        self.equity_first
+    }
+
+    /// Largest fall from a peak so far, as a fraction of the peak.
+    pub fn max_drawdown(&self) -> f64 {
+        self.track.max_drawdown()
+    }
+
+    /// Fees paid so far, by currency.
+    pub fn fees(&self) -> &[Amount] {
+        &self.fees
+    }
+
+    /// The account, for inspection.
+    pub const fn account(&self) -> &Account {
+        &self.state.account
+    }
+
+    /// The orders, for inspection.
+    pub const fn oms(&self) -> &Oms {
+        &self.state.oms
+    }
+
+    /// Doors 3 and 4: time moves, and what is due by time happens first.
+    #[inline]
+    fn begin_input(&mut self, now: Ts) -> Result<(), KernelError> {
+        if let Some(boundary) = self.track.due(now) {
+            self.sample(boundary)?;
+        }
+        self.clock.advance(now);
+        let Self { risk, encoder, clock, .. } = self;
+        risk.tick(now, &mut |event| {
+            encoder.append(clock.input(), now, &event);
+        });
+        Ok(())
+    }
+
+    /// Door 12, and the only place where account and orders change.
+    fn record(&mut self, event: &Event) -> Result<(), KernelError> {
+        let now = self.clock.now();
+        let seq = self.encoder.append(self.clock.input(), now, event);
+        self.state.oms.apply(now, event);
+        self.state.account.apply(event).map_err(|source| KernelError::Account { seq, source })
+    }
+
+    #[cold]
+    fn refuse_record(
+        &mut self,
+        exception: tapedeck_model::event::MarketException,
+        record: &MarketRecord,
+    ) -> Result<(), KernelError> {
+        match record {
+            MarketRecord::Quote(quote) => self.record(&Event::MarketRefused { exception, quote: *quote }),
+            MarketRecord::Bar(_) | MarketRecord::Trade(_) => Ok(()),
+        }
+    }
+
+    fn each_strategy(
+        &mut self,
+        call: impl Fn(&mut dyn Strategy, &mut Context<'_>) + Copy,
+    ) -> Result<(), KernelError> {
+        (0..self.host.len()).try_for_each(|ix| self.call(StrategyIx(ix as u16), call))
+    }
+
+    /// Door 6: one call of a strategy, then what it wished for.
+    #[inline]
+    fn call(
+        &mut self,
+        strategy: StrategyIx,
+        call: impl FnOnce(&mut dyn Strategy, &mut Context<'_>),
+    ) -> Result<(), KernelError> {
+        let now = self.clock.now();
+        let wished = self.host.call(strategy, (now, now < self.start), &self.state, call);
+        if !wished && self.notices.is_empty() {
+            return Ok(());
+        }
+        self.grant(strategy)?;
+        self.tell()
+    }
+
+    /// Tells strategies about their orders until nobody has anything more to say.
+    fn tell(&mut self) -> Result<(), KernelError> {
+        let mut calls = 0;
+        while let Some(Notice { update, fill }) = self.notices.pop_front() {
+            calls += 1;
+            if calls > CALLS_PER_INPUT_MAX {
+                return Err(KernelError::Runaway { strategy: update.order.client_order_id.strategy });
+            }
+            let strategy = update.order.client_order_id.strategy;
+            let now = self.clock.now();
+            self.host.call(strategy, (now, now < self.start), &self.state, |strategy, ctx| {
+                strategy.on_order(ctx, &update);
+                if let Some(fill) = &fill {
+                    strategy.on_fill(ctx, fill);
+                }
+            });
+            self.grant(strategy)?;
+        }
+        Ok(())
+    }
+
+    /// Handles what a strategy wished for, in the order in which it wished.
+    fn grant(&mut self, strategy: StrategyIx) -> Result<(), KernelError> {
+        let mut wishes = std::mem::take(&mut self.spare_wishes);
+        self.host.take_wishes(&mut wishes);
+        for wish in wishes.drain(..) {
+            match wish {
+                Wish::Order(Intent::Submit { client_order_id, request }) => self.submit(client_order_id, &request)?,
+                Wish::Order(Intent::Amend { client_order_id, amendment }) => {
+                    self.amend(client_order_id, &amendment)?;
+                }
+                Wish::Order(Intent::Cancel { client_order_id }) => self.cancel(client_order_id)?,
+                Wish::Timer { at, timer } => {
+                    self.timers.push(TimerWish { at: at.max(self.clock.now()), strategy, timer });
+                }
+                Wish::Signal { name, value } => self.record(&Event::Signal { strategy, name, value })?,
+                Wish::Log { level, text } => self.record(&Event::Log { strategy, level, text })?,
+            }
+        }
+        self.spare_wishes = wishes;
+        Ok(())
+    }
+
+    /// Doors 7 and 8 for a new order.
+    fn submit(&mut self, client_order_id: ClientOrderId, request: &OrderRequest) -> Result<(), KernelError> {
+        self.record(&Event::SubmitIntended { client_order_id, request: *request })?;
+        match self.admit(client_order_id, request, None) {
+            Ok((approved, reserve)) => self.send(&approved, reserve),
+            Err((reason, rule)) => self.deny(client_order_id, request, reason, rule),
+        }
+    }
+
+    /// Whether an order may go; of a change of the open order `replaced`, whether its new values may.
+    fn admit(
+        &mut self,
+        client_order_id: ClientOrderId,
+        request: &OrderRequest,
+        replaced: Option<&Order>,
+    ) -> Result<(Approved, Reserve), Denial> {
+        let strategy = client_order_id.strategy;
+        self.gate(strategy, request)?;
+        let state = &self.state;
+        let instrument = &state.instruments[request.instrument.usize()];
+        let mark = state.market.state(request.instrument).mark().ok_or(no(DenyReason::NoPrice))?;
+        let equity = state.equity().ok_or(no(DenyReason::NoPrice))?;
+        let gross_exposure = state.marks.exposure(&state.account).ok_or(no(DenyReason::NoPrice))?;
+        let (filled, standing) =
+            replaced.map_or((0, 0), |order| (order.cum_qty.raw(), order.leaves_qty.raw()));
+        // The rules look at what is still to be filled, the account at the whole order.
+        let open_part = OrderRequest { order_qty: Qty::from_raw(request.order_qty.raw() - filled), ..*request };
+        let worst = request.kind.limit_px().or(request.kind.trigger_px()).unwrap_or(mark);
+        let notional = instrument
+            .notional(worst, open_part.order_qty)
+            .and_then(|quote| state.marks.to_base(quote, instrument.quote))
+            .ok_or(no(DenyReason::Overflow))?;
+        let open = state.oms.open_qty(request.instrument);
+        let others = |open: i64, side| Qty::from_raw(if request.side == side { open - standing } else { open });
+        let query = RiskQuery {
+            now: self.clock.now(),
+            strategy,
+            request: &open_part,
+            instrument,
+            mark,
+            net_qty: state.account.net_qty(request.instrument),
+            open_buy_qty: others(open.buy, Side::Buy),
+            open_sell_qty: others(open.sell, Side::Sell),
+            notional,
+            gross_exposure,
+            open_orders: state.oms.open_orders() - u32::from(replaced.is_some()),
+            equity,
+        };
+        let held = state.account.position(strategy, request.instrument).net_qty;
+        let Self { risk, encoder, clock, .. } = self;
+        let approved = risk.check(query, client_order_id, held, &mut |event| {
+            encoder.append(clock.input(), clock.now(), &event);
+        })?;
+        let whole_qty = Qty::from_raw(approved.request().order_qty.raw() + filled);
+        let reserve = state.account.reserve_for(&ReserveQuery {
+            request: &OrderRequest { order_qty: whole_qty, ..*approved.request() },
+            instrument,
+            mark,
+            fee_rate_max: state.fee_rate_max[request.instrument.usize()],
+            fee_currency: None,
+            replacing: replaced.map(|order| order.client_order_id),
+            equity: Some(equity),
+            gross_exposure: Some(gross_exposure),
+            marks: &state.marks,
+        });
+        Ok((approved, reserve.map_err(no)?))
+    }
+
+    /// What stops an order before any rule looks at it.
+    fn gate(&self, strategy: StrategyIx, request: &OrderRequest) -> Result<(), Denial> {
+        if self.clock.now() < self.start {
+            return Err(no(DenyReason::WarmUp));
+        }
+        if self.ending {
+            return Err(no(DenyReason::Halted));
+        }
+        if request.order_qty <= Qty::ZERO || !self.host.is_subscribed(strategy, request.instrument) {
+            return Err(no(DenyReason::InvalidOrder));
+        }
+        let held = self.state.account.position(strategy, request.instrument).net_qty.raw();
+        if request.reduce_only && held.signum() * request.side.sign() >= 0 {
+            return Err(no(DenyReason::WouldNotReduce));
+        }
+        Ok(())
+    }
+
+    /// Door 8: an approved order leaves.
+    fn send(&mut self, approved: &Approved, reserve: Reserve) -> Result<(), KernelError> {
+        let (client_order_id, request) = (approved.client_order_id(), *approved.request());
+        self.record(&Event::Approved { client_order_id, order_qty: request.order_qty })?;
+        let Reserve { currency, amount: reserved } = reserve;
+        self.record(&Event::Submitted { client_order_id, request, currency, reserved })?;
+        self.commands.push(Command::Submit { client_order_id, request });
+        self.counts.orders += 1;
+        self.observe(&RiskObservation::Sent { now: self.clock.now(), strategy: client_order_id.strategy })
+    }
+
+    fn deny(
+        &mut self,
+        client_order_id: ClientOrderId,
+        request: &OrderRequest,
+        reason: DenyReason,
+        rule: Option<RuleIx>,
+    ) -> Result<(), KernelError> {
+        let event = Event::Denied { client_order_id, reason, rule };
+        self.record(&event)?;
+        self.counts.denied += 1;
+        self.counts.warmup_denied += u64::from(reason == DenyReason::WarmUp);
+        let order = Order {
+            client_order_id,
+            venue_order_id: None,
+            request: *request,
+            status: OrderStatus::Denied,
+            cum_qty: Qty::ZERO,
+            leaves_qty: Qty::ZERO,
+            canceled_qty: request.order_qty,
+            cum_px_qty: 0,
+            ts_submitted: self.clock.now(),
+        };
+        // A denied change leaves its order as it is: tell about the order that there is.
+        let order = self.state.oms.order(client_order_id).copied().unwrap_or(order);
+        self.notices.push_back(Notice { update: OrderUpdate { order, event_number: event.number() }, fill: None });
+        Ok(())
+    }
+
+    /// Doors 7 and 8 for a change of an open order: the changed order passes every rule as a new one would.
+    fn amend(&mut self, client_order_id: ClientOrderId, amendment: &Amendment) -> Result<(), KernelError> {
+        self.record(&Event::AmendIntended { client_order_id, amendment: *amendment })?;
+        let order = match self.state.oms.may_request(client_order_id, Stimulus::AmendSubmitted) {
+            Ok(order) => *order,
+            Err(reason) => return self.deny_request(client_order_id, reason),
+        };
+        let request = amended(&order, amendment);
+        if request.order_qty < order.cum_qty {
+            return self.deny_request(client_order_id, DenyReason::InvalidOrder);
+        }
+        if request.order_qty > order.cum_qty {
+            let open_part = request.order_qty.raw() - order.cum_qty.raw();
+            match self.admit(client_order_id, &request, Some(&order)) {
+                Ok((approved, _)) if approved.request().order_qty.raw() == open_part => {}
+                // A change is taken whole or not at all: a rule that would shrink it denies it.
+                Ok(_) => return self.deny_request(client_order_id, DenyReason::RiskRule),
+                Err((reason, rule)) => return self.deny(client_order_id, &request, reason, rule),
+            }
+        }
+        self.record(&Event::AmendSubmitted { client_order_id, amendment: *amendment })?;
+        self.commands.push(Command::Amend { client_order_id, amendment: *amendment });
+        Ok(())
+    }
+
+    /// Door 8 for a cancel. Risk has no say: a cancel never adds risk.
+    fn cancel(&mut self, client_order_id: ClientOrderId) -> Result<(), KernelError> {
+        self.record(&Event::CancelIntended { client_order_id })?;
+        if self.ending {
+            return self.deny_request(client_order_id, DenyReason::Halted);
+        }
+        if let Err(reason) = self.state.oms.may_request(client_order_id, Stimulus::CancelSubmitted) {
+            return self.deny_request(client_order_id, reason);
+        }
+        self.record(&Event::CancelSubmitted { client_order_id })?;
+        self.commands.push(Command::Cancel { client_order_id });
+        Ok(())
+    }
+
+    /// Denies a change or cancel.
+    fn deny_request(&mut self, client_order_id: ClientOrderId, reason: DenyReason) -> Result<(), KernelError> {
+        if let Some(order) = self.state.oms.order(client_order_id) {
+            let request = order.request;
+            return self.deny(client_order_id, &request, reason, None);
+        }
+        self.counts.denied += 1;
+        self.record(&Event::Denied { client_order_id, reason, rule: None })
+    }
+
+    /// Doors 10 and 11: a judged report becomes state.
+    fn take_event(
+        &mut self,
+        client_order_id: ClientOrderId,
+        event: &Event,
+        report: &VenueReport,
+    ) -> Result<(), KernelError> {
+        self.record(event)?;
+        let order = *self.state.oms.order(client_order_id).ok_or(KernelError::UnknownFill { client_order_id })?;
+        let mut fill = None;
+        match report {
+            VenueReport::Filled(report) => {
+                self.book(&order, report)?;
+                fill = Some(Fill {
+                    order,
+                    last_px: report.last_px,
+                    last_qty: report.last_qty,
+                    liquidity: report.liquidity,
+                    fee: report.fee,
+                    fee_currency: report.fee_currency,
+                });
+            }
+            VenueReport::Rejected { .. } => self.counts.rejected += 1,
+            VenueReport::Accepted { .. }
+            | VenueReport::Triggered { .. }
+            | VenueReport::Replaced { .. }
+            | VenueReport::AmendRejected { .. }
+            | VenueReport::CancelRejected { .. }
+            | VenueReport::Canceled { .. }
+            | VenueReport::Expired { .. } => {}
+        }
+        self.notices.push_back(Notice { update: OrderUpdate { order, event_number: event.number() }, fill });
+        Ok(())
+    }
+
+    /// Door 11: what a fill does to money and position.
+    fn book(&mut self, order: &Order, report: &FillReport) -> Result<(), KernelError> {
+        let strategy = order.client_order_id.strategy;
+        let instrument = &self.state.instruments[order.request.instrument.usize()];
+        let settlement = instrument.settlement;
+        let seq = self.encoder.next_seq();
+        let failed = |source| KernelError::Account { seq, source };
+        let effects = self
+            .state
+            .account
+            .effects_of_fill(strategy, instrument, order.request.side, report)
+            .map_err(failed)?;
+        self.record(&Event::Posted { reason: PostingReason::Fill, lines: effects.lines })?;
+        self.record(&Event::PositionChanged(effects.position))?;
+        self.moved = true;
+        self.counts.fills += 1;
+        let fees = &mut self.fees[report.fee_currency.usize()];
+        *fees = fees.checked_add(report.fee).ok_or(KernelError::Overflow { what: "the sum of fees" })?;
+        if let Some(pnl) = effects.closed_pnl.and_then(|pnl| self.state.marks.to_base(pnl, settlement)) {
+            self.observe(&RiskObservation::Closed { now: self.clock.now(), strategy, pnl })?;
+        }
+        Ok(())
+    }
+
+    /// Looks at equity where it may have changed.
+    #[inline]
+    fn observe_equity(&mut self) -> Result<(), KernelError> {
+        if !self.moved && self.state.account.is_flat() {
+            return Ok(());
+        }
+        let Some(equity) = self.state.equity() else { return Ok(()) };
+        self.moved = false;
+        let now = self.clock.now();
+        self.track.observe(equity);
+        if self.equity_first.is_none() {
+            self.equity_first = Some(equity);
+            self.sample(now)?;
+        }
+        if self.risk.watches_equity() {
+            self.observe(&RiskObservation::Equity { now, equity })?;
+        }
+        Ok(())
+    }
+
+    fn sample(&mut self, at: Ts) -> Result<(), KernelError> {
+        let (Some(equity), Some(exposure)) = (self.equity(), self.state.marks.exposure(&self.state.account)) else {
+            return Ok(());
+        };
+        let point: EquityPoint = self.track.sample(at, equity, exposure);
+        self.record(&Event::Equity(point))
+    }
+
+    /// Lets the rules watch, and does what a halt asks for.
+    fn observe(&mut self, observation: &RiskObservation) -> Result<(), KernelError> {
+        let now = self.clock.now();
+        let Self { risk, encoder, clock, .. } = self;
+        let raised = risk.observe(observation, &mut |event| {
+            encoder.append(clock.input(), now, &event);
+        });
+        if raised.is_empty() {
+            return Ok(());
+        }
+        for halt in raised.to_vec() {
+            let affected = |strategy: StrategyIx| halt.strategy.is_none_or(|only| only == strategy);
+            for strategy in (0..self.host.len()).map(|ix| StrategyIx(ix as u16)).filter(|s| affected(*s)) {
+                self.cancel_all(strategy)?;
+                if halt.action == HaltAction::Flatten && !self.flattening.contains(&strategy) {
+                    self.flattening.push(strategy);
+                }
+            }
+            self.stop |= halt.action == HaltAction::Stop;
+        }
+        Ok(())
+    }
+
+    fn cancel_all(&mut self, strategy: StrategyIx) -> Result<(), KernelError> {
+        let mut open = Vec::new();
+        self.state.oms.each_open(strategy, &mut |order| {
+            if order.status != OrderStatus::PendingCancel {
+                open.push(order.client_order_id);
+            }
+        });
+        open.into_iter().try_for_each(|id| self.cancel(id))
+    }
+
+    /// Closes the positions of halted strategies at market, once their open orders are gone.
+    fn flatten(&mut self) -> Result<(), KernelError> {
+        for strategy in std::mem::take(&mut self.flattening) {
+            let mut open = false;
+            self.state.oms.each_open(strategy, &mut |_| open = true);
+            let mut held = false;
+            for ix in 0..self.state.instruments.len() {
+                if open {
+                    held = true;
+                    break;
+                }
+                if let Some(request) = self.closing_order(strategy, InstrumentIx(ix as u16)) {
+                    held = true;
+                    let number = self.host.next_order(strategy);
+                    self.submit(ClientOrderId { strategy, number }, &request)?;
+                }
+            }
+            if held {
+                self.flattening.push(strategy);
+            }
+        }
+        self.tell()
+    }
+
+    fn closing_order(&self, strategy: StrategyIx, instrument: InstrumentIx) -> Option<OrderRequest> {
+        let net = self.state.account.position(strategy, instrument).net_qty.raw();
+        let spec = &self.state.instruments[instrument.usize()];
+        let side = if net > 0 { Side::Sell } else { Side::Buy };
+        let rules = spec.rules_at(self.clock.now());
+        let mut closable = Qty::from_raw(net.saturating_abs()).min(rules.qty_max);
+        if self.state.account.kind() == AccountKind::Spot {
+            // Fees in the base asset may have left less than the position.
+            let free = self.state.account.balance(spec.base).free();
+            let unit = pow10(Amount::SCALE - spec.qty_scale);
+            let free = i64::try_from(free.raw() / unit).unwrap_or(i64::MAX);
+            closable = closable.min(Qty::from_raw(free.max(0)));
+        }
+        let order_qty = closable.floor_to(rules.lot_size);
+        (net != 0 && order_qty >= rules.qty_min && order_qty > Qty::ZERO)
+            .then(|| OrderRequest { reduce_only: true, ..OrderRequest::market(instrument, side, order_qty) })
+    }
+}
