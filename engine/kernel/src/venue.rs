@@ -1,1 +1,493 @@
-//! The simulated venue: records and commands in, reports out.
+//! The simulated venue: orders arrive, market records pass, reports leave.
+//!
+//! Enters: commands at their time of arrival, market records at their time of event. Leaves:
+//! reports with their economic time. Invariants: orders are handled in order of arrival; a record
+//! that touches no order costs a few comparisons; nothing depends on another instrument, but the
+//! venue's counters and a spot account's balances. Deliberately absent: the way there and back
+//! (the driver adds latency), our own risk and accounts.
+//!
+//! Three kinds of record match orders, each in its own module: [`bars`], [`trades`], [`quotes`].
+//! They differ in what they offer; that an order takes an offer is the same for all: [`fills`].
+//! An order book would be a fourth beside them.
+//!
+//! A cancel or an amendment takes effect when it arrives. Inside a bar that means: before the bar's
+//! path, as the path is only known when the bar is over.
+
+mod bars;
+mod checks;
+mod desk;
+mod fees;
+mod fills;
+mod funds;
+mod latency;
+mod path;
+mod quotes;
+mod scene;
+mod settings;
+mod slippage;
+#[cfg(test)]
+mod tests;
+mod trades;
+
+use thiserror::Error;
+
+use tapedeck_model::number::pow10;
+use tapedeck_model::order::RejectReason;
+use tapedeck_model::port::{FeeModel, LatencyModel, SlippageModel};
+use tapedeck_model::{
+    Amendment, Amount, ClientOrderId, Command, CurrencyIx, Decimal, Instrument, InstrumentIx, MarketRecord,
+    OrderRequest, Qty, RecordRef, Ts, VenueOrderId, VenueReport,
+};
+
+use desk::{Desk, Working};
+use funds::Funds;
+use scene::Scene;
+
+pub use fees::{DEFAULT_FEES, fee_components};
+pub use latency::{DEFAULT_LATENCY, latency_components};
+pub use settings::{LimitFill, Matching, PARAMS, PathModel, RecordKind, parse_participation};
+pub use slippage::{DEFAULT_SLIPPAGE, slippage_components};
+
+/// All about a venue.
+pub struct VenueSpec {
+    /// Its name.
+    pub name: String,
+    /// What it trades.
+    pub instruments: Vec<InstrumentIx>,
+    /// The finest kind of record that each instrument has; bars where it is not said. A finer kind
+    /// that turns up takes over.
+    pub finest: Vec<(InstrumentIx, RecordKind)>,
+    /// The path of prices through a bar.
+    pub path: PathModel,
+    /// Part of a bar's volume that all our orders of an instrument together may take, above 0 and at
+    /// most 1; `None` for no bound.
+    pub participation: Option<Decimal>,
+    /// When a resting limit order fills on a bar.
+    pub limit_fill: LimitFill,
+    /// What must trade at a resting order's price before it fills on trades, in units of quantity;
+    /// `None`: all volume at our price is ahead of us.
+    pub queue_ahead: Option<Decimal>,
+    /// How long orders and amendments take to the venue.
+    pub entry_latency: Box<dyn LatencyModel>,
+    /// How long cancels take to the venue.
+    pub cancel_latency: Box<dyn LatencyModel>,
+    /// How long reports take back.
+    pub report_latency: Box<dyn LatencyModel>,
+    /// What takers pay beyond the reference price.
+    pub slippage: Box<dyn SlippageModel>,
+    /// What the venue charges.
+    pub fees: Box<dyn FeeModel>,
+    /// What a spot account has at the venue, which never lets a balance fall below zero; `None` for
+    /// no such check.
+    pub funds: Option<Vec<(CurrencyIx, Amount)>>,
+}
+
+/// Why the venue cannot go on.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum VenueError {
+    /// A part of its description is impossible.
+    #[error("venue {venue}: {problem}")]
+    Spec {
+        /// Which venue.
+        venue: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// Something came that is traded elsewhere.
+    #[error("venue {venue} does not trade instrument number {}", .instrument.0)]
+    NotTraded {
+        /// Which venue.
+        venue: String,
+        /// What came.
+        instrument: InstrumentIx,
+    },
+    /// A value cannot be represented.
+    #[error("a fill of {instrument} is too large to be represented")]
+    Overflow {
+        /// Of what.
+        instrument: String,
+    },
+}
+
+/// A report and when what it says happened; never before the last report about the same order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimedReport {
+    /// Economic time: a fill at a bar's open bears the bar's open time.
+    pub ts_event: Ts,
+    /// What is said.
+    pub report: VenueReport,
+}
+
+/// A fraction, exact.
+#[derive(Debug, Clone, Copy)]
+struct Share {
+    num: i128,
+    den: i128,
+}
+
+impl Share {
+    /// Rounded down. A share of at most one fits wherever the whole fits.
+    fn of(self, qty: Qty) -> Qty {
+        Qty::from_raw((i128::from(qty.raw()) * self.num).div_euclid(self.den) as i64)
+    }
+}
+
+/// How bars are matched.
+struct BarRules {
+    path: PathModel,
+    participation: Option<Share>,
+    limit_fill: LimitFill,
+}
+
+/// Messages of one strategy so far, for the numbers of their draws: no draw depends on others.
+#[derive(Debug, Clone, Copy, Default)]
+struct Messages {
+    amends: u64,
+    cancels: u64,
+    reports: u64,
+}
+
+/// The venue.
+pub struct SimVenue {
+    name: String,
+    /// By instrument; `None` where it is traded elsewhere.
+    desks: Vec<Option<Desk>>,
+    queue_ahead: Vec<Option<Qty>>,
+    /// Where each working order stands, sorted.
+    working: Vec<(ClientOrderId, InstrumentIx)>,
+    bar_rules: BarRules,
+    trials: [bars::Trial; 2],
+    funds: Funds,
+    entry_latency: Box<dyn LatencyModel>,
+    cancel_latency: Box<dyn LatencyModel>,
+    report_latency: Box<dyn LatencyModel>,
+    slippage: Box<dyn SlippageModel>,
+    fees: Box<dyn FeeModel>,
+    messages: Vec<Messages>,
+    venue_order_id_last: u64,
+    trade_id_last: u64,
+    ambiguous_bars: u64,
+}
+
+impl SimVenue {
+    /// Opens the venue. `instruments` is the run's table.
+    ///
+    /// # Errors
+    /// [`VenueError::Spec`] or [`VenueError::NotTraded`].
+    pub fn new(spec: VenueSpec, instruments: &[Instrument]) -> Result<Self, VenueError> {
+        let wrong = |problem: String| VenueError::Spec { venue: spec.name.clone(), problem };
+        let participation = spec.participation.map(|share| {
+            let fits = share > Decimal::ZERO && share <= Decimal::ONE;
+            let exact = Share { num: share.mantissa(), den: pow10(share.scale() as u8) };
+            fits.then_some(exact).ok_or_else(|| wrong(format!("participation {share} is not above 0 and at most 1")))
+        });
+        let mut funds = Funds::new(spec.funds.as_deref())
+            .ok_or_else(|| wrong("a balance is below zero or too large".to_owned()))?;
+        let mut desks = Vec::with_capacity(instruments.len());
+        desks.resize_with(instruments.len(), || None);
+        let mut queue_ahead = vec![None; instruments.len()];
+        for ix in &spec.instruments {
+            let instrument = instruments
+                .get(ix.usize())
+                .ok_or_else(|| VenueError::NotTraded { venue: spec.name.clone(), instrument: *ix })?;
+            instrument.validate().map_err(|e| wrong(format!("{}: {e}", instrument.id)))?;
+            let finest = spec.finest.iter().find(|(other, _)| other == ix).map_or(RecordKind::Bars, |(_, kind)| *kind);
+            funds.admit(instrument);
+            queue_ahead[ix.usize()] = queue_in(spec.queue_ahead, instrument).map_err(&wrong)?;
+            desks[ix.usize()] = Some(Desk::new(instrument.clone(), finest));
+        }
+        let participation = participation.transpose()?;
+        Ok(Self {
+            name: spec.name,
+            desks,
+            queue_ahead,
+            working: Vec::new(),
+            bar_rules: BarRules { path: spec.path, participation, limit_fill: spec.limit_fill },
+            trials: Default::default(),
+            funds,
+            entry_latency: spec.entry_latency,
+            cancel_latency: spec.cancel_latency,
+            report_latency: spec.report_latency,
+            slippage: spec.slippage,
+            fees: spec.fees,
+            messages: Vec::new(),
+            venue_order_id_last: 0,
+            trade_id_last: 0,
+            ambiguous_bars: 0,
+        })
+    }
+
+    /// A record passes, at its time of event. Reports are added to `out`.
+    ///
+    /// # Errors
+    /// [`VenueError::NotTraded`] or [`VenueError::Overflow`].
+    #[inline]
+    pub fn on_record(
+        &mut self,
+        at: RecordRef,
+        record: &MarketRecord,
+        out: &mut Vec<TimedReport>,
+    ) -> Result<(), VenueError> {
+        match self.desks.get_mut(record.instrument().usize()) {
+            Some(Some(desk)) => {
+                if desk.is_touched_by(at, record) {
+                    return self.match_record(at, record, out);
+                }
+                Ok(())
+            }
+            Some(None) | None => Err(self.not_traded(record.instrument())),
+        }
+    }
+
+    /// A command arrives at `now`. Reports are added to `out`.
+    ///
+    /// # Errors
+    /// [`VenueError::NotTraded`] or [`VenueError::Overflow`].
+    pub fn on_command(
+        &mut self,
+        now: Ts,
+        command: &Command,
+        out: &mut Vec<TimedReport>,
+    ) -> Result<(), VenueError> {
+        match *command {
+            Command::Submit { client_order_id, request } => self.submit(now, client_order_id, request, out),
+            Command::Amend { client_order_id, amendment } => self.amend(now, client_order_id, &amendment, out),
+            Command::Cancel { client_order_id } => self.cancel(now, client_order_id, out),
+        }
+    }
+
+    /// Nanoseconds until a command that is sent now arrives.
+    ///
+    /// Orders draw by their own number, amendments and cancels by how many their strategy has sent.
+    pub fn entry_delay_ns(&mut self, command: &Command) -> i64 {
+        match command {
+            Command::Submit { client_order_id, .. } => self.entry_latency.delay_ns(u64::from(client_order_id.number)),
+            Command::Amend { client_order_id, .. } => {
+                let messages = self.messages_of(*client_order_id);
+                messages.amends += 1;
+                // Order numbers have 32 bits: amendments draw from streams above them.
+                let number = (1 << 32) + messages.amends;
+                self.entry_latency.delay_ns(number)
+            }
+            Command::Cancel { client_order_id } => {
+                let messages = self.messages_of(*client_order_id);
+                messages.cancels += 1;
+                let number = messages.cancels;
+                self.cancel_latency.delay_ns(number)
+            }
+        }
+    }
+
+    /// Nanoseconds until a report that is sent now arrives. Draws by how many reports the strategy
+    /// was sent.
+    pub fn report_delay_ns(&mut self, report: &VenueReport) -> i64 {
+        let messages = self.messages_of(report.client_order_id());
+        messages.reports += 1;
+        let number = messages.reports;
+        self.report_latency.delay_ns(number)
+    }
+
+    /// Whether no order of the instrument is working.
+    #[inline]
+    pub fn is_idle(&self, instrument: InstrumentIx) -> bool {
+        match self.desks.get(instrument.usize()) {
+            Some(Some(desk)) => desk.orders.is_empty(),
+            Some(None) | None => true,
+        }
+    }
+
+    /// Number of working orders.
+    pub fn working_orders(&self) -> usize {
+        self.working.len()
+    }
+
+    /// Number of bars whose outcome depended on the assumed path.
+    pub fn ambiguous_bars(&self) -> u64 {
+        self.ambiguous_bars
+    }
+
+    /// The largest fraction of notional that the venue charges, in units of 1e-12.
+    pub fn fee_rate_max(&self) -> i64 {
+        self.fees.rate_max()
+    }
+
+    fn messages_of(&mut self, id: ClientOrderId) -> &mut Messages {
+        let strategy = id.strategy.usize();
+        if self.messages.len() <= strategy {
+            self.messages.resize(strategy + 1, Messages::default());
+        }
+        &mut self.messages[strategy]
+    }
+
+    #[cold]
+    fn not_traded(&self, instrument: InstrumentIx) -> VenueError {
+        VenueError::NotTraded { venue: self.name.clone(), instrument }
+    }
+
+    /// Runs `work` at a desk and clears away what ended there.
+    fn at_desk<T>(
+        &mut self,
+        instrument: InstrumentIx,
+        out: &mut Vec<TimedReport>,
+        work: impl FnOnce(&mut Scene<'_>, &BarRules, &mut [bars::Trial; 2]) -> Result<T, VenueError>,
+    ) -> Result<T, VenueError> {
+        let Some(Some(desk)) = self.desks.get_mut(instrument.usize()) else {
+            return Err(self.not_traded(instrument));
+        };
+        let mut scene = Scene {
+            desk,
+            slippage: &*self.slippage,
+            fees: &*self.fees,
+            funds: &mut self.funds,
+            trade_id_last: &mut self.trade_id_last,
+            out,
+        };
+        let result = work(&mut scene, &self.bar_rules, &mut self.trials)?;
+        let working = &mut self.working;
+        scene.desk.settle(|id| {
+            if let Ok(place) = working.binary_search_by_key(&id, |(id, _)| *id) {
+                working.remove(place);
+            }
+        });
+        Ok(result)
+    }
+
+    #[inline(never)]
+    fn match_record(
+        &mut self,
+        at: RecordRef,
+        record: &MarketRecord,
+        out: &mut Vec<TimedReport>,
+    ) -> Result<(), VenueError> {
+        let ambiguous = self.at_desk(record.instrument(), out, |scene, rules, trials| match record {
+            MarketRecord::Bar(bar) => bars::on_bar(scene, rules, trials, at, bar),
+            MarketRecord::Trade(trade) => {
+                scene.expire_due(trade.ts_event);
+                trades::on_trade(scene, at, trade).map(|()| false)
+            }
+            MarketRecord::Quote(quote) => {
+                scene.expire_due(quote.ts_event);
+                quotes::on_quote(scene).map(|()| false)
+            }
+        })?;
+        self.ambiguous_bars += u64::from(ambiguous);
+        Ok(())
+    }
+
+    fn submit(
+        &mut self,
+        now: Ts,
+        id: ClientOrderId,
+        request: OrderRequest,
+        out: &mut Vec<TimedReport>,
+    ) -> Result<(), VenueError> {
+        assert!(self.instrument_of(id).is_none(), "order {id} is working already, but ids are counters");
+        let venue_order_id = VenueOrderId(self.venue_order_id_last + 1);
+        let queue_ahead = self.queue_ahead.get(request.instrument.usize()).copied().flatten();
+        // Noted before it acts: an order that ends as it arrives is forgotten when its desk is settled.
+        let place = self.working.partition_point(|(other, _)| *other < id);
+        self.working.insert(place, (id, request.instrument));
+        let accepted = self.at_desk(request.instrument, out, |scene, _, _| {
+            scene.expire_unless_bars(now);
+            if let Err(reason) = checks::check_new(scene.desk, id, &request, now) {
+                scene.say(now, VenueReport::Rejected { client_order_id: id, reason });
+                return Ok(false);
+            }
+            scene.say(now, VenueReport::Accepted { client_order_id: id, venue_order_id });
+            scene.arrive(Working {
+                id,
+                request,
+                cum_qty: Qty::ZERO,
+                triggered: false,
+                arrived: now,
+                arrived_at: scene.desk.observations,
+                expiry: desk::expiry_of(request.time_in_force, now),
+                queue_ahead,
+                fills: 0,
+                ts_last: now,
+                done: false,
+            })?;
+            Ok(true)
+        })?;
+        if accepted {
+            self.venue_order_id_last = venue_order_id.0;
+        } else {
+            self.forget(id);
+        }
+        Ok(())
+    }
+
+    fn amend(
+        &mut self,
+        now: Ts,
+        id: ClientOrderId,
+        amendment: &Amendment,
+        out: &mut Vec<TimedReport>,
+    ) -> Result<(), VenueError> {
+        let unknown = VenueReport::AmendRejected { client_order_id: id, reason: RejectReason::UnknownOrder };
+        let Some(instrument) = self.instrument_of(id) else {
+            out.push(TimedReport { ts_event: now, report: unknown });
+            return Ok(());
+        };
+        let queue_ahead = self.queue_ahead[instrument.usize()];
+        self.at_desk(instrument, out, |scene, _, _| {
+            let Some(place) = scene.open_order(id, now) else {
+                scene.say(now, unknown);
+                return Ok(());
+            };
+            match checks::amended(scene.desk, &scene.desk.orders[place], amendment, now) {
+                Err(reason) => {
+                    scene.say(now, VenueReport::AmendRejected { client_order_id: id, reason });
+                    Ok(())
+                }
+                Ok(request) => scene.replace(place, request, queue_ahead, now),
+            }
+        })
+    }
+
+    fn cancel(&mut self, now: Ts, id: ClientOrderId, out: &mut Vec<TimedReport>) -> Result<(), VenueError> {
+        let unknown = VenueReport::CancelRejected { client_order_id: id, reason: RejectReason::UnknownOrder };
+        let Some(instrument) = self.instrument_of(id) else {
+            out.push(TimedReport { ts_event: now, report: unknown });
+            return Ok(());
+        };
+        self.at_desk(instrument, out, |scene, _, _| {
+            let Some(place) = scene.open_order(id, now) else {
+                scene.say(now, unknown);
+                return Ok(());
+            };
+            scene.cancel(place, now);
+            Ok(())
+        })
+    }
+
+    fn forget(&mut self, id: ClientOrderId) {
+        if let Ok(place) = self.working.binary_search_by_key(&id, |(id, _)| *id) {
+            self.working.remove(place);
+        }
+    }
+
+    fn instrument_of(&self, id: ClientOrderId) -> Option<InstrumentIx> {
+        let place = self.working.binary_search_by_key(&id, |(id, _)| *id).ok()?;
+        self.working.get(place).map(|(_, instrument)| *instrument)
+    }
+}
+
+/// `queue_ahead` in the instrument's quantity scale, rounded up: more in the queue is the safer side.
+fn queue_in(units: Option<Decimal>, instrument: &Instrument) -> Result<Option<Qty>, String> {
+    let Some(units) = units else { return Ok(None) };
+    let too_large = || format!("queue_ahead {units} is too large");
+    // Rounded up by rounding the negative down.
+    let raw = match units.scale() as u8 {
+        scale if scale > instrument.qty_scale => -(-units.mantissa()).div_euclid(pow10(scale - instrument.qty_scale)),
+        scale => units.mantissa().checked_mul(pow10(instrument.qty_scale - scale)).ok_or_else(too_large)?,
+    };
+    let qty = i64::try_from(raw).map(Qty::from_raw).map_err(|_| too_large())?;
+    if qty < Qty::ZERO { Err(format!("queue_ahead {units} is below zero")) } else { Ok(Some(qty)) }
+}
+
+/// A parameter as a float, for models only.
+fn float(value: Decimal) -> f64 {
+    value.mantissa() as f64 / pow10(value.scale() as u8) as f64
+}

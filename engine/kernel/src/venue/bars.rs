@@ -1,0 +1,406 @@
+//! Matching on bars: orders walk the bar's path in the order of its prices.
+//!
+//! Enters: a bar that touches an order. Leaves: reports in the order of the path. Invariants: an
+//! order acts from its arrival to its expiry only; nothing is known inside a bar but the path that
+//! the venue's model assumes; all orders together take no more than their share of the volume. A
+//! path is tried on copies, so two can be compared and one kept.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use tapedeck_model::number::pow10;
+use tapedeck_model::order::FillBasis;
+use tapedeck_model::{Amount, Bar, FillReport, Liquidity, Price, Qty, RecordRef, Side, VenueReport};
+
+use super::desk::{Stance, Working};
+use super::fills::{Hand, Offer, Terms};
+use super::funds::Funds;
+use super::path::{Extremes, Moment, Path};
+use super::scene::Scene;
+use super::{BarRules, LimitFill, PathModel, TimedReport, VenueError};
+
+/// What an order does next on the path. Ordered as it happens, at a tie by arrival.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Step {
+    moment: Moment,
+    /// Position among the orders of the trial, in order of arrival.
+    order: usize,
+    what: What,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum What {
+    Expire,
+    /// First point of the bar at which it is active.
+    Start,
+    /// Its trigger or limit is reached.
+    Reach,
+}
+
+/// One path through one bar, on copies. Kept and reused, so that trying allocates nothing.
+#[derive(Debug, Default)]
+pub(super) struct Trial {
+    orders: Vec<Working>,
+    /// Where they stand at the desk.
+    places: Vec<usize>,
+    positions: Vec<Qty>,
+    funds: Funds,
+    trade_id_last: u64,
+    reports: Vec<TimedReport>,
+    agenda: BinaryHeap<Reverse<Step>>,
+    /// What may still be taken of the bar's volume; `None` for no bound.
+    budget: Option<Qty>,
+}
+
+/// What is the same for every order of a bar.
+#[derive(Clone, Copy)]
+struct Play<'a> {
+    terms: Terms<'a>,
+    bar: &'a Bar,
+    at: RecordRef,
+    path: Path,
+    limit_fill: LimitFill,
+    /// Nobody traded, so nobody trades with us.
+    dead: bool,
+    observations: u64,
+}
+
+/// Matches a bar; returns whether its outcome depended on the path.
+///
+/// # Errors
+/// [`VenueError::Overflow`].
+pub(super) fn on_bar(
+    scene: &mut Scene<'_>,
+    rules: &BarRules,
+    trials: &mut [Trial; 2],
+    at: RecordRef,
+    bar: &Bar,
+) -> Result<bool, VenueError> {
+    let instrument = &scene.desk.instrument;
+    let lot = instrument.rules_at(bar.ts_event).lot_size;
+    let budget = rules.participation.map(|share| share.of(bar.volume).floor_to(lot));
+    let chosen = match rules.path {
+        PathModel::Adaptive => Extremes::adaptive(bar),
+        PathModel::Ohlc | PathModel::Best | PathModel::Worst => Extremes::HighFirst,
+        PathModel::Olhc => Extremes::LowFirst,
+    };
+    let [first, second] = trials;
+    let play = Play {
+        terms: Terms { instrument, slippage: scene.slippage, fees: scene.fees },
+        bar,
+        at,
+        path: Path::new(bar, chosen),
+        limit_fill: rules.limit_fill,
+        dead: rules.participation.is_some() && bar.volume <= Qty::ZERO,
+        observations: scene.desk.observations,
+    };
+    first.load(scene, budget, bar);
+    let branching = first.orders.iter().any(|order| order.stance() != Stance::Market || order.arrived > bar.ts_open());
+    let other = Play { path: Path::new(bar, chosen.other()), ..play };
+    let mut ambiguous = false;
+    if branching && other.path != play.path && !play.dead {
+        second.load(scene, budget, bar);
+        second.run(&other)?;
+        first.run(&play)?;
+        ambiguous = first.differs_from(second);
+        let swap = match rules.path {
+            PathModel::Worst => second.worth(&other)? < first.worth(&play)?,
+            PathModel::Best => second.worth(&other)? > first.worth(&play)?,
+            PathModel::Adaptive | PathModel::Ohlc | PathModel::Olhc => false,
+        };
+        if swap {
+            std::mem::swap(first, second);
+        }
+    } else {
+        first.run(&play)?;
+    }
+    let dead = play.dead;
+    first.commit(scene);
+    // A bar without trades shows nobody whether an order rests.
+    scene.desk.observations += u64::from(!dead);
+    Ok(ambiguous)
+}
+
+impl Trial {
+    /// Copies of all that the bar may change.
+    fn load(&mut self, scene: &Scene<'_>, budget: Option<Qty>, bar: &Bar) {
+        self.orders.clear();
+        self.places.clear();
+        for (place, order) in scene.desk.orders.iter().enumerate() {
+            if is_concerned(order, bar) {
+                self.orders.push(*order);
+                self.places.push(place);
+            }
+        }
+        self.positions.clone_from(&scene.desk.positions);
+        self.funds.clone_from(scene.funds);
+        self.trade_id_last = *scene.trade_id_last;
+        self.reports.clear();
+        self.agenda.clear();
+        self.budget = budget;
+    }
+
+    /// Makes the copies the truth.
+    fn commit(&mut self, scene: &mut Scene<'_>) {
+        for (order, place) in self.orders.iter().zip(&self.places) {
+            scene.desk.orders[*place] = *order;
+        }
+        scene.desk.positions.clone_from(&self.positions);
+        scene.funds.clone_from(&self.funds);
+        *scene.trade_id_last = self.trade_id_last;
+        scene.out.append(&mut self.reports);
+    }
+
+    fn run(&mut self, play: &Play<'_>) -> Result<(), VenueError> {
+        for ix in 0..self.orders.len() {
+            let order = &self.orders[ix];
+            let moment = play.start_of(order).0;
+            self.plan(play, ix, Some((moment, What::Start)));
+        }
+        while let Some(Reverse(step)) = self.agenda.pop() {
+            self.take(play, step)?;
+        }
+        Ok(())
+    }
+
+    /// Puts an order's next step on the agenda: `next`, or its expiry if that comes before.
+    fn plan(&mut self, play: &Play<'_>, order: usize, next: Option<(Moment, What)>) {
+        let expiry = self.orders[order].expiry;
+        let step = match next {
+            Some((moment, what)) if moment.ts < expiry => Step { moment, order, what },
+            Some(_) | None if expiry <= play.bar.ts_event => {
+                Step { moment: Path::end_at(expiry), order, what: What::Expire }
+            }
+            Some(_) | None => return,
+        };
+        self.agenda.push(Reverse(step));
+    }
+
+    fn take(&mut self, play: &Play<'_>, step: Step) -> Result<(), VenueError> {
+        let Self { orders, positions, funds, trade_id_last, reports, budget, .. } = self;
+        let order = &mut orders[step.order];
+        let mut hand = Hand { positions, funds, trade_id_last, out: reports };
+        let next = match step.what {
+            What::Expire => {
+                hand.expire(order);
+                None
+            }
+            What::Start | What::Reach if play.dead => {
+                if !matches!(order.stance(), Stance::Stop(_)) {
+                    hand.end_if_immediate(order, step.moment.ts);
+                }
+                None
+            }
+            What::Start => play.start(&mut hand, order, budget)?,
+            What::Reach => play.reach(&mut hand, order, step.moment, budget)?,
+        };
+        if !order.done {
+            self.plan(play, step.order, next.map(|moment| (moment, What::Reach)));
+        }
+        Ok(())
+    }
+
+    fn fills(&self) -> impl Iterator<Item = &FillReport> {
+        self.reports.iter().filter_map(|timed| match &timed.report {
+            VenueReport::Filled(fill) => Some(fill),
+            VenueReport::Accepted { .. }
+            | VenueReport::Rejected { .. }
+            | VenueReport::Triggered { .. }
+            | VenueReport::Replaced { .. }
+            | VenueReport::AmendRejected { .. }
+            | VenueReport::CancelRejected { .. }
+            | VenueReport::Canceled { .. }
+            | VenueReport::Expired { .. } => None,
+        })
+    }
+
+    /// Whether the two paths gave other fills, whatever their times and their sequence.
+    fn differs_from(&self, other: &Self) -> bool {
+        let same = |a: &FillReport, b: &FillReport| {
+            (a.client_order_id, a.last_px, a.last_qty, a.liquidity)
+                == (b.client_order_id, b.last_px, b.last_qty, b.liquidity)
+        };
+        let count = |trial: &Self, fill: &FillReport| trial.fills().filter(|f| same(f, fill)).count();
+        self.fills().count() != other.fills().count()
+            || self.fills().any(|fill| count(self, fill) != count(other, fill))
+    }
+
+    /// What the fills leave us with at the bar's close: money received, inventory at the close, less fees.
+    fn worth(&self, play: &Play<'_>) -> Result<Amount, VenueError> {
+        let instrument = play.terms.instrument;
+        let mut worth = Amount::ZERO;
+        for fill in self.fills() {
+            let side = self.orders.iter().find(|o| o.id == fill.client_order_id).map(|o| o.request.side);
+            let gain = side.and_then(|side| {
+                let paid = instrument.notional(fill.last_px, fill.last_qty)?;
+                let held = instrument.notional(play.bar.close, fill.last_qty)?;
+                let gain = match side {
+                    Side::Buy => held.checked_sub(paid)?,
+                    Side::Sell => paid.checked_sub(held)?,
+                };
+                let fee = if fill.fee_currency == instrument.base && instrument.base != instrument.quote {
+                    let one = i64::try_from(pow10(instrument.price_scale)).ok()?;
+                    fill.fee.mul_div(play.bar.close.raw(), one)?
+                } else {
+                    fill.fee
+                };
+                worth.checked_add(gain)?.checked_sub(fee)
+            });
+            worth = gain.ok_or_else(|| VenueError::Overflow { instrument: instrument.id.to_string() })?;
+        }
+        Ok(worth)
+    }
+}
+
+/// Whether a bar may do anything to an order; only these are copied and walked.
+fn is_concerned(order: &Working, bar: &Bar) -> bool {
+    let touched = match (order.stance(), order.request.side) {
+        (Stance::Market, _) => true,
+        (Stance::Limit(px), Side::Buy) => bar.low <= px || order.is_immediate(),
+        (Stance::Limit(px), Side::Sell) => bar.high >= px || order.is_immediate(),
+        (Stance::Stop(px), Side::Buy) => bar.high >= px,
+        (Stance::Stop(px), Side::Sell) => bar.low <= px,
+    };
+    touched || order.expiry <= bar.ts_event
+}
+
+impl Play<'_> {
+    /// Where the order becomes active: the open, or the point of the path at which it arrived.
+    fn start_of(&self, order: &Working) -> (Moment, Price, FillBasis) {
+        if order.arrived > self.bar.ts_open() {
+            let (moment, px) = self.path.at(order.arrived, order.request.side);
+            let tick = self.terms.instrument.rules_at(order.arrived).tick_size;
+            let px = match order.request.side {
+                Side::Buy => px.ceil_to(tick),
+                Side::Sell => px.floor_to(tick).max(tick),
+            };
+            (moment, px, FillBasis::BarArrival)
+        } else {
+            let (moment, px) = self.path.open();
+            (moment, px, FillBasis::BarOpen)
+        }
+    }
+
+    /// The order's first point in this bar. Returns when it acts next.
+    fn start(
+        &self,
+        hand: &mut Hand<'_>,
+        order: &mut Working,
+        budget: &mut Option<Qty>,
+    ) -> Result<Option<Moment>, VenueError> {
+        let (moment, px, basis) = self.start_of(order);
+        let fresh = order.arrived_at == self.observations;
+        self.meet(hand, order, Meeting { moment, px, basis, fresh }, budget)
+    }
+
+    /// The path reached the order's trigger or limit. Returns when it acts next.
+    fn reach(
+        &self,
+        hand: &mut Hand<'_>,
+        order: &mut Working,
+        moment: Moment,
+        budget: &mut Option<Qty>,
+    ) -> Result<Option<Moment>, VenueError> {
+        match order.stance() {
+            Stance::Stop(px) => {
+                self.meet(hand, order, Meeting { moment, px, basis: FillBasis::BarPath, fresh: false }, budget)
+            }
+            Stance::Limit(px) => {
+                let meeting = Meeting { moment, px, basis: FillBasis::BarPath, fresh: false };
+                self.fill(hand, order, &meeting, Liquidity::Maker, budget)?;
+                Ok(None)
+            }
+            Stance::Market => Ok(None),
+        }
+    }
+
+    /// One order at one price of the path. Returns when it acts next.
+    fn meet(
+        &self,
+        hand: &mut Hand<'_>,
+        order: &mut Working,
+        mut meeting: Meeting,
+        budget: &mut Option<Qty>,
+    ) -> Result<Option<Moment>, VenueError> {
+        if let Stance::Stop(trigger) = order.stance() {
+            if !order.fires(meeting.px, trigger) {
+                return Ok(self.path.reaches(meeting.moment, trigger, order.request.side == Side::Buy));
+            }
+            hand.trigger(order, meeting.moment.ts);
+            meeting.fresh = true;
+        }
+        let limit = match order.stance() {
+            Stance::Limit(limit) => limit,
+            Stance::Market | Stance::Stop(_) => {
+                self.fill(hand, order, &meeting, Liquidity::Taker, budget)?;
+                return Ok(None);
+            }
+        };
+        let takes = meeting.fresh && !order.request.post_only;
+        if takes && order.within(meeting.px, limit) {
+            self.fill(hand, order, &meeting, Liquidity::Taker, budget)?;
+            return Ok(None);
+        }
+        let enough = self.resting_level(order, limit);
+        if !takes && order.within(meeting.px, enough) {
+            if meeting.fresh {
+                // It was to rest, so it was there when the price came to it.
+                meeting.px = limit;
+            }
+            self.fill(hand, order, &meeting, Liquidity::Maker, budget)?;
+            return Ok(None);
+        }
+        if meeting.fresh {
+            hand.end_if_immediate(order, meeting.moment.ts);
+        }
+        Ok(self.path.reaches(meeting.moment, enough, order.request.side == Side::Sell))
+    }
+
+    /// How far the price must come for a resting limit order to fill.
+    fn resting_level(&self, order: &Working, limit: Price) -> Price {
+        match self.limit_fill {
+            LimitFill::Touch => limit,
+            LimitFill::Through => {
+                let tick = self.terms.instrument.rules_at(self.bar.ts_event).tick_size.raw();
+                Price::from_raw(limit.raw().saturating_sub(tick * order.request.side.sign()))
+            }
+        }
+    }
+
+    fn fill(
+        &self,
+        hand: &mut Hand<'_>,
+        order: &mut Working,
+        meeting: &Meeting,
+        liquidity: Liquidity,
+        budget: &mut Option<Qty>,
+    ) -> Result<(), VenueError> {
+        let offer = Offer {
+            record: self.at,
+            ts: meeting.moment.ts,
+            basis: meeting.basis,
+            liquidity,
+            reference_px: meeting.px,
+            limit_px: order.request.kind.limit_px(),
+            available_qty: *budget,
+            market_qty: self.bar.volume,
+            queue_ahead_qty: Qty::ZERO,
+            half_spread: None,
+        };
+        let filled = hand.execute(&self.terms, order, &offer)?;
+        if let Some(left) = budget {
+            *left = Qty::from_raw(left.raw() - filled.raw());
+        }
+        Ok(())
+    }
+}
+
+/// An order and a price of the path.
+#[derive(Clone, Copy)]
+struct Meeting {
+    moment: Moment,
+    px: Price,
+    basis: FillBasis,
+    /// Whether the order sees a price for the first time.
+    fresh: bool,
+}

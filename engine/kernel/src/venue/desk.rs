@@ -1,0 +1,283 @@
+//! The desk of one instrument: working orders in order of arrival, what was seen last, and the
+//! window of prices that would touch an order.
+//!
+//! Enters: records and accepted orders. Leaves: whether a record touches anything. Invariants:
+//! orders stand in order of arrival; an untouched record costs a few comparisons whatever the
+//! number of orders; state grows with open orders only, never with the history. Deliberately
+//! absent: how orders are filled, which is each kind of record's own affair.
+
+use tapedeck_model::{
+    Bar, ClientOrderId, Instrument, MarketRecord, OrderKind, OrderRequest, Price, Qty, QuoteTick, RecordRef, Side,
+    Span, TimeInForce, Ts,
+};
+
+use super::RecordKind;
+
+/// A working order of ours at the venue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Working {
+    pub(super) id: ClientOrderId,
+    pub(super) request: OrderRequest,
+    pub(super) cum_qty: Qty,
+    /// Whether its stop was triggered; from then on it is a market or a limit order.
+    pub(super) triggered: bool,
+    /// Since when it stands as it does: its arrival or its last amendment.
+    pub(super) arrived: Ts,
+    /// The desk's count of observations at that time: no other count means that it was observed.
+    pub(super) arrived_at: u64,
+    /// From when on it can fill no more.
+    pub(super) expiry: Ts,
+    /// What must trade at its price before it does; `None`: everything.
+    pub(super) queue_ahead: Option<Qty>,
+    /// Fills so far, for the number of a draw.
+    pub(super) fills: u32,
+    /// When the last report about it happened.
+    pub(super) ts_last: Ts,
+    pub(super) done: bool,
+}
+
+/// What an order is waiting for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stance {
+    /// The next price.
+    Market,
+    /// A price at the limit or better.
+    Limit(Price),
+    /// A price at the trigger or beyond.
+    Stop(Price),
+}
+
+impl Working {
+    pub(super) fn leaves(&self) -> Qty {
+        Qty::from_raw(self.request.order_qty.raw() - self.cum_qty.raw())
+    }
+
+    pub(super) fn stance(&self) -> Stance {
+        match self.request.kind {
+            OrderKind::Market => Stance::Market,
+            OrderKind::Limit { limit_px } => Stance::Limit(limit_px),
+            OrderKind::Stop { trigger_px } | OrderKind::StopLimit { trigger_px, .. } if !self.triggered => {
+                Stance::Stop(trigger_px)
+            }
+            OrderKind::Stop { .. } => Stance::Market,
+            OrderKind::StopLimit { limit_px, .. } => Stance::Limit(limit_px),
+        }
+    }
+
+    /// Whether what does not fill at the first observation is canceled.
+    pub(super) fn is_immediate(&self) -> bool {
+        match self.request.time_in_force {
+            TimeInForce::Ioc | TimeInForce::Fok => true,
+            TimeInForce::Gtc | TimeInForce::Gtd(_) | TimeInForce::Day => false,
+        }
+    }
+
+    /// Whether `px` is the level or better for the side that buys low and sells high.
+    pub(super) fn within(&self, px: Price, limit: Price) -> bool {
+        match self.request.side {
+            Side::Buy => px <= limit,
+            Side::Sell => px >= limit,
+        }
+    }
+
+    /// Whether a stop with this trigger fires at `px`.
+    pub(super) fn fires(&self, px: Price, trigger: Price) -> bool {
+        match self.request.side {
+            Side::Buy => px >= trigger,
+            Side::Sell => px <= trigger,
+        }
+    }
+}
+
+/// From when on an order that arrives at `now` can fill no more.
+pub(super) fn expiry_of(time_in_force: TimeInForce, now: Ts) -> Ts {
+    match time_in_force {
+        TimeInForce::Gtd(until) => until,
+        TimeInForce::Day => now.floor_to(Span::DAY).saturating_add(Span::DAY),
+        TimeInForce::Gtc | TimeInForce::Ioc | TimeInForce::Fok => Ts::MAX,
+    }
+}
+
+/// The prices that would touch an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Window {
+    buy_limit_max: Price,
+    sell_limit_min: Price,
+    buy_stop_min: Price,
+    sell_stop_max: Price,
+    expiry_min: Ts,
+    /// Whether an order acts on whatever record comes next.
+    eager: bool,
+}
+
+impl Window {
+    const EMPTY: Self = Self {
+        buy_limit_max: Price::from_raw(i64::MIN),
+        sell_limit_min: Price::from_raw(i64::MAX),
+        buy_stop_min: Price::from_raw(i64::MAX),
+        sell_stop_max: Price::from_raw(i64::MIN),
+        expiry_min: Ts::MAX,
+        eager: false,
+    };
+
+    fn admit(&mut self, order: &Working) {
+        self.expiry_min = self.expiry_min.min(order.expiry);
+        match (order.stance(), order.request.side) {
+            (Stance::Market, _) => self.eager = true,
+            (Stance::Limit(px), Side::Buy) => self.buy_limit_max = self.buy_limit_max.max(px),
+            (Stance::Limit(px), Side::Sell) => self.sell_limit_min = self.sell_limit_min.min(px),
+            (Stance::Stop(px), Side::Buy) => self.buy_stop_min = self.buy_stop_min.min(px),
+            (Stance::Stop(px), Side::Sell) => self.sell_stop_max = self.sell_stop_max.max(px),
+        }
+        if order.is_immediate() && !matches!(order.stance(), Stance::Stop(_)) {
+            self.eager = true;
+        }
+    }
+
+    /// Whether trading between `low` and `high` up to `ts` concerns any order.
+    fn touched_by_prices(&self, low: Price, high: Price, ts: Ts) -> bool {
+        self.eager
+            || low <= self.buy_limit_max
+            || low <= self.sell_stop_max
+            || high >= self.sell_limit_min
+            || high >= self.buy_stop_min
+            || ts >= self.expiry_min
+    }
+
+    fn touched_by_quote(&self, quote: &QuoteTick) -> bool {
+        self.eager
+            || quote.ask_px <= self.buy_limit_max
+            || quote.bid_px <= self.sell_stop_max
+            || quote.bid_px >= self.sell_limit_min
+            || quote.ask_px >= self.buy_stop_min
+            || quote.ts_event >= self.expiry_min
+    }
+}
+
+/// The quote that is shown now, with what we have left of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Shown {
+    pub(super) record: RecordRef,
+    pub(super) quote: QuoteTick,
+    pub(super) bid_left: Qty,
+    pub(super) ask_left: Qty,
+}
+
+/// All that the venue keeps of one instrument.
+#[derive(Debug, Clone)]
+pub(super) struct Desk {
+    pub(super) instrument: Instrument,
+    /// By which kind of record takers are filled.
+    pub(super) finest: RecordKind,
+    /// Length of the shortest bars seen; longer ones would count the same trades again.
+    interval_min: Span,
+    pub(super) px_last: Option<Price>,
+    pub(super) shown: Option<Shown>,
+    /// Records of the finest kind seen.
+    pub(super) observations: u64,
+    /// In order of arrival.
+    pub(super) orders: Vec<Working>,
+    /// Signed position by strategy, from this venue's own fills.
+    pub(super) positions: Vec<Qty>,
+    window: Window,
+}
+
+impl Desk {
+    pub(super) fn new(instrument: Instrument, finest: RecordKind) -> Self {
+        Self {
+            instrument,
+            finest,
+            interval_min: Span::from_nanos(i64::MAX),
+            px_last: None,
+            shown: None,
+            // From 1, so that there is a count before the first.
+            observations: 1,
+            orders: Vec::new(),
+            positions: Vec::new(),
+            window: Window::EMPTY,
+        }
+    }
+
+    /// Remembers a record and says whether it may concern an order. The way of almost every record.
+    #[inline]
+    pub(super) fn is_touched_by(&mut self, at: RecordRef, record: &MarketRecord) -> bool {
+        match record {
+            MarketRecord::Bar(bar) => self.see_bar(bar),
+            MarketRecord::Trade(trade) => {
+                if self.finest == RecordKind::Bars {
+                    self.finest = RecordKind::Trades;
+                }
+                self.px_last = Some(trade.px);
+                let touched =
+                    !self.orders.is_empty() && self.window.touched_by_prices(trade.px, trade.px, trade.ts_event);
+                self.observations += u64::from(self.finest == RecordKind::Trades && !touched);
+                touched
+            }
+            MarketRecord::Quote(quote) => {
+                if quote.bid_px >= quote.ask_px {
+                    return false;
+                }
+                self.finest = RecordKind::Quotes;
+                self.shown =
+                    Some(Shown { record: at, quote: *quote, bid_left: quote.bid_qty, ask_left: quote.ask_qty });
+                let touched = !self.orders.is_empty() && self.window.touched_by_quote(quote);
+                self.observations += u64::from(!touched);
+                touched
+            }
+        }
+    }
+
+    #[inline]
+    fn see_bar(&mut self, bar: &Bar) -> bool {
+        if self.finest != RecordKind::Bars {
+            // What the bar sums up was seen already.
+            self.px_last = self.px_last.or(Some(bar.close));
+            return false;
+        }
+        if bar.interval > self.interval_min {
+            return false;
+        }
+        self.interval_min = bar.interval;
+        self.px_last = Some(bar.close);
+        let touched = !self.orders.is_empty() && self.window.touched_by_prices(bar.low, bar.high, bar.ts_event);
+        self.observations += u64::from(!touched);
+        touched
+    }
+
+    /// The price that an order of this side would meet now, as far as it is known.
+    pub(super) fn known_px(&self, side: Side) -> Option<Price> {
+        match (&self.shown, side) {
+            (Some(shown), Side::Buy) => Some(shown.quote.ask_px),
+            (Some(shown), Side::Sell) => Some(shown.quote.bid_px),
+            (None, _) => self.px_last,
+        }
+    }
+
+    pub(super) fn find(&self, id: ClientOrderId) -> Option<usize> {
+        self.orders.iter().position(|order| order.id == id)
+    }
+
+    /// Puts an order last in the order of arrival.
+    pub(super) fn admit(&mut self, order: Working) {
+        let strategies = order.id.strategy.usize() + 1;
+        if self.positions.len() < strategies {
+            self.positions.resize(strategies, Qty::ZERO);
+        }
+        self.window.admit(&order);
+        self.orders.push(order);
+    }
+
+    /// Drops ended orders, calling `ended` for each, and finds the window anew.
+    pub(super) fn settle(&mut self, mut ended: impl FnMut(ClientOrderId)) {
+        let mut window = Window::EMPTY;
+        self.orders.retain(|order| {
+            if order.done {
+                ended(order.id);
+            } else {
+                window.admit(order);
+            }
+            !order.done
+        });
+        self.window = window;
+    }
+}

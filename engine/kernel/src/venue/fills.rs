@@ -1,0 +1,265 @@
+//! One order meets one offer.
+//!
+//! Enters: an order, what the market offers it, the venue's models. Leaves: fill, cancel and
+//! trigger reports. Invariants: a fill is never better than the offer's reference price, never
+//! worse than the order's limit, never more than what is offered, what is left of the order, what
+//! can be paid, or, for a reduce-only order, what it would reduce. The same for every kind of
+//! record: the kinds differ only in what they offer.
+
+use tapedeck_model::order::{CancelReason, Evidence, FillBasis};
+use tapedeck_model::port::{FeeModel, FeeQuery, SlippageModel, SlippageQuery};
+use tapedeck_model::{
+    FillReport, Instrument, Liquidity, Price, Qty, RecordRef, Side, StrategyIx, TimeInForce, TradeId, Ts, VenueReport,
+};
+
+use super::desk::Working;
+use super::funds::{Funds, Payment};
+use super::{TimedReport, VenueError};
+
+/// What holds for every fill of an instrument.
+#[derive(Clone, Copy)]
+pub(super) struct Terms<'a> {
+    pub(super) instrument: &'a Instrument,
+    pub(super) slippage: &'a dyn SlippageModel,
+    pub(super) fees: &'a dyn FeeModel,
+}
+
+/// What fills change.
+pub(super) struct Hand<'a> {
+    pub(super) positions: &'a mut [Qty],
+    pub(super) funds: &'a mut Funds,
+    pub(super) trade_id_last: &'a mut u64,
+    pub(super) out: &'a mut Vec<TimedReport>,
+}
+
+/// What the market offers to one order at one moment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Offer {
+    pub(super) record: RecordRef,
+    pub(super) ts: Ts,
+    pub(super) basis: FillBasis,
+    pub(super) liquidity: Liquidity,
+    pub(super) reference_px: Price,
+    /// The order's limit, if it has one.
+    pub(super) limit_px: Option<Price>,
+    /// `None`: as much as is asked for.
+    pub(super) available_qty: Option<Qty>,
+    /// Size of the record.
+    pub(super) market_qty: Qty,
+    pub(super) queue_ahead_qty: Qty,
+    /// Half of the spread, as far as the reference price does not contain it.
+    pub(super) half_spread: Option<Price>,
+}
+
+impl Hand<'_> {
+    fn say(&mut self, order: &mut Working, ts: Ts, report: VenueReport) {
+        order.ts_last = order.ts_last.max(ts);
+        self.out.push(TimedReport { ts_event: order.ts_last, report });
+    }
+
+    pub(super) fn trigger(&mut self, order: &mut Working, ts: Ts) {
+        assert!(!order.triggered, "a stop is triggered once");
+        order.triggered = true;
+        self.say(order, ts, VenueReport::Triggered { client_order_id: order.id });
+    }
+
+    pub(super) fn cancel(&mut self, order: &mut Working, ts: Ts, reason: CancelReason) {
+        assert!(!order.done, "an order ends once");
+        order.done = true;
+        self.say(order, ts, VenueReport::Canceled { client_order_id: order.id, reason });
+    }
+
+    pub(super) fn expire(&mut self, order: &mut Working) {
+        assert!(!order.done, "an order ends once");
+        order.done = true;
+        self.say(order, order.expiry, VenueReport::Expired { client_order_id: order.id });
+    }
+
+    /// After an order's first observation: what must fill at once or not at all ends here.
+    pub(super) fn end_if_immediate(&mut self, order: &mut Working, ts: Ts) {
+        if order.done {
+            return;
+        }
+        match order.request.time_in_force {
+            TimeInForce::Ioc => self.cancel(order, ts, CancelReason::ImmediateOrCancel),
+            TimeInForce::Fok => self.cancel(order, ts, CancelReason::FillOrKill),
+            TimeInForce::Gtc | TimeInForce::Gtd(_) | TimeInForce::Day => {}
+        }
+    }
+
+    /// How much a reduce-only order may fill; `None` if it is none.
+    fn reducible(&self, order: &Working) -> Option<Qty> {
+        order.request.reduce_only.then(|| reducible(self.positions, order.id.strategy, order.request.side))
+    }
+
+    /// The order takes what it can of the offer; the quantity filled is returned.
+    ///
+    /// # Errors
+    /// [`VenueError::Overflow`] if a value cannot be represented.
+    pub(super) fn execute(&mut self, terms: &Terms<'_>, order: &mut Working, offer: &Offer) -> Result<Qty, VenueError> {
+        let leaves = order.leaves();
+        assert!(!order.done && leaves > Qty::ZERO, "only an open order is executed");
+        let reducible = self.reducible(order);
+        if reducible == Some(Qty::ZERO) {
+            self.cancel(order, offer.ts, CancelReason::NothingToReduce);
+            return Ok(Qty::ZERO);
+        }
+        let lot = terms.instrument.rules_at(offer.ts).lot_size;
+        // An offer that is not a whole number of lots is used down to the lot.
+        let offered = offer.available_qty.map_or(leaves, |qty| if qty >= leaves { leaves } else { qty.floor_to(lot) });
+        let wanted = offered.min(reducible.unwrap_or(leaves));
+        let affordable = if wanted > Qty::ZERO { self.affordable(terms, order, offer, wanted)? } else { None };
+        let qty = affordable.as_ref().map_or(Qty::ZERO, |fill| fill.last_qty);
+        if order.request.time_in_force == TimeInForce::Fok && qty < leaves {
+            self.end_if_immediate(order, offer.ts);
+            return Ok(Qty::ZERO);
+        }
+        if let Some(fill) = affordable {
+            self.book(terms, order, fill)?;
+        }
+        if order.done {
+            return Ok(qty);
+        }
+        if qty < wanted {
+            self.cancel(order, offer.ts, CancelReason::InsufficientFunds);
+        } else if self.reducible(order) == Some(Qty::ZERO) {
+            self.cancel(order, offer.ts, CancelReason::NothingToReduce);
+        } else {
+            self.end_if_immediate(order, offer.ts);
+        }
+        Ok(qty)
+    }
+
+    /// The largest part of `wanted` that can be paid, as a fill; `None` if that is nothing.
+    fn affordable(
+        &self,
+        terms: &Terms<'_>,
+        order: &Working,
+        offer: &Offer,
+        wanted: Qty,
+    ) -> Result<Option<FillReport>, VenueError> {
+        let whole = price(terms, order, offer, wanted)?;
+        if self.funds.can_pay(terms.instrument, &whole.payment) {
+            return Ok(Some(whole.fill));
+        }
+        // Bisection over lots: `best` is always payable, `high` never.
+        let lot = terms.instrument.rules_at(offer.ts).lot_size.raw();
+        let (mut low, mut high) = (0, (wanted.raw() - 1) / lot + 1);
+        let mut best = None;
+        while high - low > 1 {
+            let middle = low + (high - low) / 2;
+            let part = price(terms, order, offer, Qty::from_raw(middle * lot))?;
+            if self.funds.can_pay(terms.instrument, &part.payment) {
+                (low, best) = (middle, Some(part.fill));
+            } else {
+                high = middle;
+            }
+        }
+        Ok(best)
+    }
+
+    fn book(&mut self, terms: &Terms<'_>, order: &mut Working, fill: FillReport) -> Result<(), VenueError> {
+        let overflow = || VenueError::Overflow { instrument: terms.instrument.id.to_string() };
+        let payment = payment(terms, order.request.side, &fill).ok_or_else(overflow)?;
+        self.funds.pay(terms.instrument, &payment);
+        let position = &mut self.positions[order.id.strategy.usize()];
+        *position = match order.request.side {
+            Side::Buy => position.checked_add(fill.last_qty),
+            Side::Sell => position.checked_sub(fill.last_qty),
+        }
+        .ok_or_else(overflow)?;
+        *self.trade_id_last += 1;
+        order.cum_qty = order.cum_qty.checked_add(fill.last_qty).ok_or_else(overflow)?;
+        order.fills += 1;
+        order.done = order.leaves() == Qty::ZERO;
+        let ts_event = order.ts_last.max(fill.ts_event);
+        let report = FillReport { trade_id: TradeId(*self.trade_id_last), ts_event, ..fill };
+        self.say(order, ts_event, VenueReport::Filled(report));
+        Ok(())
+    }
+}
+
+/// How far an order of this side would bring the position toward zero.
+pub(super) fn reducible(positions: &[Qty], strategy: StrategyIx, side: Side) -> Qty {
+    let position = positions.get(strategy.usize()).map_or(0, |qty| qty.raw());
+    match side {
+        Side::Buy => Qty::from_raw((-position).max(0)),
+        Side::Sell => Qty::from_raw(position.max(0)),
+    }
+}
+
+struct Priced {
+    fill: FillReport,
+    payment: Payment,
+}
+
+fn payment(terms: &Terms<'_>, side: Side, fill: &FillReport) -> Option<Payment> {
+    let notional = terms.instrument.notional(fill.last_px, fill.last_qty)?;
+    Some(Payment { side, qty: fill.last_qty, notional, fee: fill.fee, fee_currency: fill.fee_currency })
+}
+
+/// A fill of `qty` with everything but its trade id.
+fn price(terms: &Terms<'_>, order: &Working, offer: &Offer, qty: Qty) -> Result<Priced, VenueError> {
+    let overflow = || VenueError::Overflow { instrument: terms.instrument.id.to_string() };
+    let side = order.request.side;
+    let last_px = final_px(terms, order, offer, qty);
+    let notional = terms.instrument.notional(last_px, qty).ok_or_else(overflow)?;
+    let liquidity = offer.liquidity;
+    let query = FeeQuery { instrument: terms.instrument, side, liquidity, qty, notional };
+    let (fee, fee_currency) = terms.fees.fee(&query).ok_or_else(overflow)?;
+    let evidence = Evidence {
+        record: offer.record,
+        basis: offer.basis,
+        reference_px: offer.reference_px,
+        slippage_px: Price::from_raw((last_px.raw() - offer.reference_px.raw()) * side.sign()),
+        available_qty: offer.available_qty.unwrap_or(offer.market_qty.max(qty)),
+        queue_ahead_qty: offer.queue_ahead_qty,
+    };
+    let fill = FillReport {
+        client_order_id: order.id,
+        trade_id: TradeId(0),
+        last_px,
+        last_qty: qty,
+        liquidity,
+        fee,
+        fee_currency,
+        ts_event: offer.ts,
+        evidence,
+    };
+    Ok(Priced { fill, payment: Payment { side, qty, notional, fee, fee_currency } })
+}
+
+/// The reference price, moved against us by slippage (takers only) and to the tick, but not past
+/// the limit and not below one tick.
+fn final_px(terms: &Terms<'_>, order: &Working, offer: &Offer, qty: Qty) -> Price {
+    let adverse = match offer.liquidity {
+        Liquidity::Maker => 0,
+        Liquidity::Taker => {
+            let adverse = terms.slippage.adverse_px(&SlippageQuery {
+                instrument: terms.instrument,
+                side: order.request.side,
+                reference_px: offer.reference_px,
+                qty,
+                market_qty: offer.market_qty,
+                half_spread: offer.half_spread,
+                // Not the strategy's index: it would change with strategies that are no concern of this one.
+                draw_number: (u64::from(order.id.number) << 16) | u64::from(order.fills & 0xffff),
+            });
+            assert!(adverse >= 0.0, "slippage is never in our favour");
+            // A float's last bit must not cost a tick. The cast saturates; four tenths of the range
+            // leave room for the sum.
+            ((adverse - 1e-9).ceil() as i64).clamp(0, i64::MAX / 5 * 2)
+        }
+    };
+    let tick = terms.instrument.rules_at(offer.ts).tick_size;
+    let reference = offer.reference_px.raw();
+    let moved = match order.request.side {
+        Side::Buy => Price::from_raw(reference.saturating_add(adverse).min(i64::MAX / 2)).ceil_to(tick),
+        Side::Sell => Price::from_raw(reference.saturating_sub(adverse)).floor_to(tick).max(tick),
+    };
+    match (offer.limit_px, order.request.side) {
+        (None, _) => moved,
+        (Some(limit), Side::Buy) => moved.min(limit),
+        (Some(limit), Side::Sell) => moved.max(limit),
+    }
+}

@@ -1,0 +1,187 @@
+//! The keys of `[[venue]]` and the words that they take.
+//!
+//! Enters: checked parameters. Leaves: how the venue matches. Deliberately absent: the tables of
+//! latency, slippage and fees, which are components of their own.
+
+use std::str::FromStr;
+
+use tapedeck_model::Decimal;
+use tapedeck_model::number::parse_decimal;
+use tapedeck_model::param::{ParamError, ParamKind, ParamSpec, Params};
+
+/// Keys of `[[venue]]` beside the tables of its models.
+pub const PARAMS: &[ParamSpec] = &[
+    ParamSpec::required("name", ParamKind::Text, "", "The venue's name, as instruments use it."),
+    ParamSpec::optional("mode", ParamKind::Choice(&["sim"]), "", "How orders are executed: by simulation.").or("sim"),
+    ParamSpec::optional(
+        "path",
+        ParamKind::Choice(PathModel::WORDS),
+        "",
+        "Path of prices through a bar: adaptive (the extreme nearer to the open first), worst or best (of both for \
+         the account), ohlc (high first), olhc (low first).",
+    )
+    .or("adaptive"),
+    ParamSpec::optional(
+        "participation",
+        ParamKind::Text,
+        "fraction of volume",
+        "Part of a bar's volume, above 0 and at most 1, that all our orders together may take; `none` for no bound.",
+    )
+    .or("0.1"),
+    ParamSpec::optional(
+        "limit_fill",
+        ParamKind::Choice(LimitFill::WORDS),
+        "",
+        "When a resting limit order fills on a bar: touch (the path reaches its price) or through (one tick beyond).",
+    )
+    .or("touch"),
+    ParamSpec::optional(
+        "queue_ahead",
+        ParamKind::Decimal { min: "0", max: "1000000000" },
+        "units of quantity",
+        "What must trade at a resting order's price before it fills on trades; absent: all volume at our price is \
+         ahead of us.",
+    ),
+];
+
+/// The path of prices through a bar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PathModel {
+    /// The extreme nearer to the open first; at a tie the one against the bar's direction.
+    #[default]
+    Adaptive,
+    /// Of both paths the one that leaves the account with less.
+    Worst,
+    /// Of both paths the one that leaves the account with more.
+    Best,
+    /// Open, high, low, close.
+    Ohlc,
+    /// Open, low, high, close.
+    Olhc,
+}
+
+impl PathModel {
+    /// The words for it in a scenario.
+    pub const WORDS: &'static [&'static str] = &["adaptive", "worst", "best", "ohlc", "olhc"];
+}
+
+impl FromStr for PathModel {
+    type Err = ParamError;
+
+    fn from_str(text: &str) -> Result<Self, ParamError> {
+        match text {
+            "adaptive" => Ok(Self::Adaptive),
+            "worst" => Ok(Self::Worst),
+            "best" => Ok(Self::Best),
+            "ohlc" => Ok(Self::Ohlc),
+            "olhc" => Ok(Self::Olhc),
+            _ => Err(ParamError::new("path", format!("expected one of {}, found {text}", Self::WORDS.join(", ")))),
+        }
+    }
+}
+
+/// When a resting limit order fills on a bar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LimitFill {
+    /// The path reaches its price.
+    #[default]
+    Touch,
+    /// The path goes at least one tick beyond its price.
+    Through,
+}
+
+impl LimitFill {
+    /// The words for it in a scenario.
+    pub const WORDS: &'static [&'static str] = &["touch", "through"];
+}
+
+impl FromStr for LimitFill {
+    type Err = ParamError;
+
+    fn from_str(text: &str) -> Result<Self, ParamError> {
+        match text {
+            "touch" => Ok(Self::Touch),
+            "through" => Ok(Self::Through),
+            _ => Err(ParamError::new("limit_fill", format!("expected touch or through, found {text}"))),
+        }
+    }
+}
+
+/// A kind of market record, from coarse to fine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RecordKind {
+    /// Bars.
+    Bars,
+    /// Public trades.
+    Trades,
+    /// Best bids and offers.
+    Quotes,
+}
+
+/// How a venue matches: the part of `[[venue]]` that is not a model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Matching {
+    /// The path through a bar.
+    pub path: PathModel,
+    /// Part of a bar's volume that we may take; `None` for no bound.
+    pub participation: Option<Decimal>,
+    /// When a resting limit order fills on a bar.
+    pub limit_fill: LimitFill,
+    /// What must trade at our price before we do, in units of quantity; `None` for everything.
+    pub queue_ahead: Option<Decimal>,
+}
+
+impl Matching {
+    /// From the parameters of [`PARAMS`]; what is absent has its default.
+    ///
+    /// # Errors
+    /// [`ParamError`] naming the key.
+    pub fn from_params(params: &Params) -> Result<Self, ParamError> {
+        Ok(Self {
+            path: params.text_opt("path")?.map_or(Ok(PathModel::default()), |text| text.parse())?,
+            participation: parse_participation(params.text_opt("participation")?.as_deref().unwrap_or("0.1"))?,
+            limit_fill: params.text_opt("limit_fill")?.map_or(Ok(LimitFill::default()), |text| text.parse())?,
+            queue_ahead: params.decimal_opt("queue_ahead")?,
+        })
+    }
+}
+
+/// The value of `participation`: a fraction above 0 and at most 1, or `none`.
+///
+/// # Errors
+/// [`ParamError`] for anything else.
+pub fn parse_participation(text: &str) -> Result<Option<Decimal>, ParamError> {
+    if text.trim() == "none" {
+        return Ok(None);
+    }
+    match parse_decimal(text) {
+        Ok(share) if share > Decimal::ZERO && share <= Decimal::ONE => Ok(Some(share)),
+        Ok(_) | Err(_) => {
+            let problem = format!("expected a fraction above 0 and at most 1, or \"none\", found {text}");
+            Err(ParamError::new("participation", problem))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_in_the_table_are_the_defaults_in_the_code() {
+        let mut params = Params::new();
+        for spec in PARAMS {
+            if let Some(default) = spec.default {
+                params.insert(spec.name, tapedeck_model::ParamValue::Text(default.to_owned()));
+            }
+        }
+        assert_eq!(Matching::from_params(&params), Matching::from_params(&Params::new()));
+        assert_eq!(Matching::from_params(&params).unwrap().participation, Some(Decimal::new(1, 1)));
+        for words in [PathModel::WORDS, LimitFill::WORDS] {
+            assert!(words.iter().all(|w| w.parse::<PathModel>().is_ok() || w.parse::<LimitFill>().is_ok()));
+        }
+        for (text, good) in [("none", true), ("1", true), ("0", false), ("1.1", false), ("-0.1", false), ("x", false)] {
+            assert_eq!(parse_participation(text).is_ok(), good, "{text}");
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! What the venue refuses, amends and cancels, by hand.
+
+use super::script::check;
+
+#[test]
+fn orders_that_make_no_sense_are_refused() {
+    check(
+        "bar 100 105 95 100 10
+         1 buy 1 limit 100.05
+         > 1 rejected off_tick @60
+         2 buy 1 limit 0
+         > 2 rejected bad_price @60
+         3 buy 1 stop -1
+         > 3 rejected bad_price @60
+         4 buy 1.005 market
+         > 4 rejected off_lot @60
+         5 buy 0.01 market
+         > 5 rejected qty_too_small @60
+         6 buy 0 market
+         > 6 rejected qty_too_small @60
+         7 buy 100.01 market
+         > 7 rejected qty_too_large @60
+         8 buy 0.04 market
+         > 8 rejected notional_too_small @60
+         9 buy 0.05 limit 99.9
+         > 9 rejected notional_too_small @60
+         10 buy 1 market post
+         > 10 rejected bad_combination @60
+         11 buy 1 stop 101 post
+         > 11 rejected bad_combination @60
+         12 buy 1 limit 99 ioc post
+         > 12 rejected bad_combination @60
+         13 buy 1 limit 99 fok post
+         > 13 rejected bad_combination @60
+         14 buy 1 limit 99 gtd+0
+         > 14 rejected already_expired @60
+         15 buy 1 stop 100
+         > 15 rejected stop_would_trigger_at_once @60
+         16 sell 1 stop_limit 100 99
+         > 16 rejected stop_would_trigger_at_once @60
+         cancel 17
+         > 17 cancel_rejected unknown_order @60
+         amend 17 qty=1
+         > 17 amend_rejected unknown_order @60
+         # at the limits they are fine
+         18 buy 0.05 limit 100
+         19 buy 100 limit 50",
+    );
+}
+
+#[test]
+fn before_any_price_is_known_nothing_is_compared_with_it() {
+    check(
+        "1 buy 0.02 market
+         2 sell 1 stop 100
+         3 buy 1 limit 100 post
+         bar 99 100 98 99 10
+         > 1 filled 99 0.02 taker bar_open @0
+         > 2 triggered @0
+         > 2 filled 99 1 taker bar_open @0
+         > 3 filled 100 1 maker bar_open @0",
+    );
+}
+
+#[test]
+fn orders_are_amended() {
+    check(
+        "venue participation=0.2
+         bar 100 105 95 100 10
+         1 buy 6 limit 98
+         bar 100 104 96 100 20
+         > 1 filled 98 4 maker bar_path @95
+         amend 1 qty=3
+         > 1 amend_rejected below_filled @120
+         amend 1 limit=97.95
+         > 1 amend_rejected off_tick @120
+         amend 1 trigger=97
+         > 1 amend_rejected bad_combination @120
+         amend 1 qty=5
+         > 1 replaced 5 @120
+         # amended down to what is filled: it is complete
+         amend 1 qty=4
+         > 1 replaced 4 @120
+         cancel 1
+         > 1 cancel_rejected unknown_order @120
+         2 buy 1 limit 98 post
+         amend 2 limit=100
+         > 2 amend_rejected post_only_would_take @120
+         amend 2 limit=99
+         > 2 replaced 1 @120
+         3 buy 1 stop 103
+         amend 3 trigger=100
+         > 3 amend_rejected stop_would_trigger_at_once @120
+         amend 3 trigger=102
+         > 3 replaced 1 @120
+         4 buy 1 market
+         amend 4 limit=100
+         > 4 amend_rejected bad_combination @120
+         5 buy 1 limit 90
+         cancel 5
+         > 5 canceled requested @120
+         bar 100 104 96 100 20
+         > 4 filled 100 1 taker bar_open @120
+         > 3 triggered @130
+         > 3 filled 102 1 taker bar_path @130
+         > 2 filled 99 1 maker bar_path @152.5",
+    );
+}
+
+#[test]
+fn an_amended_price_is_a_new_arrival_and_less_is_not() {
+    check(
+        "venue participation=0.1
+         bar 100 105 95 100 10
+         1 buy 1 limit 98
+         2 buy 1 limit 98
+         3 buy 2 limit 98
+         amend 3 qty=1
+         > 3 replaced 1 @60
+         amend 1 limit=97
+         > 1 replaced 1 @60
+         amend 1 limit=98
+         > 1 replaced 1 @60
+         bar 100 104 96 100 25
+         > 2 filled 98 1 maker bar_path @95
+         > 3 filled 98 1 maker bar_path @95
+         > 1 filled 98 0.5 maker bar_path @95",
+    );
+    // On quotes an amended order meets the quote at once.
+    check(
+        "venue finest=quotes
+         quote 99 1 101 1
+         1 buy 2 limit 100
+         amend 1 limit=101
+         > 1 replaced 2 @1
+         > 1 filled 101 1 taker quote_take @1",
+    );
+}
+
+#[test]
+fn an_order_past_its_time_cannot_be_taken_back() {
+    check(
+        "bar 100 105 95 100 10
+         1 buy 1 limit 90 gtd+10
+         +20 cancel 1
+         > 1 expired @70
+         > 1 cancel_rejected unknown_order @80",
+    );
+}

@@ -1,0 +1,231 @@
+//! What holds for any orders on any tape.
+
+use proptest::prelude::*;
+
+use super::script::{SECOND, Stage, plain_spec};
+use crate::venue::*;
+use tapedeck_model::order::{FillBasis, FillReport, Liquidity, OrderKind, Side, TimeInForce};
+use tapedeck_model::{Bar, Price, QuoteTick, Span, StrategyIx, TradeTick};
+
+/// One step of a random run, in small whole numbers.
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    kind: u8,
+    side: bool,
+    tif: u8,
+    level: i64,
+    offset: i64,
+    qty: i64,
+    up: i64,
+    down: i64,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    (0_u8..8, any::<bool>(), 0_u8..6, 950_i64..1_050, -30_i64..30, 1_i64..300, 0_i64..30, 0_i64..30).prop_map(
+        |(kind, side, tif, level, offset, qty, up, down)| Step { kind, side, tif, level, offset, qty, up, down },
+    )
+}
+
+fn request(step: &Step, instrument: InstrumentIx) -> OrderRequest {
+    let px = |ticks: i64| Price::from_raw(ticks * 10);
+    let (limit_px, trigger_px) = (px(step.level + step.offset), px(step.level));
+    let kind = match step.kind % 4 {
+        0 => OrderKind::Market,
+        1 => OrderKind::Limit { limit_px },
+        2 => OrderKind::Stop { trigger_px },
+        _ => OrderKind::StopLimit { trigger_px, limit_px },
+    };
+    let side = if step.side { Side::Buy } else { Side::Sell };
+    let time_in_force = match step.tif {
+        0 => TimeInForce::Ioc,
+        1 => TimeInForce::Fok,
+        2 => TimeInForce::Day,
+        _ => TimeInForce::Gtc,
+    };
+    let market = OrderRequest::market(instrument, side, Qty::from_raw(step.qty * 10));
+    OrderRequest { kind, time_in_force, ..market }
+}
+
+/// The record of a step: bars, trades or quotes around the step's level.
+fn record(step: &Step, tape: u8, number: i64, instrument: InstrumentIx) -> MarketRecord {
+    let px = |ticks: i64| Price::from_raw(ticks * 10);
+    let ts_event = Ts::from_nanos((number + 1) * 60 * SECOND);
+    let ts_recv = ts_event;
+    let qty = Qty::from_raw(step.qty * 10);
+    match tape {
+        0 => MarketRecord::Bar(Bar {
+            instrument,
+            ts_event,
+            ts_recv,
+            interval: Span::MINUTE,
+            open: px(step.level),
+            high: px(step.level + step.up),
+            low: px(step.level - step.down),
+            close: px(step.level + step.offset.clamp(-step.down, step.up)),
+            volume: qty,
+        }),
+        1 => {
+            let aggressor = [None, Some(Side::Buy), Some(Side::Sell)][usize::from(step.tif % 3)];
+            MarketRecord::Trade(TradeTick { instrument, ts_event, ts_recv, px: px(step.level), qty, aggressor })
+        }
+        _ => MarketRecord::Quote(QuoteTick {
+            instrument,
+            ts_event,
+            ts_recv,
+            bid_px: px(step.level - 1 - step.down),
+            ask_px: px(step.level + step.up),
+            bid_qty: qty,
+            ask_qty: Qty::from_raw(step.up * 10 + 10),
+        }),
+    }
+}
+
+/// A venue with slippage, a share of volume and a queue.
+fn spec(tape: u8, count: u16) -> VenueSpec {
+    let slippage = super::script::params(&[("bps", "7"), ("noise_bps", "5")]);
+    VenueSpec {
+        participation: (tape == 0).then(|| Decimal::new(3, 1)),
+        path: PathModel::Worst,
+        queue_ahead: Some(Decimal::ONE),
+        slippage: (slippage_components()[1].build)(&slippage, tapedeck_model::Draws::new(1, "slippage")).unwrap(),
+        ..plain_spec(count)
+    }
+}
+
+/// Everything said to the orders of `instrument`, which is the strategy's number too.
+fn play(steps: &[Step], tape: u8, instruments: &[u16]) -> (Vec<(OrderRequest, TimedReport)>, Vec<MarketRecord>) {
+    let count = instruments.iter().max().unwrap() + 1;
+    let mut stage = Stage::new(spec(tape, count), count);
+    let (mut requests, mut records) = (Vec::new(), Vec::new());
+    for (number, pair) in steps.chunks_exact(2).enumerate() {
+        for ix in instruments {
+            let instrument = InstrumentIx(*ix);
+            let record = record(&pair[0], tape, number as i64, instrument);
+            stage.record(&record);
+            records.push(record);
+            let id = ClientOrderId { strategy: StrategyIx(*ix), number: number as u32 + 1 };
+            let request = request(&pair[1], instrument);
+            requests.push((id, request));
+            // Some arrive inside the next bar.
+            let now = record.ts_event().saturating_add(Span::from_nanos(i64::from(pair[1].tif / 3) * 7 * SECOND));
+            let command = Command::Submit { client_order_id: id, request };
+            stage.venue.on_command(now, &command, &mut stage.out).unwrap();
+        }
+    }
+    let told = |timed: &TimedReport| {
+        let id = timed.report.client_order_id();
+        (requests.iter().find(|(other, _)| *other == id).unwrap().1, *timed)
+    };
+    (stage.out.iter().map(told).collect(), records)
+}
+
+fn fills(said: &[(OrderRequest, TimedReport)]) -> Vec<(OrderRequest, FillReport)> {
+    said.iter()
+        .filter_map(|(request, timed)| match timed.report {
+            VenueReport::Filled(fill) => Some((*request, fill)),
+            _ => None,
+        })
+        .collect()
+}
+
+/// What one record lets us have of it, on one side.
+fn bound(record: &MarketRecord, side: Side) -> i64 {
+    match record {
+        MarketRecord::Bar(bar) => bar.volume.raw() * 3 / 10,
+        MarketRecord::Trade(trade) => trade.qty.raw(),
+        MarketRecord::Quote(quote) => match side {
+            Side::Buy => quote.ask_qty.raw(),
+            Side::Sell => quote.bid_qty.raw(),
+        },
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_fill_is_better_than_its_law(steps in prop::collection::vec(step(), 2..120), tape in 0_u8..3) {
+        let (said, records) = play(&steps, tape, &[0]);
+        let fills = fills(&said);
+        for (request, fill) in &fills {
+            let sign = request.side.sign();
+            let worse_by = |px: Price| (fill.last_px.raw() - px.raw()) * sign;
+            prop_assert!(worse_by(fill.evidence.reference_px) >= 0, "better than the market: {fill:?}");
+            prop_assert_eq!(worse_by(fill.evidence.reference_px), fill.evidence.slippage_px.raw());
+            if let Some(limit) = request.kind.limit_px() {
+                prop_assert!(worse_by(limit) <= 0, "worse than the limit: {request:?} {fill:?}");
+            }
+            if let (Some(trigger), Liquidity::Taker) = (request.kind.trigger_px(), fill.liquidity) {
+                // A market order after its trigger may carry over to a better record.
+                let first = fills.iter().find(|(_, f)| f.client_order_id == fill.client_order_id).unwrap();
+                let carried = first.1.evidence.record != fill.evidence.record;
+                if fill.evidence.basis == FillBasis::BarPath {
+                    prop_assert!(worse_by(trigger) >= 0, "stop better than its trigger: {request:?} {fill:?} {carried}");
+                }
+            }
+            prop_assert!(fill.last_qty > Qty::ZERO && fill.last_qty <= fill.evidence.available_qty);
+        }
+        for (number, record) in records.iter().enumerate() {
+            for side in [Side::Buy, Side::Sell] {
+                let taken: i64 = fills
+                    .iter()
+                    .filter(|(r, f)| f.evidence.record.number == number as u64 && (tape < 2 || r.side == side))
+                    .map(|(_, f)| f.last_qty.raw())
+                    .sum();
+                prop_assert!(taken <= bound(record, side), "{taken} of {record:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn orders_end_once_and_their_time_does_not_go_back(steps in prop::collection::vec(step(), 2..80), tape in 0_u8..3) {
+        let (said, _) = play(&steps, tape, &[0]);
+        for (request, first) in &said {
+            let id = first.report.client_order_id();
+            let mine: Vec<&TimedReport> =
+                said.iter().map(|(_, t)| t).filter(|t| t.report.client_order_id() == id).collect();
+            prop_assert!(mine.is_sorted_by_key(|t| t.ts_event), "{mine:?}");
+            let filled: i64 = fills(&said).iter().filter(|(_, f)| f.client_order_id == id).map(|(_, f)| f.last_qty.raw()).sum();
+            prop_assert!(filled <= request.order_qty.raw());
+            let ends = mine.iter().filter(|t| {
+                matches!(t.report, VenueReport::Canceled { .. } | VenueReport::Expired { .. } | VenueReport::Rejected { .. })
+            });
+            let ends = ends.count() + usize::from(filled == request.order_qty.raw());
+            prop_assert!(ends <= 1, "{mine:?}");
+        }
+    }
+
+    /// Another instrument beside, before or after in the table, changes nothing but the venue's counters.
+    #[test]
+    fn unrelated_instruments_change_nothing(steps in prop::collection::vec(step(), 2..60), tape in 0_u8..3) {
+        let told = |instruments: &[u16]| -> Vec<_> {
+            let (said, _) = play(&steps, tape, instruments);
+            fills(&said)
+                .into_iter()
+                .filter(|(request, _)| request.instrument == InstrumentIx(1))
+                .map(|(_, f)| (f.client_order_id, f.last_px, f.last_qty, f.liquidity, f.fee, f.ts_event))
+                .collect()
+        };
+        let alone = told(&[1]);
+        prop_assert_eq!(&alone, &told(&[0, 1]));
+        prop_assert_eq!(&alone, &told(&[1, 0]));
+    }
+}
+
+#[test]
+fn untouched_bars_change_nothing() {
+    let mut stage = Stage::new(spec(0, 1), 1);
+    let far = |number, side, px| {
+        let request = OrderRequest::limit(InstrumentIx(0), side, Qty::from_raw(1_000), Price::from_raw(px));
+        Command::Submit { client_order_id: ClientOrderId { strategy: StrategyIx(0), number }, request }
+    };
+    let step = Step { kind: 0, side: true, tif: 3, level: 1_000, offset: 0, qty: 100, up: 5, down: 5 };
+    stage.record(&record(&step, 0, 0, InstrumentIx(0)));
+    for (number, side, px) in [(1, Side::Buy, 5_000), (2, Side::Sell, 15_000)] {
+        stage.venue.on_command(Ts::from_nanos(60 * SECOND), &far(number, side, px), &mut stage.out).unwrap();
+    }
+    let said = stage.out.len();
+    for number in 1..1_000 {
+        stage.record(&record(&step, 0, number, InstrumentIx(0)));
+    }
+    assert_eq!((stage.out.len(), stage.venue.working_orders(), stage.venue.ambiguous_bars()), (said, 2, 0));
+    assert!(!stage.venue.is_idle(InstrumentIx(0)));
+}

@@ -1,0 +1,258 @@
+//! Runs a case written as text and compares what the venue says with the lines after `>`.
+//!
+//! ```text
+//! venue path=ohlc participation=0.5 limit_fill=through queue=1 finest=trades funds=10:1000 bps=1 taker=0.001
+//! bar OPEN HIGH LOW CLOSE VOLUME        sixty seconds each, the first opens at 0
+//! trade PX QTY [buy|sell]               one second after the last record
+//! quote BID BID_QTY ASK ASK_QTY         likewise
+//! [+SECONDS] NUMBER buy|sell QTY market|limit PX|stop PX|stop_limit TRIGGER LIMIT [TIF] [post] [reduce]
+//! [+SECONDS] amend NUMBER [qty=Q] [limit=P] [trigger=P]
+//! [+SECONDS] cancel NUMBER              commands arrive so long after the last record
+//! > NUMBER filled PX QTY LIQUIDITY BASIS @SECONDS
+//! ```
+//! `accepted` is left out where it is all that is said.
+
+use super::instrument;
+use crate::venue::*;
+use tapedeck_model::order::{OrderKind, Side, TimeInForce};
+use tapedeck_model::param::{ParamValue, Params};
+use tapedeck_model::random::Draws;
+use tapedeck_model::{Bar, Price, QuoteTick, Span, StrategyIx, TradeTick};
+
+pub(super) const SECOND: i64 = 1_000_000_000;
+
+pub(super) fn params(pairs: &[(&str, &str)]) -> Params {
+    pairs.iter().fold(Params::new(), |params, (name, text)| {
+        let value = text.parse().map_or_else(|_| ParamValue::Text((*text).to_owned()), ParamValue::Decimal);
+        params.with(name, value)
+    })
+}
+
+/// A venue without costs, delays or bounds over `count` instruments.
+pub(super) fn plain_spec(count: u16) -> VenueSpec {
+    let latency = || (latency_components()[0].build)(&Params::new(), Draws::new(1, "latency")).unwrap();
+    VenueSpec {
+        name: "SIM".to_owned(),
+        instruments: (0..count).map(InstrumentIx).collect(),
+        finest: Vec::new(),
+        path: PathModel::Ohlc,
+        participation: None,
+        limit_fill: LimitFill::Touch,
+        queue_ahead: None,
+        entry_latency: latency(),
+        cancel_latency: latency(),
+        report_latency: latency(),
+        slippage: (slippage_components()[0].build)(&Params::new(), Draws::new(1, "slippage")).unwrap(),
+        fees: (fee_components()[0].build)(&Params::new(), &[]).unwrap(),
+        funds: None,
+    }
+}
+
+fn spec_of(words: &[&str]) -> VenueSpec {
+    let mut spec = plain_spec(1);
+    for word in words {
+        let (key, value) = word.split_once('=').unwrap();
+        match key {
+            "path" => spec.path = value.parse().unwrap(),
+            "participation" => spec.participation = parse_participation(value).unwrap(),
+            "limit_fill" => spec.limit_fill = value.parse().unwrap(),
+            "queue" => spec.queue_ahead = Some(value.parse().unwrap()),
+            "finest" => {
+                let kind = if value == "quotes" { RecordKind::Quotes } else { RecordKind::Trades };
+                spec.finest = vec![(InstrumentIx(0), kind)];
+            }
+            "funds" => {
+                let (base, quote) = value.split_once(':').unwrap();
+                let funds = [(CurrencyIx(0), base), (CurrencyIx(1), quote)];
+                spec.funds = Some(funds.map(|(c, text)| (c, Amount::parse(text).unwrap())).to_vec());
+            }
+            "bps" => {
+                let params = params(&[("bps", value)]);
+                spec.slippage = (slippage_components()[1].build)(&params, Draws::new(1, "slippage")).unwrap();
+            }
+            "half_spread" => {
+                let params = params(&[("default_bps", value)]);
+                spec.slippage = (slippage_components()[2].build)(&params, Draws::new(1, "slippage")).unwrap();
+            }
+            "taker" => {
+                let params = params(&[("maker", "0"), ("taker", value), ("currency", "quote")]);
+                spec.fees = (fee_components()[1].build)(&params, &[&instrument(0)]).unwrap();
+            }
+            _ => panic!("unknown key {key}"),
+        }
+    }
+    spec
+}
+
+/// A venue that is told a case line by line.
+pub(super) struct Stage {
+    pub(super) venue: SimVenue,
+    now: i64,
+    records: u64,
+    pub(super) out: Vec<TimedReport>,
+}
+
+impl Stage {
+    pub(super) fn new(spec: VenueSpec, count: u16) -> Self {
+        let instruments: Vec<Instrument> = (0..count).map(instrument).collect();
+        Self { venue: SimVenue::new(spec, &instruments).unwrap(), now: 0, records: 0, out: Vec::new() }
+    }
+
+    pub(super) fn record(&mut self, record: &MarketRecord) {
+        self.now = record.ts_event().nanos();
+        let at = RecordRef { number: self.records, ..RecordRef::default() };
+        self.records += 1;
+        self.venue.on_record(at, record, &mut self.out).unwrap();
+    }
+
+    fn line(&mut self, line: &str) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let px = |ix: usize| Price::parse(words[ix], 2).unwrap();
+        let qty = |ix: usize| Qty::parse(words[ix], 3).unwrap();
+        let instrument = InstrumentIx(0);
+        let ts = |seconds: i64| Ts::from_nanos(self.now + seconds * SECOND);
+        let record = match words[0] {
+            "bar" => MarketRecord::Bar(Bar {
+                instrument,
+                ts_event: ts(60),
+                ts_recv: ts(60),
+                interval: Span::MINUTE,
+                open: px(1),
+                high: px(2),
+                low: px(3),
+                close: px(4),
+                volume: qty(5),
+            }),
+            "trade" => MarketRecord::Trade(TradeTick {
+                instrument,
+                ts_event: ts(1),
+                ts_recv: ts(1),
+                px: px(1),
+                qty: qty(2),
+                aggressor: words.get(3).map(|w| side(w)),
+            }),
+            "quote" => MarketRecord::Quote(QuoteTick {
+                instrument,
+                ts_event: ts(1),
+                ts_recv: ts(1),
+                bid_px: px(1),
+                bid_qty: qty(2),
+                ask_px: px(3),
+                ask_qty: qty(4),
+            }),
+            _ => return self.command(&words),
+        };
+        self.record(&record);
+    }
+
+    fn command(&mut self, words: &[&str]) {
+        let (delay, words) = match words[0].strip_prefix('+') {
+            Some(seconds) => (seconds.parse::<i64>().unwrap(), &words[1..]),
+            None => (0, words),
+        };
+        let now = Ts::from_nanos(self.now + delay * SECOND);
+        let id = |text: &str| ClientOrderId { strategy: StrategyIx(0), number: text.parse().unwrap() };
+        let command = match words[0] {
+            "cancel" => Command::Cancel { client_order_id: id(words[1]) },
+            "amend" => Command::Amend { client_order_id: id(words[1]), amendment: amendment(&words[2..]) },
+            number => Command::Submit { client_order_id: id(number), request: request(&words[1..], now) },
+        };
+        self.venue.on_command(now, &command, &mut self.out).unwrap();
+    }
+}
+
+fn side(word: &str) -> Side {
+    if word == "buy" { Side::Buy } else { Side::Sell }
+}
+
+fn amendment(words: &[&str]) -> Amendment {
+    let mut amendment = Amendment::default();
+    for word in words {
+        match word.split_once('=').unwrap() {
+            ("qty", q) => amendment.order_qty = Some(Qty::parse(q, 3).unwrap()),
+            ("limit", p) => amendment.limit_px = Some(Price::parse(p, 2).unwrap()),
+            ("trigger", p) => amendment.trigger_px = Some(Price::parse(p, 2).unwrap()),
+            (key, _) => panic!("unknown key {key}"),
+        }
+    }
+    amendment
+}
+
+fn request(words: &[&str], now: Ts) -> OrderRequest {
+    let px = |ix: usize| Price::parse(words[ix], 2).unwrap();
+    let (kind, rest) = match words[2] {
+        "market" => (OrderKind::Market, 3),
+        "limit" => (OrderKind::Limit { limit_px: px(3) }, 4),
+        "stop" => (OrderKind::Stop { trigger_px: px(3) }, 4),
+        _ => (OrderKind::StopLimit { trigger_px: px(3), limit_px: px(4) }, 5),
+    };
+    let market = OrderRequest::market(InstrumentIx(0), side(words[0]), Qty::parse(words[1], 3).unwrap());
+    let mut request = OrderRequest { kind, ..market };
+    for word in &words[rest..] {
+        match *word {
+            "post" => request.post_only = true,
+            "reduce" => request.reduce_only = true,
+            "gtc" => request.time_in_force = TimeInForce::Gtc,
+            "ioc" => request.time_in_force = TimeInForce::Ioc,
+            "fok" => request.time_in_force = TimeInForce::Fok,
+            "day" => request.time_in_force = TimeInForce::Day,
+            gtd => {
+                let seconds: i64 = gtd.strip_prefix("gtd+").unwrap().parse().unwrap();
+                request.time_in_force = TimeInForce::Gtd(now.saturating_add(Span::from_nanos(seconds * SECOND)));
+            }
+        }
+    }
+    request
+}
+
+fn text_of(timed: &TimedReport) -> String {
+    let what = match &timed.report {
+        VenueReport::Accepted { .. } => "accepted".to_owned(),
+        VenueReport::Rejected { reason, .. } => format!("rejected {reason}"),
+        VenueReport::Triggered { .. } => "triggered".to_owned(),
+        VenueReport::Replaced { order_qty, .. } => format!("replaced {}", order_qty.display(3)),
+        VenueReport::AmendRejected { reason, .. } => format!("amend_rejected {reason}"),
+        VenueReport::CancelRejected { reason, .. } => format!("cancel_rejected {reason}"),
+        VenueReport::Filled(f) => {
+            let (px, qty) = (f.last_px.display(2), f.last_qty.display(3));
+            format!("filled {px} {qty} {} {}", f.liquidity, f.evidence.basis)
+        }
+        VenueReport::Canceled { reason, .. } => format!("canceled {reason}"),
+        VenueReport::Expired { .. } => "expired".to_owned(),
+    };
+    let seconds = timed.ts_event.nanos() as f64 / SECOND as f64;
+    format!("{} {what} @{seconds}", timed.report.client_order_id().number)
+}
+
+/// Plays the script and compares; returns the stage for more questions.
+pub(super) fn check(script: &str) -> Stage {
+    let mut lines = script.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')).peekable();
+    let spec = match lines.peek().and_then(|l| l.strip_prefix("venue")) {
+        Some(words) => {
+            lines.next();
+            spec_of(&words.split_whitespace().collect::<Vec<_>>())
+        }
+        None => plain_spec(1),
+    };
+    let mut stage = Stage::new(spec, 1);
+    let (mut said, mut expected) = (String::new(), String::new());
+    let mut seen = 0;
+    for line in lines {
+        let (action, is_action) = (line, !line.starts_with('>'));
+        expected.push_str(line);
+        expected.push('\n');
+        if !is_action {
+            continue;
+        }
+        stage.line(action);
+        said.push_str(action);
+        said.push('\n');
+        let reports: Vec<String> = stage.out[seen..].iter().map(text_of).collect();
+        seen = stage.out.len();
+        for report in reports.iter().filter(|r| !r.contains(" accepted ")) {
+            said.push_str(&format!("> {report}\n"));
+        }
+    }
+    assert!(said == expected, "expected:\n{expected}\nbut it was:\n{said}");
+    stage
+}
