@@ -264,7 +264,8 @@ impl Oms {
         if desk.window.is_empty() {
             desk.first_number = id.number;
         }
-        let at = id.number.checked_sub(desk.first_number).expect("order numbers rise") as usize;
+        assert!(id.number >= desk.first_number, "order numbers of a strategy rise");
+        let at = (id.number - desk.first_number) as usize;
         // Denied orders leave holes in the numbers that the venue sees.
         assert!(at >= desk.window.len(), "order {id} submitted twice");
         desk.window.resize(at, NONE);
@@ -275,13 +276,17 @@ impl Oms {
 
     /// Applies `edit` and the transition of `event`, and keeps lists and sums true.
     fn change(&mut self, id: ClientOrderId, event: &Event, edit: impl FnOnce(&mut Entry)) {
-        let slot = self.slot(id).expect("events are judged before they are applied");
-        let stimulus = Stimulus::of(event).expect("only events of orders come here");
+        let (Some(slot), Some(stimulus)) = (self.slot(id), Stimulus::of(event)) else {
+            panic!("order {id}: event {} was not judged before it was applied", event.text());
+        };
         let entry = &mut self.slab[slot as usize];
         let (was, leaves_before) = (entry.order.status, entry.order.leaves_qty);
         edit(entry);
         let order = &mut entry.order;
-        order.status = match next(was, stimulus).expect("events are judged before they are applied") {
+        let Some(to) = next(was, stimulus) else {
+            panic!("order {id}: event {} was not judged before it was applied", event.text());
+        };
+        order.status = match to {
             Next::To(status) => status,
             Next::Keep => was,
             Next::Working if order.leaves_qty == Qty::ZERO && order.cum_qty > Qty::ZERO => OrderStatus::Filled,

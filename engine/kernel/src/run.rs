@@ -8,38 +8,31 @@
 //! Invariants: account and orders change only in [`Core::record`], which journals what it applies;
 //! a command leaves only with an [`Approved`] in hand; time and input numbers never go back.
 
+mod gate;
+mod halt;
+mod state;
+
 use std::collections::VecDeque;
 
 use tapedeck_journal::{Encoder, RawFrame};
-use tapedeck_model::event::{Anomaly, DenyReason, EquityPoint, HaltAction, PostingReason};
-use tapedeck_model::number::pow10;
-use tapedeck_model::port::{Balance, PositionView, RiskObservation, RiskQuery, Wish};
+use tapedeck_model::event::{Anomaly, EquityPoint, PostingReason};
+use tapedeck_model::port::{RiskObservation, Wish};
 use tapedeck_model::{
-    Amendment, Amount, ClientOrderId, Command, Context, CurrencyIx, Event, Fill, FillReport, Instrument,
-    InstrumentIx, Intent, MarketRecord, MarketState, Order, OrderRequest, OrderStatus, OrderUpdate, Qty, RuleIx, Side,
-    Strategy, StrategyIx, Ts, VenueReport, View,
+    Amount, ClientOrderId, Command, Context, CurrencyIx, Event, Fill, FillReport, Intent, MarketRecord, Order,
+    OrderUpdate, RuleIx, SourceIx, Strategy, StrategyIx, Ts, VenueReport, View,
 };
 
-use crate::account::{Account, AccountKind, EquityTrack, Marks, Reserve, ReserveQuery};
+use crate::account::{Account, EquityTrack, Marks};
 use crate::clock::Clock;
 use crate::host::Host;
 use crate::market::MarketView;
-use crate::oms::{Oms, amended, canceled_at_end, transition::Stimulus};
-use crate::risk::{Approved, RiskChain};
+use crate::oms::{Oms, canceled_at_end};
+use crate::risk::RiskChain;
 use crate::spec::{CoreSpec, KernelError};
+use state::State;
 
 /// How many calls of strategies one input may lead to before it counts as a loop.
 const CALLS_PER_INPUT_MAX: u32 = 100_000;
-
-/// What strategies may see: the past as received.
-struct State {
-    instruments: Vec<Instrument>,
-    market: MarketView,
-    oms: Oms,
-    account: Account,
-    marks: Marks,
-    fee_rate_max: Vec<i64>,
-}
 
 /// Counts of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -78,13 +71,6 @@ struct Notice {
     fill: Option<Fill>,
 }
 
-/// Why an order does not go, and the rule if a rule it was.
-type Denial = (DenyReason, Option<RuleIx>);
-
-const fn no(reason: DenyReason) -> Denial {
-    (reason, None)
-}
-
 /// The deterministic machine.
 pub struct Core {
     clock: Clock,
@@ -109,33 +95,6 @@ pub struct Core {
     /// Money moved since equity was last looked at.
     moved: bool,
     equity_first: Option<Amount>,
-}
-
-impl View for State {
-    fn instruments(&self) -> &[Instrument] {
-        &self.instruments
-    }
-    fn market(&self, instrument: InstrumentIx) -> &MarketState {
-        self.market.state(instrument)
-    }
-    fn position(&self, strategy: StrategyIx, instrument: InstrumentIx) -> PositionView {
-        self.account.position(strategy, instrument)
-    }
-    fn balance(&self, currency: CurrencyIx) -> Balance {
-        self.account.balance(currency)
-    }
-    fn equity(&self) -> Option<Amount> {
-        self.marks.equity(&self.account)
-    }
-    fn fee_rate_max(&self, instrument: InstrumentIx) -> i64 {
-        self.fee_rate_max[instrument.usize()]
-    }
-    fn order(&self, id: ClientOrderId) -> Option<&Order> {
-        self.oms.order(id)
-    }
-    fn each_open_order(&self, strategy: StrategyIx, visit: &mut dyn FnMut(&Order)) {
-        self.oms.each_open(strategy, visit);
-    }
 }
 
 impl Core {
@@ -203,7 +162,7 @@ impl Core {
             self.record(&Event::RuleDeclared { rule: RuleIx(ix as u16), name: slot.name.clone() })?;
         }
         for (ix, name) in spec.source_names.iter().enumerate() {
-            let source = tapedeck_model::SourceIx(ix as u16);
+            let source = SourceIx(ix as u16);
             self.record(&Event::SourceDeclared { source, name: name.clone() })?;
         }
         for (currency, amount) in &spec.deposits {
@@ -416,10 +375,7 @@ impl Core {
         }
     }
 
-    fn each_strategy(
-        &mut self,
-        call: impl Fn(&mut dyn Strategy, &mut Context<'_>) + Copy,
-    ) -> Result<(), KernelError> {
+    fn each_strategy(&mut self, call: impl Fn(&mut dyn Strategy, &mut Context<'_>) + Copy) -> Result<(), KernelError> {
         (0..self.host.len()).try_for_each(|ix| self.call(StrategyIx(ix as u16), call))
     }
 
@@ -482,180 +438,6 @@ impl Core {
         Ok(())
     }
 
-    /// Doors 7 and 8 for a new order.
-    fn submit(&mut self, client_order_id: ClientOrderId, request: &OrderRequest) -> Result<(), KernelError> {
-        self.record(&Event::SubmitIntended { client_order_id, request: *request })?;
-        match self.admit(client_order_id, request, None) {
-            Ok((approved, reserve)) => self.send(&approved, reserve),
-            Err((reason, rule)) => self.deny(client_order_id, request, reason, rule),
-        }
-    }
-
-    /// Whether an order may go; of a change of the open order `replaced`, whether its new values may.
-    fn admit(
-        &mut self,
-        client_order_id: ClientOrderId,
-        request: &OrderRequest,
-        replaced: Option<&Order>,
-    ) -> Result<(Approved, Reserve), Denial> {
-        let strategy = client_order_id.strategy;
-        self.gate(strategy, request)?;
-        let state = &self.state;
-        let instrument = &state.instruments[request.instrument.usize()];
-        let mark = state.market.state(request.instrument).mark().ok_or(no(DenyReason::NoPrice))?;
-        let equity = state.equity().ok_or(no(DenyReason::NoPrice))?;
-        let gross_exposure = state.marks.exposure(&state.account).ok_or(no(DenyReason::NoPrice))?;
-        let (filled, standing) =
-            replaced.map_or((0, 0), |order| (order.cum_qty.raw(), order.leaves_qty.raw()));
-        // The rules look at what is still to be filled, the account at the whole order.
-        let open_part = OrderRequest { order_qty: Qty::from_raw(request.order_qty.raw() - filled), ..*request };
-        let worst = request.kind.limit_px().or(request.kind.trigger_px()).unwrap_or(mark);
-        let notional = instrument
-            .notional(worst, open_part.order_qty)
-            .and_then(|quote| state.marks.to_base(quote, instrument.quote))
-            .ok_or(no(DenyReason::Overflow))?;
-        let open = state.oms.open_qty(request.instrument);
-        let others = |open: i64, side| Qty::from_raw(if request.side == side { open - standing } else { open });
-        let query = RiskQuery {
-            now: self.clock.now(),
-            strategy,
-            request: &open_part,
-            instrument,
-            mark,
-            net_qty: state.account.net_qty(request.instrument),
-            open_buy_qty: others(open.buy, Side::Buy),
-            open_sell_qty: others(open.sell, Side::Sell),
-            notional,
-            gross_exposure,
-            open_orders: state.oms.open_orders() - u32::from(replaced.is_some()),
-            equity,
-        };
-        let held = state.account.position(strategy, request.instrument).net_qty;
-        let Self { risk, encoder, clock, .. } = self;
-        let approved = risk.check(query, client_order_id, held, &mut |event| {
-            encoder.append(clock.input(), clock.now(), &event);
-        })?;
-        let whole_qty = Qty::from_raw(approved.request().order_qty.raw() + filled);
-        let reserve = state.account.reserve_for(&ReserveQuery {
-            request: &OrderRequest { order_qty: whole_qty, ..*approved.request() },
-            instrument,
-            mark,
-            fee_rate_max: state.fee_rate_max[request.instrument.usize()],
-            fee_currency: None,
-            replacing: replaced.map(|order| order.client_order_id),
-            equity: Some(equity),
-            gross_exposure: Some(gross_exposure),
-            marks: &state.marks,
-        });
-        Ok((approved, reserve.map_err(no)?))
-    }
-
-    /// What stops an order before any rule looks at it.
-    fn gate(&self, strategy: StrategyIx, request: &OrderRequest) -> Result<(), Denial> {
-        if self.clock.now() < self.start {
-            return Err(no(DenyReason::WarmUp));
-        }
-        if self.ending {
-            return Err(no(DenyReason::Halted));
-        }
-        if request.order_qty <= Qty::ZERO || !self.host.is_subscribed(strategy, request.instrument) {
-            return Err(no(DenyReason::InvalidOrder));
-        }
-        let held = self.state.account.position(strategy, request.instrument).net_qty.raw();
-        if request.reduce_only && held.signum() * request.side.sign() >= 0 {
-            return Err(no(DenyReason::WouldNotReduce));
-        }
-        Ok(())
-    }
-
-    /// Door 8: an approved order leaves.
-    fn send(&mut self, approved: &Approved, reserve: Reserve) -> Result<(), KernelError> {
-        let (client_order_id, request) = (approved.client_order_id(), *approved.request());
-        self.record(&Event::Approved { client_order_id, order_qty: request.order_qty })?;
-        let Reserve { currency, amount: reserved } = reserve;
-        self.record(&Event::Submitted { client_order_id, request, currency, reserved })?;
-        self.commands.push(Command::Submit { client_order_id, request });
-        self.counts.orders += 1;
-        self.observe(&RiskObservation::Sent { now: self.clock.now(), strategy: client_order_id.strategy })
-    }
-
-    fn deny(
-        &mut self,
-        client_order_id: ClientOrderId,
-        request: &OrderRequest,
-        reason: DenyReason,
-        rule: Option<RuleIx>,
-    ) -> Result<(), KernelError> {
-        let event = Event::Denied { client_order_id, reason, rule };
-        self.record(&event)?;
-        self.counts.denied += 1;
-        self.counts.warmup_denied += u64::from(reason == DenyReason::WarmUp);
-        let order = Order {
-            client_order_id,
-            venue_order_id: None,
-            request: *request,
-            status: OrderStatus::Denied,
-            cum_qty: Qty::ZERO,
-            leaves_qty: Qty::ZERO,
-            canceled_qty: request.order_qty,
-            cum_px_qty: 0,
-            ts_submitted: self.clock.now(),
-        };
-        // A denied change leaves its order as it is: tell about the order that there is.
-        let order = self.state.oms.order(client_order_id).copied().unwrap_or(order);
-        self.notices.push_back(Notice { update: OrderUpdate { order, event_number: event.number() }, fill: None });
-        Ok(())
-    }
-
-    /// Doors 7 and 8 for a change of an open order: the changed order passes every rule as a new one would.
-    fn amend(&mut self, client_order_id: ClientOrderId, amendment: &Amendment) -> Result<(), KernelError> {
-        self.record(&Event::AmendIntended { client_order_id, amendment: *amendment })?;
-        let order = match self.state.oms.may_request(client_order_id, Stimulus::AmendSubmitted) {
-            Ok(order) => *order,
-            Err(reason) => return self.deny_request(client_order_id, reason),
-        };
-        let request = amended(&order, amendment);
-        if request.order_qty < order.cum_qty {
-            return self.deny_request(client_order_id, DenyReason::InvalidOrder);
-        }
-        if request.order_qty > order.cum_qty {
-            let open_part = request.order_qty.raw() - order.cum_qty.raw();
-            match self.admit(client_order_id, &request, Some(&order)) {
-                Ok((approved, _)) if approved.request().order_qty.raw() == open_part => {}
-                // A change is taken whole or not at all: a rule that would shrink it denies it.
-                Ok(_) => return self.deny_request(client_order_id, DenyReason::RiskRule),
-                Err((reason, rule)) => return self.deny(client_order_id, &request, reason, rule),
-            }
-        }
-        self.record(&Event::AmendSubmitted { client_order_id, amendment: *amendment })?;
-        self.commands.push(Command::Amend { client_order_id, amendment: *amendment });
-        Ok(())
-    }
-
-    /// Door 8 for a cancel. Risk has no say: a cancel never adds risk.
-    fn cancel(&mut self, client_order_id: ClientOrderId) -> Result<(), KernelError> {
-        self.record(&Event::CancelIntended { client_order_id })?;
-        if self.ending {
-            return self.deny_request(client_order_id, DenyReason::Halted);
-        }
-        if let Err(reason) = self.state.oms.may_request(client_order_id, Stimulus::CancelSubmitted) {
-            return self.deny_request(client_order_id, reason);
-        }
-        self.record(&Event::CancelSubmitted { client_order_id })?;
-        self.commands.push(Command::Cancel { client_order_id });
-        Ok(())
-    }
-
-    /// Denies a change or cancel.
-    fn deny_request(&mut self, client_order_id: ClientOrderId, reason: DenyReason) -> Result<(), KernelError> {
-        if let Some(order) = self.state.oms.order(client_order_id) {
-            let request = order.request;
-            return self.deny(client_order_id, &request, reason, None);
-        }
-        self.counts.denied += 1;
-        self.record(&Event::Denied { client_order_id, reason, rule: None })
-    }
-
     /// Doors 10 and 11: a judged report becomes state.
     fn take_event(
         &mut self,
@@ -698,11 +480,8 @@ impl Core {
         let settlement = instrument.settlement;
         let seq = self.encoder.next_seq();
         let failed = |source| KernelError::Account { seq, source };
-        let effects = self
-            .state
-            .account
-            .effects_of_fill(strategy, instrument, order.request.side, report)
-            .map_err(failed)?;
+        let effects =
+            self.state.account.effects_of_fill(strategy, instrument, order.request.side, report).map_err(failed)?;
         self.record(&Event::Posted { reason: PostingReason::Fill, lines: effects.lines })?;
         self.record(&Event::PositionChanged(effects.position))?;
         self.moved = true;
@@ -741,80 +520,5 @@ impl Core {
         };
         let point: EquityPoint = self.track.sample(at, equity, exposure);
         self.record(&Event::Equity(point))
-    }
-
-    /// Lets the rules watch, and does what a halt asks for.
-    fn observe(&mut self, observation: &RiskObservation) -> Result<(), KernelError> {
-        let now = self.clock.now();
-        let Self { risk, encoder, clock, .. } = self;
-        let raised = risk.observe(observation, &mut |event| {
-            encoder.append(clock.input(), now, &event);
-        });
-        if raised.is_empty() {
-            return Ok(());
-        }
-        for halt in raised.to_vec() {
-            let affected = |strategy: StrategyIx| halt.strategy.is_none_or(|only| only == strategy);
-            for strategy in (0..self.host.len()).map(|ix| StrategyIx(ix as u16)).filter(|s| affected(*s)) {
-                self.cancel_all(strategy)?;
-                if halt.action == HaltAction::Flatten && !self.flattening.contains(&strategy) {
-                    self.flattening.push(strategy);
-                }
-            }
-            self.stop |= halt.action == HaltAction::Stop;
-        }
-        Ok(())
-    }
-
-    fn cancel_all(&mut self, strategy: StrategyIx) -> Result<(), KernelError> {
-        let mut open = Vec::new();
-        self.state.oms.each_open(strategy, &mut |order| {
-            if order.status != OrderStatus::PendingCancel {
-                open.push(order.client_order_id);
-            }
-        });
-        open.into_iter().try_for_each(|id| self.cancel(id))
-    }
-
-    /// Closes the positions of halted strategies at market, once their open orders are gone.
-    fn flatten(&mut self) -> Result<(), KernelError> {
-        for strategy in std::mem::take(&mut self.flattening) {
-            let mut open = false;
-            self.state.oms.each_open(strategy, &mut |_| open = true);
-            let mut held = false;
-            for ix in 0..self.state.instruments.len() {
-                if open {
-                    held = true;
-                    break;
-                }
-                if let Some(request) = self.closing_order(strategy, InstrumentIx(ix as u16)) {
-                    held = true;
-                    let number = self.host.next_order(strategy);
-                    self.submit(ClientOrderId { strategy, number }, &request)?;
-                }
-            }
-            if held {
-                self.flattening.push(strategy);
-            }
-        }
-        self.tell()
-    }
-
-    fn closing_order(&self, strategy: StrategyIx, instrument: InstrumentIx) -> Option<OrderRequest> {
-        let net = self.state.account.position(strategy, instrument).net_qty.raw();
-        let spec = &self.state.instruments[instrument.usize()];
-        let side = if net > 0 { Side::Sell } else { Side::Buy };
-        let rules = spec.rules_at(self.clock.now());
-        let mut closable = Qty::from_raw(net.saturating_abs()).min(rules.qty_max);
-        if self.state.account.kind() == AccountKind::Spot {
-            // Fees in the base asset may have left less than the position.
-            let free = self.state.account.balance(spec.base).free();
-            let unit = pow10(Amount::SCALE - spec.qty_scale);
-            let free = i64::try_from(free.raw() / unit).unwrap_or(i64::MAX);
-            closable = closable.min(Qty::from_raw(free.max(0)));
-        }
-        let order_qty = closable.floor_to(rules.lot_size);
-        (net != 0 && order_qty >= rules.qty_min && order_qty > Qty::ZERO)
-            .then(|| OrderRequest { reduce_only: true, ..OrderRequest::market(instrument, side, order_qty) })
     }
 }
