@@ -1,1 +1,39 @@
-//! Indicators and strategies; sees the model only
+//! Strategies that come with Tapedeck.
+//!
+//! Enters: what a [`Context`](tapedeck_model::Context) shows. Leaves: wishes. Invariants: a strategy
+//! is a function of the calls it gets, so the same tape gives the same orders; every quantity is
+//! computed in integers. Deliberately absent: clocks, I/O and randomness of their own.
+
+#![deny(missing_docs)]
+#![deny(unsafe_code)]
+
+mod buy_and_hold;
+mod grid;
+mod noop;
+mod random;
+pub mod sizing;
+mod sma_cross;
+pub mod testing;
+
+use tapedeck_model::port::StrategyComponent;
+
+/// Every strategy of this crate, sorted by name.
+pub fn components() -> &'static [StrategyComponent] {
+    &[buy_and_hold::COMPONENT, grid::COMPONENT, noop::COMPONENT, random::COMPONENT, sma_cross::COMPONENT]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_sorted_and_parameters_are_described() {
+        assert!(components().is_sorted_by(|a, b| a.name < b.name));
+        for component in components() {
+            for spec in component.params {
+                assert!(spec.help.ends_with('.'), "{}.{}", component.name, spec.name);
+                assert!(spec.default.is_some() || spec.optional || component.name != "noop");
+            }
+        }
+    }
+}
