@@ -244,12 +244,7 @@ impl SimVenue {
     ///
     /// # Errors
     /// [`VenueError::NotTraded`] or [`VenueError::Overflow`].
-    pub fn on_command(
-        &mut self,
-        now: Ts,
-        command: &Command,
-        out: &mut Vec<TimedReport>,
-    ) -> Result<(), VenueError> {
+    pub fn on_command(&mut self, now: Ts, command: &Command, out: &mut Vec<TimedReport>) -> Result<(), VenueError> {
         match *command {
             Command::Submit { client_order_id, request } => self.submit(now, client_order_id, request, out),
             Command::Amend { client_order_id, amendment } => self.amend(now, client_order_id, &amendment, out),

@@ -307,7 +307,7 @@ impl Play<'_> {
             }
             Stance::Limit(px) => {
                 let meeting = Meeting { moment, px, basis: FillBasis::BarPath, fresh: false };
-                self.fill(hand, order, &meeting, Liquidity::Maker, budget)?;
+                self.fill(hand, order, (&meeting, Liquidity::Maker), budget)?;
                 Ok(None)
             }
             Stance::Market => Ok(None),
@@ -332,13 +332,13 @@ impl Play<'_> {
         let limit = match order.stance() {
             Stance::Limit(limit) => limit,
             Stance::Market | Stance::Stop(_) => {
-                self.fill(hand, order, &meeting, Liquidity::Taker, budget)?;
+                self.fill(hand, order, (&meeting, Liquidity::Taker), budget)?;
                 return Ok(None);
             }
         };
         let takes = meeting.fresh && !order.request.post_only;
         if takes && order.within(meeting.px, limit) {
-            self.fill(hand, order, &meeting, Liquidity::Taker, budget)?;
+            self.fill(hand, order, (&meeting, Liquidity::Taker), budget)?;
             return Ok(None);
         }
         let enough = self.resting_level(order, limit);
@@ -347,7 +347,7 @@ impl Play<'_> {
                 // It was to rest, so it was there when the price came to it.
                 meeting.px = limit;
             }
-            self.fill(hand, order, &meeting, Liquidity::Maker, budget)?;
+            self.fill(hand, order, (&meeting, Liquidity::Maker), budget)?;
             return Ok(None);
         }
         if meeting.fresh {
@@ -371,8 +371,7 @@ impl Play<'_> {
         &self,
         hand: &mut Hand<'_>,
         order: &mut Working,
-        meeting: &Meeting,
-        liquidity: Liquidity,
+        (meeting, liquidity): (&Meeting, Liquidity),
         budget: &mut Option<Qty>,
     ) -> Result<(), VenueError> {
         let offer = Offer {

@@ -160,6 +160,7 @@ fn charged_in(instrument: &Instrument) -> CurrencyIx {
     instrument.settlement
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "the signature is that of every fee model")]
 fn build_none(_params: &Params, _instruments: &[&Instrument]) -> Result<Box<dyn FeeModel>, ParamError> {
     Ok(Box::new(Free))
 }

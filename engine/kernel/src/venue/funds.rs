@@ -38,10 +38,10 @@ impl Funds {
     /// Makes room for the currencies of an instrument, so that fills need no allocation.
     pub(super) fn admit(&mut self, instrument: &Instrument) {
         let len = instrument.base.usize().max(instrument.quote.usize()).max(instrument.settlement.usize()) + 1;
-        if let Some(balances) = &mut self.balances {
-            if balances.len() < len {
-                balances.resize(len, Amount::ZERO);
-            }
+        if let Some(balances) = &mut self.balances
+            && balances.len() < len
+        {
+            balances.resize(len, Amount::ZERO);
         }
     }
 

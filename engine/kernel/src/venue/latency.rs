@@ -86,6 +86,7 @@ fn delay_param(params: &Params, name: &str) -> Result<i64, ParamError> {
     }
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "the signature is that of every latency model")]
 fn build_none(_params: &Params, _draws: Draws) -> Result<Box<dyn LatencyModel>, ParamError> {
     Ok(Box::new(Constant { delay_ns: 0 }))
 }

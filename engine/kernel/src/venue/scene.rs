@@ -40,7 +40,8 @@ impl Scene<'_> {
     fn expire_if_due(&mut self, place: usize, now: Ts) {
         let order = self.desk.orders[place];
         if !order.done && order.expiry <= now {
-            self.with_order(place, |hand, order| hand.expire(order));
+            let (mut hand, order) = self.hand_and_order(place);
+            hand.expire(order);
         }
     }
 
@@ -53,13 +54,13 @@ impl Scene<'_> {
     }
 
     pub(super) fn cancel(&mut self, place: usize, now: Ts) {
-        self.with_order(place, |hand, order| hand.cancel(order, now, CancelReason::Requested));
+        let (mut hand, order) = self.hand_and_order(place);
+        hand.cancel(order, now, CancelReason::Requested);
     }
 
-    fn with_order(&mut self, place: usize, work: impl FnOnce(&mut Hand<'_>, &mut Working)) {
+    fn hand_and_order(&mut self, place: usize) -> (Hand<'_>, &mut Working) {
         let Self { desk, funds, trade_id_last, out, .. } = self;
-        let mut hand = Hand { positions: &mut desk.positions, funds, trade_id_last, out };
-        work(&mut hand, &mut desk.orders[place]);
+        (Hand { positions: &mut desk.positions, funds, trade_id_last, out }, &mut desk.orders[place])
     }
 
     /// Puts an amended order in place of the old one. A new price or a larger quantity is a new
@@ -100,10 +101,10 @@ impl Scene<'_> {
         let now = order.arrived;
         if let (RecordKind::Trades, Stance::Limit(limit), Some(last)) =
             (self.desk.finest, order.stance(), self.desk.px_last)
+            && !order.is_immediate()
+            && !order.within(last, limit)
         {
-            if !order.is_immediate() && !order.within(last, limit) {
-                order.arrived_at = self.desk.observations - 1;
-            }
+            order.arrived_at = self.desk.observations - 1;
         }
         self.desk.admit(order);
         quotes::on_arrival(self, now)

@@ -99,11 +99,7 @@ impl Print<'_> {
             return Ok(());
         }
         let queue_ahead_qty = order.queue_ahead.unwrap_or(Qty::ZERO);
-        let (basis, available) = if self.trade.px != limit {
-            // Whoever stood before us at our price is gone.
-            order.queue_ahead = Some(Qty::ZERO);
-            (FillBasis::TradeThrough, self.left())
-        } else {
+        let (basis, available) = if self.trade.px == limit {
             // A print on our own side of the book took the other side's orders, not those beside ours.
             let serves = self.feeds_takers && self.trade.aggressor != Some(order.request.side);
             let Some(ahead) = order.queue_ahead.filter(|_| serves) else { return Ok(()) };
@@ -111,6 +107,10 @@ impl Print<'_> {
             order.queue_ahead = Some(Qty::from_raw((ahead.raw() - size).max(0)));
             // What our earlier orders took stood behind the same queue.
             (FillBasis::TradeQueue, Qty::from_raw((size - ahead.raw() - self.taken.raw()).max(0)))
+        } else {
+            // Whoever stood before us at our price is gone.
+            order.queue_ahead = Some(Qty::ZERO);
+            (FillBasis::TradeThrough, self.left())
         };
         if available == Qty::ZERO {
             return Ok(());

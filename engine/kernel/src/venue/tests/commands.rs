@@ -1,6 +1,10 @@
 //! What the venue refuses, amends and cancels, by hand.
 
-use super::script::check;
+use super::instrument;
+use super::script::{check, plain_spec};
+use crate::venue::*;
+use tapedeck_model::param::{ParamValue, Params};
+use tapedeck_model::{Draws, Span, StrategyIx};
 
 #[test]
 fn orders_that_make_no_sense_are_refused() {
@@ -146,4 +150,84 @@ fn an_order_past_its_time_cannot_be_taken_back() {
          > 1 expired @70
          > 1 cancel_rejected unknown_order @80",
     );
+}
+
+#[test]
+fn the_venue_counts_its_orders_and_fills_from_one() {
+    let stage = check(
+        "bar 100 105 95 100 10
+         1 buy 0.01 market
+         > 1 rejected qty_too_small @60
+         2 buy 1 market
+         3 buy 1 limit 90
+         bar 100 100 100 100 10
+         > 2 filled 100 1 taker bar_open @60",
+    );
+    let numbers: Vec<u64> = stage
+        .out
+        .iter()
+        .filter_map(|timed| match timed.report {
+            VenueReport::Accepted { venue_order_id, .. } => Some(venue_order_id.0),
+            VenueReport::Filled(fill) => Some(fill.trade_id.0),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(numbers, [1, 2, 1]);
+    assert_eq!(stage.venue.working_orders(), 1);
+}
+
+#[test]
+fn delays_depend_on_the_strategys_own_messages_only() {
+    let delays = |others: bool| {
+        let mut spec = plain_spec(1);
+        let lognormal = |path| {
+            let params = Params::new()
+                .with("median", ParamValue::Span(Span::SECOND))
+                .with("sigma", ParamValue::Decimal(Decimal::ONE));
+            (latency_components()[2].build)(&params, Draws::new(1, path)).unwrap()
+        };
+        (spec.entry_latency, spec.cancel_latency, spec.report_latency) =
+            (lognormal("entry"), lognormal("cancel"), lognormal("report"));
+        let mut venue = SimVenue::new(spec, &[instrument(0)]).unwrap();
+        let mut drawn = Vec::new();
+        for strategy in [0, 1, 0, 1, 0, 0].map(StrategyIx) {
+            if strategy == StrategyIx(1) && !others {
+                continue;
+            }
+            let client_order_id = ClientOrderId { strategy, number: 7 };
+            let mine = [
+                venue.entry_delay_ns(&Command::Amend { client_order_id, amendment: Amendment::default() }),
+                venue.entry_delay_ns(&Command::Cancel { client_order_id }),
+                venue.report_delay_ns(&VenueReport::Triggered { client_order_id }),
+            ];
+            if strategy == StrategyIx(0) {
+                drawn.extend(mine);
+            }
+        }
+        drawn
+    };
+    assert_eq!(delays(true), delays(false));
+    let mut distinct = delays(true);
+    distinct.sort_unstable();
+    distinct.dedup();
+    assert_eq!(distinct.len(), 12);
+}
+
+#[test]
+fn an_impossible_venue_is_refused() {
+    let refused = |change: fn(&mut VenueSpec)| {
+        let mut spec = plain_spec(1);
+        change(&mut spec);
+        SimVenue::new(spec, &[instrument(0)]).err().unwrap().to_string()
+    };
+    for (change, said) in [
+        ((|s| s.participation = Some(Decimal::ZERO)) as fn(&mut VenueSpec), "participation 0"),
+        (|s| s.participation = Some(Decimal::TWO), "participation 2"),
+        (|s| s.queue_ahead = Some(Decimal::NEGATIVE_ONE), "queue_ahead -1 is below zero"),
+        (|s| s.funds = Some(vec![(CurrencyIx(1), Amount::from_raw(-1))]), "balance is below zero"),
+        (|s| s.instruments.push(InstrumentIx(1)), "does not trade instrument number 1"),
+    ] {
+        let message = refused(change);
+        assert!(message.contains(said), "{message}");
+    }
 }

@@ -250,7 +250,7 @@ pub(super) fn check(script: &str) -> Stage {
         let reports: Vec<String> = stage.out[seen..].iter().map(text_of).collect();
         seen = stage.out.len();
         for report in reports.iter().filter(|r| !r.contains(" accepted ")) {
-            said.push_str(&format!("> {report}\n"));
+            said.extend(["> ", report, "\n"]);
         }
     }
     assert!(said == expected, "expected:\n{expected}\nbut it was:\n{said}");
