@@ -1,0 +1,255 @@
+//! A naive second opinion on money and positions.
+//!
+//! Enters: records in order. From the fills alone it recomputes positions, fees and cash by the
+//! plainest rules there are; from the postings it sums the ledger. Leaves: every disagreement.
+//! It shares no code with the account that made the postings.
+
+use std::collections::BTreeMap;
+
+use tapedeck_model::event::{LedgerAccount, PositionPoint, PostingLines, PostingReason};
+use tapedeck_model::instrument::InstrumentKind;
+use tapedeck_model::{Amount, CurrencyIx, Event, FillReport, Instrument, InstrumentIx, Qty, Record, Side, StrategyIx};
+
+use crate::error::ReportError;
+use crate::names::Names;
+
+/// Findings kept; more are only counted.
+const FINDINGS_MAX: usize = 20;
+
+/// A position as the fills make it: signed quantity and signed cost of its open part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Held {
+    qty: i64,
+    cost: Amount,
+}
+
+/// The auditor.
+#[derive(Debug, Clone, Default)]
+pub struct Audit {
+    names: Names,
+    held: BTreeMap<(StrategyIx, InstrumentIx), Held>,
+    /// Cash by the fills and deposits.
+    cash_expected: BTreeMap<CurrencyIx, Amount>,
+    fees_expected: BTreeMap<CurrencyIx, Amount>,
+    ledger: BTreeMap<(LedgerAccount, CurrencyIx), Amount>,
+    /// A fill whose posting has not come yet: then the sums may differ for a moment.
+    posting_due: bool,
+    findings: Vec<String>,
+    findings_count: u64,
+}
+
+fn add<K: Ord>(sums: &mut BTreeMap<K, Amount>, key: K, amount: Amount) -> Option<()> {
+    let sum = sums.entry(key).or_default();
+    *sum = sum.checked_add(amount)?;
+    Some(())
+}
+
+impl Audit {
+    /// Nothing to object to yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes in the next record.
+    ///
+    /// # Errors
+    /// [`ReportError::Overflow`] or [`ReportError::Unknown`].
+    pub fn apply(&mut self, record: &Record) -> Result<(), ReportError> {
+        let seq = record.header.seq;
+        let overflow = ReportError::Overflow { seq, what: "a sum of the audit" };
+        match &record.event {
+            Event::Filled { instrument, side, report, .. } => {
+                let instrument = self
+                    .names
+                    .instrument(*instrument)
+                    .cloned()
+                    .ok_or(ReportError::Unknown { seq, what: "the instrument" })?;
+                self.posting_due = true;
+                self.fill(&instrument, *side, report).ok_or(overflow)
+            }
+            Event::Posted { reason, lines } => self.post(seq, *reason, lines).ok_or(overflow),
+            Event::PositionChanged(point) => {
+                self.compare_position(seq, point);
+                Ok(())
+            }
+            other => {
+                self.names.apply(other);
+                Ok(())
+            }
+        }
+    }
+
+    /// What a fill must do, by definition. `None` on overflow.
+    fn fill(&mut self, instrument: &Instrument, side: Side, report: &FillReport) -> Option<()> {
+        let key = (report.client_order_id.strategy, instrument.ix);
+        let signed = report.last_qty.raw().checked_mul(side.sign())?;
+        let value = instrument.notional(report.last_px, Qty::from_raw(signed))?;
+        let realized = self.move_held(key, instrument, report, signed)?;
+        match instrument.kind {
+            InstrumentKind::Spot => {
+                let base = instrument.base_amount(Qty::from_raw(signed))?;
+                add(&mut self.cash_expected, instrument.base, base)?;
+                add(&mut self.cash_expected, instrument.quote, value.checked_neg()?)?;
+            }
+            InstrumentKind::Linear => add(&mut self.cash_expected, instrument.settlement, realized)?,
+        }
+        add(&mut self.cash_expected, report.fee_currency, report.fee.checked_neg()?)?;
+        add(&mut self.fees_expected, report.fee_currency, report.fee)
+    }
+
+    /// Average-price accounting; what the fill realised.
+    fn move_held(
+        &mut self,
+        key: (StrategyIx, InstrumentIx),
+        instrument: &Instrument,
+        report: &FillReport,
+        signed: i64,
+    ) -> Option<Amount> {
+        let held = self.held.entry(key).or_default();
+        let value = |qty: i64| instrument.notional(report.last_px, Qty::from_raw(qty));
+        let mut realized = Amount::ZERO;
+        let mut rest = signed;
+        if held.qty.signum() * signed.signum() < 0 {
+            let closed = if signed.abs() < held.qty.abs() { -signed } else { held.qty };
+            let released = if closed == held.qty { held.cost } else { held.cost.mul_div(closed, held.qty)? };
+            realized = value(closed)?.checked_sub(released)?;
+            held.cost = held.cost.checked_sub(released)?;
+            held.qty = held.qty.checked_sub(closed)?;
+            rest = signed.checked_add(closed)?;
+        }
+        held.qty = held.qty.checked_add(rest)?;
+        held.cost = held.cost.checked_add(value(rest)?)?;
+        Some(realized)
+    }
+
+    fn post(&mut self, seq: u64, reason: PostingReason, lines: &PostingLines) -> Option<()> {
+        if !lines.balances() {
+            self.find(format!("record {seq}: the posting does not balance"));
+        }
+        for line in lines.as_slice() {
+            add(&mut self.ledger, (line.account, line.currency), line.amount)?;
+            if reason == PostingReason::Deposit && line.account == LedgerAccount::Cash {
+                add(&mut self.cash_expected, line.currency, line.amount)?;
+            }
+        }
+        self.posting_due = false;
+        self.compare_cash(seq);
+        Some(())
+    }
+
+    fn compare_cash(&mut self, seq: u64) {
+        let mut found = Vec::new();
+        for (what, account, expected) in
+            [("cash", LedgerAccount::Cash, &self.cash_expected), ("fees", LedgerAccount::Fees, &self.fees_expected)]
+        {
+            for (currency, sum) in expected {
+                let posted = self.ledger.get(&(account, *currency)).copied().unwrap_or_default();
+                if posted != *sum {
+                    let code = self.names.currency(*currency);
+                    found.push(format!(
+                        "record {seq}: {what} in {code} is posted as {posted}, by the fills it is {sum}"
+                    ));
+                }
+            }
+        }
+        for text in found {
+            self.find(text);
+        }
+    }
+
+    fn compare_position(&mut self, seq: u64, point: &PositionPoint) {
+        let held = self.held.get(&(point.strategy, point.instrument)).copied().unwrap_or_default();
+        if held.qty != point.net_qty.raw() || held.cost != point.entry_cost {
+            let (names, ix) = (&self.names, point.instrument);
+            let text = format!(
+                "record {seq}: {} is said to hold {} {} at cost {}, by the fills {} at cost {}",
+                names.strategy(point.strategy),
+                names.qty(ix, point.net_qty),
+                names.instrument_text(ix),
+                point.entry_cost,
+                names.qty(ix, Qty::from_raw(held.qty)),
+                held.cost,
+            );
+            self.find(text);
+        }
+    }
+
+    fn find(&mut self, text: String) {
+        self.findings_count += 1;
+        if self.findings.len() < FINDINGS_MAX {
+            self.findings.push(text);
+        }
+    }
+
+    /// Cash by currency as the fills and deposits make it.
+    pub fn cash(&self) -> &BTreeMap<CurrencyIx, Amount> {
+        &self.cash_expected
+    }
+
+    /// Whether everything agrees so far.
+    pub fn agrees(&self) -> bool {
+        self.findings_count == 0
+    }
+
+    /// Every disagreement, as lines of text; empty if there is none.
+    pub fn disagreements(&self) -> Vec<String> {
+        let mut lines = self.findings.clone();
+        let more = self.findings_count - lines.len() as u64;
+        if more > 0 {
+            lines.push(format!("and {more} more"));
+        }
+        if self.posting_due {
+            lines.push("the last fill has no posting".to_owned());
+        }
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::book::replay;
+    use crate::fixture::{Journal, USD, amount, busy};
+
+    type Never = std::convert::Infallible;
+
+    fn lines_of(journal: &Journal) -> Vec<String> {
+        let replay = replay(journal.records.iter().cloned().map(Ok::<_, Never>), None).unwrap();
+        replay.audit.disagreements()
+    }
+
+    #[test]
+    fn a_sound_journal_is_not_objected_to() {
+        let mut journal = busy(3_000, 10);
+        let sell = journal.order(Side::Sell, "0.5");
+        journal.fill(sell, Side::Sell, ("0.3", "0.2"), ("40000.01", "1.1"));
+        journal.fill(sell, Side::Sell, ("0.2", "0"), ("40000.02", "-0.2"));
+        let buy = journal.order(Side::Buy, "0.7");
+        journal.fill(buy, Side::Buy, ("0.7", "0"), ("39999.99", "1"));
+        assert_eq!(lines_of(&journal), [""; 0]);
+    }
+
+    #[test]
+    fn a_tampered_posting_is_found() {
+        let mut journal = busy(100, 10);
+        let nth = journal.records.iter().rposition(|r| matches!(r.event, Event::Posted { .. })).unwrap();
+        let mut lines = PostingLines::new();
+        lines.push(LedgerAccount::Cash, USD, amount("0.000000000000000000000001"));
+        lines.push(LedgerAccount::Trading, USD, amount("-0.000000000000000000000001"));
+        journal.records[nth].event = Event::Posted { reason: PostingReason::Fill, lines };
+        let found = lines_of(&journal);
+        assert!(found.iter().any(|line| line.contains("cash in USD")), "{found:?}");
+        assert!(found.iter().any(|line| line.contains("fees in USD")), "{found:?}");
+    }
+
+    #[test]
+    fn a_tampered_position_is_found() {
+        let mut journal = busy(100, 10);
+        for record in &mut journal.records {
+            if let Event::PositionChanged(point) = &mut record.event {
+                point.net_qty = Qty::from_raw(point.net_qty.raw() + 1);
+            }
+        }
+        assert!(lines_of(&journal)[0].contains("is said to hold 0.20001"));
+    }
+}

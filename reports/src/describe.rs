@@ -1,0 +1,308 @@
+//! One readable line for each record.
+//!
+//! Enters: a record and the names declared before it. Leaves: text. Orders know their instrument
+//! only in some events, so quantities of the others need an [`Instruments`] memory; where it is
+//! unknown the raw integer is shown with a question mark.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use tapedeck_model::event::{EquityPoint, PositionPoint, PostingLines, PostingReason};
+use tapedeck_model::{
+    Amendment, ClientOrderId, Event, FillReport, InstrumentIx, OrderKind, OrderRequest, Record, RuleIx, StrategyIx,
+    TimeInForce,
+};
+
+use crate::names::Names;
+
+/// The names of a run and the instruments of its orders in flight.
+#[derive(Debug, Clone, Default)]
+pub struct Describer {
+    names: Names,
+    /// By counter first, so that the oldest come first whoever sent them.
+    orders: BTreeMap<(u32, StrategyIx), InstrumentIx>,
+}
+
+/// Orders remembered at most; the oldest are forgotten first.
+const ORDERS_MAX: usize = 4_096;
+
+impl Describer {
+    /// Knows nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The names seen so far.
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// Takes in what later lines need. Call it before [`Describer::line`] for the same record.
+    pub fn learn(&mut self, record: &Record) {
+        if self.names.apply(&record.event) {
+            return;
+        }
+        if let Event::SubmitIntended { client_order_id, request } | Event::Submitted { client_order_id, request, .. } =
+            &record.event
+        {
+            if self.orders.len() >= ORDERS_MAX {
+                self.orders.pop_first();
+            }
+            self.orders.insert(key(*client_order_id), request.instrument);
+        }
+    }
+
+    /// The line of a record: seq, input, time, text.
+    pub fn line(&self, record: &Record) -> String {
+        let instrument = record.event.client_order_id().and_then(|id| self.orders.get(&key(id)).copied());
+        let text = event_text(&record.event, &self.names, instrument);
+        format!("#{:<6} {:<24} in {:<6} {text}", record.header.seq, record.header.ts.to_string(), record.header.input)
+    }
+}
+
+const fn key(id: ClientOrderId) -> (u32, StrategyIx) {
+    (id.number, id.strategy)
+}
+
+/// One readable line for a record, without memory of its order's instrument.
+pub fn describe(record: &Record, names: &Names) -> String {
+    let mut describer = Describer { names: names.clone(), orders: BTreeMap::new() };
+    describer.learn(record);
+    describer.line(record)
+}
+
+/// What happened, in words.
+fn event_text(event: &Event, names: &Names, instrument: Option<InstrumentIx>) -> String {
+    match event.number() {
+        1..=6 | 57..=60 => run_text(event, names),
+        10..=32 => order_text(event, names, instrument.unwrap_or(InstrumentIx(u16::MAX))),
+        _ => state_text(event, names),
+    }
+}
+
+fn kind_text(kind: OrderKind, names: &Names, ix: InstrumentIx) -> String {
+    let mut text = kind.text().to_owned();
+    if let Some(px) = kind.trigger_px() {
+        let _ = write!(text, " trigger {}", names.px(ix, px));
+    }
+    if let Some(px) = kind.limit_px() {
+        let _ = write!(text, " at {}", names.px(ix, px));
+    }
+    text
+}
+
+fn request_text(request: &OrderRequest, names: &Names) -> String {
+    let ix = request.instrument;
+    let mut text = format!(
+        "{} {} {} {} {}",
+        request.side,
+        names.qty(ix, request.order_qty),
+        names.instrument_text(ix),
+        kind_text(request.kind, names, ix),
+        request.time_in_force.text()
+    );
+    if let TimeInForce::Gtd(until) = request.time_in_force {
+        let _ = write!(text, " until {until}");
+    }
+    if request.post_only {
+        text.push_str(" post-only");
+    }
+    if request.reduce_only {
+        text.push_str(" reduce-only");
+    }
+    text
+}
+
+fn amendment_text(amendment: &Amendment, names: &Names, ix: InstrumentIx) -> String {
+    let mut text = String::new();
+    if let Some(qty) = amendment.order_qty {
+        let _ = write!(text, " qty {}", names.qty(ix, qty));
+    }
+    if let Some(px) = amendment.limit_px {
+        let _ = write!(text, " limit {}", names.px(ix, px));
+    }
+    if let Some(px) = amendment.trigger_px {
+        let _ = write!(text, " trigger {}", names.px(ix, px));
+    }
+    text
+}
+
+fn rule_text(rule: Option<RuleIx>, names: &Names) -> String {
+    rule.map_or_else(String::new, |rule| format!(" by rule {}", names.rule(rule)))
+}
+
+/// Events about one order.
+fn order_text(event: &Event, names: &Names, ix: InstrumentIx) -> String {
+    let order = event.client_order_id().map_or_else(String::new, |id| names.order(id));
+    let what = event.text();
+    if let Event::SubmitIntended { request, .. } = event {
+        return format!("{order} {what}: {}", request_text(request, names));
+    }
+    if let Event::Submitted { request, currency, reserved, .. } = event {
+        let reserve = names.money(*reserved, *currency);
+        return format!("{order} {what}: {}, reserves {reserve}", request_text(request, names));
+    }
+    if let Event::AmendIntended { amendment, .. } | Event::AmendSubmitted { amendment, .. } = event {
+        return format!("{order} {what}:{}", amendment_text(amendment, names, ix));
+    }
+    if let Event::RiskChecked { rule, decision, value, limit, .. } = event {
+        return format!("{order} {what}: {} says {decision} (measured {value}, limit {limit})", names.rule(*rule));
+    }
+    if let Event::Approved { order_qty, .. } = event {
+        return format!("{order} {what}: {}", names.qty(ix, *order_qty));
+    }
+    if let Event::Denied { reason, rule, .. } = event {
+        return format!("{order} {what}: {reason}{}", rule_text(*rule, names));
+    }
+    if let Event::Accepted { venue_order_id, .. } = event {
+        return format!("{order} {what}: venue order {}", venue_order_id.0);
+    }
+    if let Event::Rejected { reason, .. } | Event::AmendRejected { reason, .. } | Event::CancelRejected { reason, .. } =
+        event
+    {
+        return format!("{order} {what}: {reason}");
+    }
+    ending_text(event, names, ix).map_or_else(|| format!("{order} {what}"), |text| format!("{order} {what}: {text}"))
+}
+
+/// Replacements, fills and ends of orders.
+fn ending_text(event: &Event, names: &Names, ix: InstrumentIx) -> Option<String> {
+    if let Event::Replaced { order_qty, kind, .. } = event {
+        return Some(format!("{} {}", names.qty(ix, *order_qty), kind_text(*kind, names, ix)));
+    }
+    if let Event::Filled { instrument, side, report, cum_qty, leaves_qty } = event {
+        let (cum, leaves) = (names.qty(*instrument, *cum_qty), names.qty(*instrument, *leaves_qty));
+        return Some(format!("{side} {}, filled {cum}, leaves {leaves}", fill_text(report, names, *instrument)));
+    }
+    if let Event::Canceled { reason, canceled_qty, .. } = event {
+        return Some(format!("{reason}, {} not filled", names.qty(ix, *canceled_qty)));
+    }
+    if let Event::Expired { canceled_qty, .. } = event {
+        return Some(format!("{} not filled", names.qty(ix, *canceled_qty)));
+    }
+    if let Event::ReportRefused { anomaly, .. } = event {
+        return Some(anomaly.to_string());
+    }
+    None
+}
+
+fn fill_text(report: &FillReport, names: &Names, ix: InstrumentIx) -> String {
+    let evidence = &report.evidence;
+    format!(
+        "{} {} at {} on {} as {}, fee {}; {} by {} record {}: reference {}, slippage {}, available {}, queue ahead {}",
+        names.qty(ix, report.last_qty),
+        names.instrument_text(ix),
+        names.px(ix, report.last_px),
+        report.ts_event,
+        report.liquidity,
+        names.money(report.fee, report.fee_currency),
+        evidence.basis,
+        names.source(evidence.record.source),
+        evidence.record.number,
+        names.px(ix, evidence.reference_px),
+        names.px(ix, evidence.slippage_px),
+        names.qty(ix, evidence.available_qty),
+        names.qty(ix, evidence.queue_ahead_qty),
+    )
+}
+
+/// Events about money, positions, strategies and the market.
+fn state_text(event: &Event, names: &Names) -> String {
+    let what = event.text();
+    if let Event::Posted { reason, lines } = event {
+        return posting_text(*reason, lines, names);
+    }
+    if let Event::PositionChanged(point) = event {
+        return format!("{what}: {}", position_text(point, names));
+    }
+    if let Event::Equity(point) = event {
+        return format!("{what}: {}", equity_text(point));
+    }
+    if let Event::Signal { strategy, name, value } = event {
+        return format!("{} {what}: {name} = {value}", names.strategy(*strategy));
+    }
+    if let Event::Log { strategy, level, text } = event {
+        return format!("{} {what} {level}: {}", names.strategy(*strategy), one_line(text));
+    }
+    if let Event::TimerFired { strategy, timer } = event {
+        return format!("{} {what}: {timer}", names.strategy(*strategy));
+    }
+    if let Event::Halted { rule, strategy, action, value, limit } = event {
+        let whom = strategy.map_or("everybody", |ix| names.strategy(ix));
+        return format!("{what}: {} halts {whom}: {action} (measured {value}, limit {limit})", names.rule(*rule));
+    }
+    if let Event::Resumed { rule } = event {
+        return format!("{what}: {} is over", names.rule(*rule));
+    }
+    if let Event::MarketRefused { exception, quote } = event {
+        let ix = quote.instrument;
+        let (bid, ask) = (names.px(ix, quote.bid_px), names.px(ix, quote.ask_px));
+        return format!("{what}: {exception} {} bid {bid} ask {ask}", names.instrument_text(ix));
+    }
+    what.to_owned()
+}
+
+/// Control characters of a log must not change a terminal.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+fn posting_text(reason: PostingReason, lines: &PostingLines, names: &Names) -> String {
+    let mut text = format!("posted ({reason}):");
+    for line in lines.as_slice() {
+        let _ = write!(text, " {} {};", line.account, names.money(line.amount, line.currency));
+    }
+    text.pop();
+    text
+}
+
+fn position_text(point: &PositionPoint, names: &Names) -> String {
+    format!(
+        "{} holds {} {}, cost {}, realised {}",
+        names.strategy(point.strategy),
+        names.qty(point.instrument, point.net_qty),
+        names.instrument_text(point.instrument),
+        point.entry_cost.display_rounded(12),
+        point.realized_pnl.display_rounded(12),
+    )
+}
+
+fn equity_text(point: &EquityPoint) -> String {
+    format!(
+        "{} at {}, exposure {}, worst fall so far {:.4} %",
+        point.equity.display_rounded(12),
+        point.ts_event,
+        point.exposure.display_rounded(12),
+        point.max_drawdown * 100.0,
+    )
+}
+
+/// Start, declarations and end of a run.
+fn run_text(event: &Event, names: &Names) -> String {
+    let what = event.text();
+    if let Event::RunStarted { format, seed, base_currency, .. } = event {
+        return format!("{what}: journal format {format}, seed {seed}, base currency #{}", base_currency.0);
+    }
+    if let Event::CurrencyDeclared { code, .. } = event {
+        return format!("{what}: {code}");
+    }
+    if let Event::InstrumentDeclared { instrument } = event {
+        return format!("{what}: {} ({})", instrument.id, instrument.kind);
+    }
+    if let Event::StrategyDeclared { id: name, .. }
+    | Event::RuleDeclared { name, .. }
+    | Event::SourceDeclared { name, .. } = event
+    {
+        return format!("{what}: {name}");
+    }
+    if let Event::DataIssues { source, issue, count } = event {
+        return format!("{what}: {}: {count} x {issue}", names.source(*source));
+    }
+    if let Event::SourceEnded { source, records, .. } = event {
+        return format!("{what}: {} after {records} records", names.source(*source));
+    }
+    if let Event::RunEnded { inputs, ambiguous_bars, warmup_denied } = event {
+        return format!("{what}: {inputs} inputs, {ambiguous_bars} ambiguous bars, {warmup_denied} denied in warm-up");
+    }
+    what.to_owned()
+}

@@ -1,0 +1,420 @@
+//! Everything about a run that metrics and the page need, gathered in one pass in bounded memory.
+//!
+//! Enters: records in order. Leaves: [`RunFacts`]. Memory grows with the number of strategies,
+//! instruments and open positions, never with the number of events.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use tapedeck_model::event::{EquityPoint, LedgerAccount, PositionPoint, PostingReason};
+use tapedeck_model::{
+    Amount, CurrencyIx, Event, FillReport, InstrumentIx, Liquidity, Price, Record, Side, Span, StrategyIx, Ts,
+};
+
+use crate::error::ReportError;
+use crate::names::Names;
+use crate::returns::ReturnSampler;
+use crate::series::{Series, Thinned};
+use crate::trips::{RoundTrip, TripBook};
+
+/// Buckets of the equity and drawdown charts.
+const CHART_BUCKETS: usize = 1_000;
+/// Marks of fills on all price charts together.
+const MARKS_MAX: usize = 3_000;
+/// Round trips shown from the start and from the end.
+pub const TRIPS_SHOWN: usize = 100;
+
+/// How often things happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Records of the journal.
+    pub events: u64,
+    /// Inputs taken, as the last record says.
+    pub inputs: u64,
+    /// Orders that strategies wanted.
+    pub intents: u64,
+    /// Orders sent to a venue.
+    pub orders: u64,
+    /// Fills.
+    pub fills: u64,
+    /// Fills that gave liquidity.
+    pub maker_fills: u64,
+    /// Intents that our own side refused.
+    pub denied: u64,
+    /// Orders that the venue refused.
+    pub rejected: u64,
+    /// Orders canceled.
+    pub canceled: u64,
+    /// Orders expired.
+    pub expired: u64,
+    /// Bars whose outcome depended on the assumed path.
+    pub ambiguous_bars: u64,
+    /// Orders denied because the run was warming up.
+    pub warmup_denied: u64,
+    /// Defects of data that were dealt with.
+    pub data_issues: u64,
+}
+
+/// A fill as a mark on a chart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FillMark {
+    /// In what.
+    pub instrument: InstrumentIx,
+    /// Economic time.
+    pub ts: Ts,
+    /// Buy or sell.
+    pub side: Side,
+    /// Price.
+    pub px: Price,
+}
+
+/// Round trips summed up. Sums are in `currency`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TripStats {
+    /// Trips closed.
+    pub count: u64,
+    /// Trips whose profit after fees is above zero.
+    pub wins: u64,
+    /// Trips whose profit after fees is below zero.
+    pub losses: u64,
+    /// The one currency of all trips so far; `None` before the first.
+    pub currency: Option<CurrencyIx>,
+    /// Whether trips had several currencies, or a fee in a third one: then sums mean nothing.
+    pub mixed: bool,
+    /// Sum of profits above zero.
+    pub won: Amount,
+    /// Sum of profits below zero, as a negative amount.
+    pub lost: Amount,
+    /// Longest trip.
+    pub duration_max: Span,
+    /// Sum of the lengths of all trips, in nanoseconds.
+    pub duration_sum_ns: i128,
+}
+
+impl TripStats {
+    /// Takes in a trip; `None` on overflow.
+    pub fn push(&mut self, trip: &RoundTrip) -> Option<()> {
+        self.count += 1;
+        let duration = trip.exit_ts.saturating_since(trip.entry_ts);
+        self.duration_max = self.duration_max.max(duration);
+        self.duration_sum_ns = self.duration_sum_ns.checked_add(i128::from(duration.nanos()))?;
+        self.mixed |= *self.currency.get_or_insert(trip.currency) != trip.currency;
+        match trip.net_pnl() {
+            Some(net) => self.push_pnl(net),
+            None => {
+                self.mixed = true;
+                Some(())
+            }
+        }
+    }
+
+    /// Takes in a profit after fees; `None` on overflow.
+    pub fn push_pnl(&mut self, net: Amount) -> Option<()> {
+        if net > Amount::ZERO {
+            self.wins += 1;
+            self.won = self.won.checked_add(net)?;
+        } else if net < Amount::ZERO {
+            self.losses += 1;
+            self.lost = self.lost.checked_add(net)?;
+        }
+        Some(())
+    }
+}
+
+/// The first and the last trips of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TripsShown {
+    /// The first ones.
+    pub first: Vec<RoundTrip>,
+    /// The last ones that are not among the first.
+    pub last: VecDeque<RoundTrip>,
+}
+
+impl TripsShown {
+    fn push(&mut self, trip: RoundTrip) {
+        if self.first.len() < TRIPS_SHOWN {
+            self.first.push(trip);
+            return;
+        }
+        if self.last.len() == TRIPS_SHOWN {
+            self.last.pop_front();
+        }
+        self.last.push_back(trip);
+    }
+}
+
+/// What was found in a journal.
+#[derive(Debug, Clone)]
+pub struct RunFacts {
+    /// The names of the run.
+    pub names: Names,
+    /// In what equity is measured.
+    pub base_currency: CurrencyIx,
+    /// The scenario's seed.
+    pub seed: u64,
+    /// Whether the last record is the end of the run.
+    pub complete: bool,
+    /// How often things happened.
+    pub counts: Counts,
+    /// Time of the first and last record.
+    pub period: Option<(Ts, Ts)>,
+    /// Fees paid, by currency.
+    pub fees: BTreeMap<CurrencyIx, Amount>,
+    /// What slippage cost: `slippage_px * qty * multiplier`, by quote currency.
+    pub slippage: BTreeMap<CurrencyIx, Amount>,
+    /// Notional of all fills, by quote currency.
+    pub traded: BTreeMap<CurrencyIx, Amount>,
+    /// Money put in, by currency.
+    pub deposits: BTreeMap<CurrencyIx, Amount>,
+    /// Equity at the start: deposits if all are in the base currency, else the first known equity.
+    pub initial_equity: Option<Amount>,
+    /// Last known equity.
+    pub final_equity: Option<Amount>,
+    /// Sum and number of known equities, for their mean.
+    pub equity_mean: (f64, u64),
+    /// Largest fall from a peak over every mark, as a fraction of the peak.
+    pub max_drawdown: f64,
+    /// Returns at multiples of the interval.
+    pub returns: ReturnSampler,
+    /// Nanoseconds during which any position was open.
+    pub exposed_ns: i128,
+    /// Last state of every position that there was.
+    pub positions: BTreeMap<(StrategyIx, InstrumentIx), PositionPoint>,
+    /// Round trips, summed up.
+    pub trips: TripStats,
+    /// Round trips to show.
+    pub trips_shown: TripsShown,
+    /// Trips still open.
+    pub trips_open: usize,
+    /// Equity for the chart.
+    pub equity_series: Series,
+    /// Fall from the peak so far for the chart, as a fraction at most zero.
+    pub drawdown_series: Series,
+    /// Fills for the charts.
+    pub marks: Thinned<FillMark>,
+}
+
+/// Gathers [`RunFacts`].
+#[derive(Debug, Clone)]
+pub struct Gatherer {
+    facts: RunFacts,
+    trips: TripBook,
+    open_positions: usize,
+    exposed_since: Ts,
+    equity_peak: Option<Amount>,
+    base_deposits: Option<Amount>,
+}
+
+/// Adds to the sum of a key; `None` on overflow.
+fn add<K: Ord>(sums: &mut BTreeMap<K, Amount>, key: K, amount: Amount) -> Option<()> {
+    let sum = sums.entry(key).or_default();
+    *sum = sum.checked_add(amount)?;
+    Some(())
+}
+
+impl Gatherer {
+    /// Nothing gathered; returns are sampled at multiples of `returns_interval`.
+    pub fn new(returns_interval: Span) -> Self {
+        let facts = RunFacts {
+            names: Names::new(),
+            base_currency: CurrencyIx(0),
+            seed: 0,
+            complete: false,
+            counts: Counts::default(),
+            period: None,
+            fees: BTreeMap::new(),
+            slippage: BTreeMap::new(),
+            traded: BTreeMap::new(),
+            deposits: BTreeMap::new(),
+            initial_equity: None,
+            final_equity: None,
+            equity_mean: (0.0, 0),
+            max_drawdown: 0.0,
+            returns: ReturnSampler::new(returns_interval),
+            exposed_ns: 0,
+            positions: BTreeMap::new(),
+            trips: TripStats::default(),
+            trips_shown: TripsShown::default(),
+            trips_open: 0,
+            equity_series: Series::new(CHART_BUCKETS),
+            drawdown_series: Series::new(CHART_BUCKETS),
+            marks: Thinned::new(MARKS_MAX),
+        };
+        Self {
+            facts,
+            trips: TripBook::new(),
+            open_positions: 0,
+            exposed_since: Ts::MIN,
+            equity_peak: None,
+            base_deposits: Some(Amount::ZERO),
+        }
+    }
+
+    /// What is known so far.
+    pub fn facts(&self) -> &RunFacts {
+        &self.facts
+    }
+
+    /// Takes in the next record; the round trip that it closed, if it closed one.
+    ///
+    /// # Errors
+    /// [`ReportError::Overflow`] or [`ReportError::Unknown`].
+    pub fn push(&mut self, record: &Record) -> Result<Option<RoundTrip>, ReportError> {
+        let seq = record.header.seq;
+        let overflow = |what| ReportError::Overflow { seq, what };
+        self.facts.counts.events += 1;
+        let ts = record.header.ts;
+        self.facts.period = Some((self.facts.period.map_or(ts, |(first, _)| first), ts));
+        match &record.event {
+            Event::Filled { instrument, side, report, .. } => return self.fill(seq, *instrument, *side, report),
+            Event::Posted { reason: PostingReason::Deposit, .. } => {
+                self.deposit(&record.event).ok_or(overflow("the sum of deposits"))?;
+            }
+            Event::PositionChanged(point) => self.position(ts, point).ok_or(overflow("exposure time"))?,
+            Event::Equity(point) => self.equity(point),
+            other => self.count(other),
+        }
+        Ok(None)
+    }
+
+    fn count(&mut self, event: &Event) {
+        let counts = &mut self.facts.counts;
+        // Numbers of `Event::number`, fixed by the journal format.
+        match event.number() {
+            10 => counts.intents += 1,
+            15 => counts.denied += 1,
+            20 => counts.orders += 1,
+            24 => counts.rejected += 1,
+            30 => counts.canceled += 1,
+            31 => counts.expired += 1,
+            _ => self.run_event(event),
+        }
+    }
+
+    fn run_event(&mut self, event: &Event) {
+        let facts = &mut self.facts;
+        if let Event::RunStarted { seed, base_currency, .. } = event {
+            (facts.seed, facts.base_currency) = (*seed, *base_currency);
+        } else if let Event::RunEnded { inputs, ambiguous_bars, warmup_denied } = event {
+            facts.complete = true;
+            facts.counts.inputs = *inputs;
+            facts.counts.ambiguous_bars = *ambiguous_bars;
+            facts.counts.warmup_denied = *warmup_denied;
+        } else if let Event::DataIssues { count, .. } = event {
+            facts.counts.data_issues = facts.counts.data_issues.saturating_add(*count);
+        } else {
+            facts.names.apply(event);
+        }
+    }
+
+    fn fill(
+        &mut self,
+        seq: u64,
+        ix: InstrumentIx,
+        side: Side,
+        report: &FillReport,
+    ) -> Result<Option<RoundTrip>, ReportError> {
+        let facts = &mut self.facts;
+        facts.counts.fills += 1;
+        facts.counts.maker_fills += u64::from(report.liquidity == Liquidity::Maker);
+        facts.marks.push(FillMark { instrument: ix, ts: report.ts_event, side, px: report.last_px });
+        let instrument = facts.names.instrument(ix).ok_or(ReportError::Unknown { seq, what: "the instrument" })?;
+        let mut sums = || {
+            add(&mut facts.fees, report.fee_currency, report.fee)?;
+            add(&mut facts.traded, instrument.quote, instrument.notional(report.last_px, report.last_qty)?)?;
+            let slippage = instrument.notional(report.evidence.slippage_px, report.last_qty)?;
+            add(&mut facts.slippage, instrument.quote, slippage)?;
+            let trip = self.trips.on_fill(instrument, side, report)?;
+            if let Some(trip) = &trip {
+                facts.trips.push(trip)?;
+                facts.trips_shown.push(*trip);
+            }
+            Some(trip)
+        };
+        sums().ok_or(ReportError::Overflow { seq, what: "a sum over fills" })
+    }
+
+    fn deposit(&mut self, event: &Event) -> Option<()> {
+        let Event::Posted { lines, .. } = event else { return Some(()) };
+        for line in lines.as_slice().iter().filter(|line| line.account == LedgerAccount::Cash) {
+            add(&mut self.facts.deposits, line.currency, line.amount)?;
+            self.base_deposits = match self.base_deposits {
+                Some(sum) if line.currency == self.facts.base_currency => Some(sum.checked_add(line.amount)?),
+                _ => None,
+            };
+        }
+        Some(())
+    }
+
+    fn position(&mut self, ts: Ts, point: &PositionPoint) -> Option<()> {
+        let before = self.facts.positions.insert((point.strategy, point.instrument), *point);
+        let was_open = before.is_some_and(|p| p.net_qty.raw() != 0);
+        match (was_open, point.net_qty.raw() != 0) {
+            (false, true) => {
+                if self.open_positions == 0 {
+                    self.exposed_since = ts;
+                }
+                self.open_positions += 1;
+            }
+            (true, false) => {
+                self.open_positions -= 1;
+                if self.open_positions == 0 {
+                    self.count_exposure(ts)?;
+                }
+            }
+            (true, true) | (false, false) => {}
+        }
+        Some(())
+    }
+
+    fn count_exposure(&mut self, until: Ts) -> Option<()> {
+        let span = i128::from(until.nanos()) - i128::from(self.exposed_since.nanos());
+        self.facts.exposed_ns = self.facts.exposed_ns.checked_add(span)?;
+        Some(())
+    }
+
+    fn equity(&mut self, point: &EquityPoint) {
+        let facts = &mut self.facts;
+        if facts.initial_equity.is_none() {
+            let deposited = self.base_deposits.filter(|sum| *sum > Amount::ZERO);
+            facts.initial_equity = Some(deposited.unwrap_or(point.equity));
+            self.equity_peak = facts.initial_equity;
+            // Before the first known equity the run stood at its deposits; a clock at or before the
+            // epoch means that the start was not known.
+            if let (Some(sum), Some((started, _))) = (deposited, facts.period)
+                && started > Ts::from_nanos(0)
+                && started < point.ts_event
+            {
+                facts.returns.push(started, sum);
+            }
+        }
+        let (sum, count) = facts.equity_mean;
+        let equity = point.equity.to_f64();
+        facts.equity_mean = (sum + equity, count + 1);
+        facts.final_equity = Some(point.equity);
+        facts.max_drawdown = point.max_drawdown;
+        facts.returns.push(point.ts_event, point.equity);
+        facts.equity_series.push(point.ts_event, point.low.to_f64(), point.high.to_f64(), equity);
+        let before = self.equity_peak.unwrap_or(point.equity);
+        let peak = before.max(point.high).max(point.equity);
+        self.equity_peak = Some(peak);
+        let fall = |value: f64, peak: f64| if peak > 0.0 { (value / peak - 1.0).min(0.0) } else { 0.0 };
+        // The order of high and low within the interval is not known: the low is held against the
+        // peak before it, and never falls below what the kernel measured over every mark.
+        let last = fall(equity, peak.to_f64());
+        let low = fall(point.low.to_f64(), before.to_f64()).min(last).max(-point.max_drawdown).min(last);
+        facts.drawdown_series.push(point.ts_event, low, last.max(low), last);
+    }
+
+    /// Ends the gathering.
+    ///
+    /// # Errors
+    /// [`ReportError::Overflow`].
+    pub fn finish(mut self) -> Result<RunFacts, ReportError> {
+        if let (Some((_, end)), true) = (self.facts.period, self.open_positions > 0) {
+            let seq = self.facts.counts.events;
+            self.count_exposure(end).ok_or(ReportError::Overflow { seq, what: "exposure time" })?;
+        }
+        self.facts.trips_open = self.trips.open_count();
+        Ok(self.facts)
+    }
+}

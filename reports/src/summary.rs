@@ -1,0 +1,115 @@
+//! The summary of a run as text: what was assumed first, then what came of it.
+
+use std::fmt::Write as _;
+
+use crate::facts::RunFacts;
+use crate::metrics::Metrics;
+use crate::text::{NONE, count, money, percent, ratio, span};
+
+/// Label and value of one figure.
+pub type Figure = (&'static str, String);
+
+/// What a person wants to know of a run, in order.
+pub fn figures(facts: &RunFacts, metrics: &Metrics) -> Vec<Figure> {
+    let base = &metrics.base_currency;
+    let cash = |value| value_in(value, base);
+    let mut rows = vec![
+        ("Final equity", cash(metrics.final_equity)),
+        ("Initial equity", cash(metrics.initial_equity)),
+        ("Total return", percent(metrics.total_return)),
+        ("CAGR", percent(metrics.cagr)),
+        ("Max drawdown", percent(metrics.max_drawdown)),
+        ("Volatility (annual)", percent(metrics.volatility)),
+        ("Sharpe", ratio(metrics.sharpe)),
+        ("Sortino", ratio(metrics.sortino)),
+        ("Calmar", ratio(metrics.calmar)),
+        ("Exposure time", percent(metrics.exposure_time)),
+        ("Turnover", metrics.turnover.map_or_else(|| NONE.to_owned(), |v| format!("{} x", ratio(Some(v))))),
+    ];
+    rows.extend(trade_figures(facts, metrics));
+    rows
+}
+
+fn value_in(value: Option<tapedeck_model::Amount>, code: &str) -> String {
+    value.map_or_else(|| NONE.to_owned(), |amount| format!("{} {code}", money(amount)))
+}
+
+fn trade_figures(facts: &RunFacts, metrics: &Metrics) -> Vec<Figure> {
+    let counts = &facts.counts;
+    let code = metrics.trades_currency.as_deref().unwrap_or("");
+    let open = if facts.trips_open > 0 { format!(" (+ {} open)", facts.trips_open) } else { String::new() };
+    let duration = (facts.trips.count > 0)
+        .then(|| facts.trips.duration_sum_ns / i128::from(facts.trips.count))
+        .and_then(|nanos| i64::try_from(nanos).ok());
+    vec![
+        ("Round trips", format!("{}{open}", count(metrics.trades))),
+        ("Win rate", percent(metrics.win_rate)),
+        ("Profit factor", ratio(metrics.profit_factor)),
+        ("Average trade (net)", value_in(metrics.average_trade, code)),
+        (
+            "Average duration",
+            duration.map_or_else(|| NONE.to_owned(), |nanos| span(tapedeck_model::Span::from_nanos(nanos))),
+        ),
+        ("Orders / fills", format!("{} / {}", count(counts.orders), count(counts.fills))),
+        ("Denied / rejected", format!("{} / {}", count(counts.denied), count(counts.rejected))),
+    ]
+}
+
+/// What the run cost, in order.
+pub fn costs(facts: &RunFacts) -> Vec<(String, String)> {
+    let names = &facts.names;
+    let mut rows = Vec::new();
+    for (currency, sum) in &facts.fees {
+        rows.push(("Fees".to_owned(), format!("{} {}", money(*sum), names.currency(*currency))));
+    }
+    for (currency, sum) in &facts.slippage {
+        rows.push(("Slippage".to_owned(), format!("{} {}", money(*sum), names.currency(*currency))));
+    }
+    for (currency, sum) in &facts.traded {
+        rows.push(("Notional traded".to_owned(), format!("{} {}", money(*sum), names.currency(*currency))));
+    }
+    if facts.counts.fills > 0 {
+        let (maker, fills) = (facts.counts.maker_fills, facts.counts.fills);
+        rows.push(("Maker fills".to_owned(), percent(Some(maker as f64 / fills as f64))));
+    }
+    rows
+}
+
+/// The summary as text, headed by `assumptions`.
+pub fn summary(title: &str, assumptions: &[(String, String)], facts: &RunFacts, metrics: &Metrics) -> String {
+    let figures = figures(facts, metrics);
+    let costs = costs(facts);
+    let width = assumptions
+        .iter()
+        .map(|(key, _)| key.chars().count())
+        .chain(figures.iter().map(|(key, _)| key.len()))
+        .max()
+        .unwrap_or(0);
+    let mut text = format!("{title}\n");
+    if let Some((first, last)) = facts.period {
+        let _ = writeln!(text, "{first} to {last}");
+    }
+    text.push_str("\nAssumed\n");
+    for (key, value) in assumptions {
+        line(&mut text, width, key, value);
+    }
+    text.push_str("\nResult\n");
+    for (key, value) in &figures {
+        line(&mut text, width, key, value);
+    }
+    text.push_str("\nCosts\n");
+    for (key, value) in &costs {
+        line(&mut text, width, key, value);
+    }
+    if metrics.realized_pnl.len() > 1 {
+        text.push_str("\nRealised, before fees\n");
+        for (strategy, code, sum) in &metrics.realized_pnl {
+            line(&mut text, width, strategy, &format!("{} {code}", money(*sum)));
+        }
+    }
+    text
+}
+
+fn line(text: &mut String, width: usize, key: &str, value: &str) {
+    let _ = writeln!(text, "  {key:<width$}  {value}");
+}

@@ -1,0 +1,187 @@
+//! Tables for people: the journal as Parquet files.
+//!
+//! Enters: records in order, pushed as a run goes or read from its journal. Leaves: `events`,
+//! `orders`, `fills`, `trades`, `positions` and `equity` in a folder, and the [`RunFacts`] gathered
+//! on the way. One pass; memory is bounded by the size of a row group, however long the journal.
+//! Parquet is encoded on two threads of its own, so that a push costs only its columns.
+
+mod layout;
+mod rows;
+mod sink;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use tapedeck_model::{Event, Record, Span};
+
+use crate::error::ReportError;
+use crate::facts::{Gatherer, RunFacts};
+use crate::names::Names;
+use crate::orders::Orders;
+use layout::{ColumnSpec, FillContext};
+use rows::Rows;
+use sink::Sink;
+
+/// Rows after which a batch goes to the writing thread.
+const BATCH_ROWS: usize = 16_384;
+
+/// How tables are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TableOptions {
+    /// Interval at whose multiples equity is sampled for returns.
+    pub returns_interval: Span,
+    /// Rows of a row group, at most.
+    pub row_group_rows: usize,
+}
+
+impl Default for TableOptions {
+    fn default() -> Self {
+        Self { returns_interval: Span::DAY, row_group_rows: 131_072 }
+    }
+}
+
+/// Names of the tables that are written, as `<name>.parquet`.
+pub const TABLES: [&str; 6] = ["events", "orders", "fills", "trades", "positions", "equity"];
+
+const COLUMNS: [&[ColumnSpec]; 6] =
+    [layout::EVENTS, layout::ORDERS, layout::FILLS, layout::TRADES, layout::POSITIONS, layout::EQUITY];
+
+/// Positions in [`TABLES`].
+const EVENTS: usize = 0;
+const ORDERS: usize = 1;
+const FILLS: usize = 2;
+const TRADES: usize = 3;
+const POSITIONS: usize = 4;
+const EQUITY: usize = 5;
+
+/// Writes tables while records come in.
+#[derive(Debug)]
+pub struct TableWriter {
+    gatherer: Gatherer,
+    orders: Orders,
+    rows: [Rows; 6],
+    events_sink: Sink,
+    rest_sink: Sink,
+}
+
+impl TableWriter {
+    /// Creates the files in `folder`, which must exist.
+    ///
+    /// # Errors
+    /// [`ReportError::Io`] or [`ReportError::Table`].
+    pub fn new(folder: &Path, options: TableOptions) -> Result<Self, ReportError> {
+        let rows = COLUMNS.map(Rows::new);
+        let specs: Vec<_> = TABLES.iter().zip(&rows).map(|(name, rows)| (*name, rows.schema().clone())).collect();
+        let (events, rest) = specs.split_at(1);
+        let group = options.row_group_rows.max(1);
+        Ok(Self {
+            gatherer: Gatherer::new(options.returns_interval),
+            orders: Orders::new(),
+            rows,
+            events_sink: Sink::start(folder, events, group)?,
+            rest_sink: Sink::start(folder, rest, group)?,
+        })
+    }
+
+    /// What was gathered so far.
+    pub fn facts(&self) -> &RunFacts {
+        self.gatherer.facts()
+    }
+
+    /// Takes in the next record.
+    ///
+    /// # Errors
+    /// [`ReportError`]; the files are then useless.
+    pub fn push(&mut self, record: &Record) -> Result<(), ReportError> {
+        let seq = record.header.seq;
+        let overflow = |what| ReportError::Overflow { seq, what };
+        let trip = self.gatherer.push(record)?;
+        let names = &self.gatherer.facts().names;
+        let id = record.event.client_order_id();
+        let known = id.and_then(|id| self.orders.get(id)).map(|order| order.request.instrument);
+        layout::event_row(&mut self.rows[EVENTS], record, known, names);
+        if id.is_some()
+            && let Some(order) = self.orders.apply(record).ok_or(overflow("a sum over an order's fills"))?
+        {
+            layout::order_row(&mut self.rows[ORDERS], &order, names).ok_or(overflow("an average price"))?;
+        }
+        if let Some(trip) = trip {
+            layout::trade_row(&mut self.rows[TRADES], &trip, names);
+        }
+        match &record.event {
+            Event::Filled { instrument, side, report, cum_qty, leaves_qty } => {
+                let instrument = names.instrument(*instrument).ok_or(unknown(seq))?;
+                let context = FillContext { instrument, side: *side, cum_qty: *cum_qty, leaves_qty: *leaves_qty };
+                layout::fill_row(&mut self.rows[FILLS], record, report, &context, names);
+            }
+            Event::PositionChanged(point) => {
+                let instrument = names.instrument(point.instrument).ok_or(unknown(seq))?;
+                layout::position_row(&mut self.rows[POSITIONS], record, point, instrument);
+            }
+            Event::Equity(point) => layout::equity_row(&mut self.rows[EQUITY], record, point),
+            _ => {}
+        }
+        self.flush(BATCH_ROWS)
+    }
+
+    /// Hands tables of at least `rows_min` rows to their threads.
+    fn flush(&mut self, rows_min: usize) -> Result<(), ReportError> {
+        for (nth, rows) in self.rows.iter_mut().enumerate() {
+            if rows.len() < rows_min {
+                continue;
+            }
+            let table = TABLES[nth];
+            let batch = rows
+                .take(&self.gatherer.facts().names)
+                .map_err(|source| ReportError::Table { table, source: source.into() })?;
+            if nth == EVENTS {
+                self.events_sink.send(0, batch)?;
+            } else {
+                self.rest_sink.send(nth - 1, batch)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what is left and closes the files.
+    ///
+    /// # Errors
+    /// [`ReportError`]; the files are then useless.
+    pub fn finish(mut self) -> Result<RunFacts, ReportError> {
+        let seq = self.gatherer.facts().counts.events;
+        for order in self.orders.drain() {
+            let names: &Names = &self.gatherer.facts().names;
+            layout::order_row(&mut self.rows[ORDERS], &order, names)
+                .ok_or(ReportError::Overflow { seq, what: "an average price" })?;
+        }
+        self.flush(1)?;
+        self.events_sink.finish()?;
+        self.rest_sink.finish()?;
+        self.gatherer.finish()
+    }
+}
+
+fn unknown(seq: u64) -> ReportError {
+    ReportError::Unknown { seq, what: "the instrument" }
+}
+
+/// Writes the tables of a journal into `folder`, which must exist.
+///
+/// # Errors
+/// [`ReportError::Journal`] for what the records fail with, else as [`TableWriter`].
+pub fn write_tables<E>(
+    records: impl Iterator<Item = Result<Record, E>>,
+    folder: &Path,
+    options: TableOptions,
+) -> Result<RunFacts, ReportError>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let mut writer = TableWriter::new(folder, options)?;
+    for record in records {
+        writer.push(&record.map_err(ReportError::journal)?)?;
+    }
+    writer.finish()
+}

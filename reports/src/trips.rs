@@ -1,0 +1,240 @@
+//! Round trips: from flat to flat, per strategy and instrument.
+//!
+//! Enters: fills in order. Leaves: a [`RoundTrip`] each time a position returns to flat or
+//! reverses. Profit is exact: what came in less what went out, so no average price is rounded on
+//! the way. A fill that reverses closes one trip and opens the next; its fee is split by quantity,
+//! the opening part getting what the closing part leaves.
+//!
+//! Invariant: memory holds open trips only.
+
+#![allow(clippy::option_option, reason = "as in checked arithmetic, the outer `None` is an overflow")]
+
+use std::collections::BTreeMap;
+
+use tapedeck_model::number::{div_half_even, pow10};
+use tapedeck_model::{Amount, CurrencyIx, FillReport, Instrument, InstrumentIx, Qty, Side, StrategyIx, Ts};
+
+/// Decimals of average prices and of every decimal column of the tables.
+pub const DECIMALS: u8 = 18;
+
+/// A position from flat to flat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RoundTrip {
+    /// Whose.
+    pub strategy: StrategyIx,
+    /// In what.
+    pub instrument: InstrumentIx,
+    /// In what profit and fees are counted: the instrument's quote.
+    pub currency: CurrencyIx,
+    /// The side that opened it.
+    pub side: Side,
+    /// Economic time of the first fill.
+    pub entry_ts: Ts,
+    /// Economic time of the last fill.
+    pub exit_ts: Ts,
+    /// Average price of the fills that opened or added, in units of 1e-18, half to even.
+    pub entry_px_e18: i128,
+    /// Average price of the fills that reduced or closed, in units of 1e-18, half to even.
+    pub exit_px_e18: i128,
+    /// Total quantity opened.
+    pub qty: Qty,
+    /// Largest quantity held at once.
+    pub qty_max: Qty,
+    /// Profit before fees.
+    pub gross_pnl: Amount,
+    /// Fees, those paid in the base asset valued at their fill's price; `None` if one was paid in a third currency.
+    pub fees: Option<Amount>,
+    /// Fills that took part.
+    pub fills: u32,
+}
+
+impl RoundTrip {
+    /// Profit after fees; `None` if the fees are not known in the same currency.
+    pub fn net_pnl(&self) -> Option<Amount> {
+        self.fees.and_then(|fees| self.gross_pnl.checked_sub(fees))
+    }
+}
+
+/// One way of a trip: what was bought or sold, at what.
+#[derive(Debug, Clone, Copy, Default)]
+struct Leg {
+    qty: i64,
+    /// Sum of `px * qty`, raw.
+    px_qty: i128,
+    value: Amount,
+}
+
+impl Leg {
+    fn add(&mut self, instrument: &Instrument, report: &FillReport, qty: i64) -> Option<()> {
+        self.qty = self.qty.checked_add(qty)?;
+        self.px_qty = self.px_qty.checked_add(i128::from(report.last_px.raw()) * i128::from(qty))?;
+        self.value = self.value.checked_add(instrument.notional(report.last_px, Qty::from_raw(qty))?)?;
+        Some(())
+    }
+}
+
+/// `px_qty / qty` of raw integers, as a price in units of 1e-18, half to even; zero for no quantity.
+pub fn average_px_e18(px_qty: i128, qty: i64, price_scale: u8) -> Option<i128> {
+    if qty == 0 {
+        return Some(0);
+    }
+    let up = pow10(DECIMALS - price_scale);
+    let qty = i128::from(qty);
+    // |rest| < 2^63 and up <= 1e18, so the product fits.
+    let rest = div_half_even((px_qty % qty) * up, qty);
+    (px_qty / qty).checked_mul(up)?.checked_add(rest)
+}
+
+/// A trip under way.
+#[derive(Debug, Clone, Copy)]
+struct OpenTrip {
+    side: Side,
+    entry_ts: Ts,
+    held: i64,
+    qty_max: i64,
+    entry: Leg,
+    exit: Leg,
+    fees: Option<Amount>,
+    fills: u32,
+}
+
+/// Trips under way, by strategy and instrument.
+#[derive(Debug, Clone, Default)]
+pub struct TripBook {
+    open: BTreeMap<(StrategyIx, InstrumentIx), OpenTrip>,
+}
+
+/// The fee in the instrument's quote, if it can be said without a rate of exchange.
+///
+/// The outer `None` is an overflow, the inner one a fee in a third currency.
+fn fee_in_quote(instrument: &Instrument, report: &FillReport) -> Option<Option<Amount>> {
+    if report.fee == Amount::ZERO || report.fee_currency == instrument.quote {
+        return Some(Some(report.fee));
+    }
+    if report.fee_currency == instrument.base {
+        let unit = i64::try_from(pow10(instrument.price_scale)).ok()?;
+        return Some(Some(report.fee.mul_div(report.last_px.raw(), unit)?));
+    }
+    Some(None)
+}
+
+impl TripBook {
+    /// No trips.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes in a fill; the trip that it closed, if it closed one. `None` on overflow.
+    pub fn on_fill(&mut self, instrument: &Instrument, side: Side, report: &FillReport) -> Option<Option<RoundTrip>> {
+        let key = (report.client_order_id.strategy, instrument.ix);
+        let fee = fee_in_quote(instrument, report)?;
+        let qty = report.last_qty.raw();
+        let Some(trip) = self.open.get_mut(&key) else {
+            self.open.insert(key, OpenTrip::new(instrument, side, report, (qty, fee))?);
+            return Some(None);
+        };
+        if trip.side == side {
+            trip.add(instrument, report, fee)?;
+            return Some(None);
+        }
+        let closing = qty.min(trip.held);
+        let closing_fee = match fee {
+            Some(fee) if closing < qty => Some(fee.mul_div(closing, qty)?),
+            other => other,
+        };
+        trip.reduce(instrument, report, (closing, closing_fee))?;
+        if trip.held > 0 {
+            return Some(None);
+        }
+        let closed = trip.close(key, instrument, report.ts_event)?;
+        self.open.remove(&key);
+        if closing < qty {
+            let rest = match (fee, closing_fee) {
+                (Some(fee), Some(part)) => Some(fee.checked_sub(part)?),
+                _ => None,
+            };
+            self.open.insert(key, OpenTrip::new(instrument, side, report, (qty - closing, rest))?);
+        }
+        Some(Some(closed))
+    }
+
+    /// How many trips are open.
+    pub fn open_count(&self) -> usize {
+        self.open.len()
+    }
+}
+
+/// Sum of fees, known only if both are. The outer `None` is an overflow.
+fn add_fees(a: Option<Amount>, b: Option<Amount>) -> Option<Option<Amount>> {
+    match (a, b) {
+        (Some(a), Some(b)) => a.checked_add(b).map(Some),
+        _ => Some(None),
+    }
+}
+
+impl OpenTrip {
+    fn new(
+        instrument: &Instrument,
+        side: Side,
+        report: &FillReport,
+        (qty, fees): (i64, Option<Amount>),
+    ) -> Option<Self> {
+        let mut entry = Leg::default();
+        entry.add(instrument, report, qty)?;
+        let exit = Leg::default();
+        Some(Self { side, entry_ts: report.ts_event, held: qty, qty_max: qty, entry, exit, fees, fills: 1 })
+    }
+
+    fn add(&mut self, instrument: &Instrument, report: &FillReport, fee: Option<Amount>) -> Option<()> {
+        let qty = report.last_qty.raw();
+        self.entry.add(instrument, report, qty)?;
+        self.held = self.held.checked_add(qty)?;
+        self.qty_max = self.qty_max.max(self.held);
+        self.take_fee(fee)
+    }
+
+    fn reduce(
+        &mut self,
+        instrument: &Instrument,
+        report: &FillReport,
+        (qty, fee): (i64, Option<Amount>),
+    ) -> Option<()> {
+        self.exit.add(instrument, report, qty)?;
+        self.held = self.held.checked_sub(qty)?;
+        self.take_fee(fee)
+    }
+
+    fn take_fee(&mut self, fee: Option<Amount>) -> Option<()> {
+        self.fees = add_fees(self.fees, fee)?;
+        self.fills = self.fills.checked_add(1)?;
+        Some(())
+    }
+
+    fn close(
+        &self,
+        (strategy, ix): (StrategyIx, InstrumentIx),
+        instrument: &Instrument,
+        exit_ts: Ts,
+    ) -> Option<RoundTrip> {
+        assert!(self.entry.qty == self.exit.qty, "a trip ends when all that was opened is closed");
+        let long = self.exit.value.checked_sub(self.entry.value)?;
+        Some(RoundTrip {
+            strategy,
+            instrument: ix,
+            currency: instrument.quote,
+            side: self.side,
+            entry_ts: self.entry_ts,
+            exit_ts,
+            entry_px_e18: average_px_e18(self.entry.px_qty, self.entry.qty, instrument.price_scale)?,
+            exit_px_e18: average_px_e18(self.exit.px_qty, self.exit.qty, instrument.price_scale)?,
+            qty: Qty::from_raw(self.entry.qty),
+            qty_max: Qty::from_raw(self.qty_max),
+            gross_pnl: match self.side {
+                Side::Buy => long,
+                Side::Sell => long.checked_neg()?,
+            },
+            fees: self.fees,
+            fills: self.fills,
+        })
+    }
+}
