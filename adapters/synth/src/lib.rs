@@ -1,1 +1,81 @@
-//! Synthetic tapes, generated from a seed without any file
+//! Synthetic tapes, generated from a seed without any file.
+//!
+//! Enters: parameters, an instrument, a start, random streams. Leaves: a [`Source`]. Invariants: the
+//! same context and parameters give the same records whatever the sizes of the chunks; prices lie on
+//! the tick grid of the instrument at `start` and above zero; quantities lie on its lot grid.
+//! Deliberately absent: files, clocks, and any claim that such a market exists.
+//!
+//! Bars: the first opens at `start`; a bar's `ts_event` is its open + interval. Records at or after
+//! `end` are not made.
+
+#![deny(missing_docs)]
+#![deny(unsafe_code)]
+
+mod closed;
+mod garch;
+mod given;
+mod tape;
+mod ticks;
+
+use tapedeck_model::{Component, Draws, Instrument, ParamError, Params, Source, Span, Ts};
+
+/// What the records are to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SynthKind {
+    /// Bars of one length.
+    Bars {
+        /// Length of each bar, above zero.
+        interval: Span,
+    },
+    /// Public trades.
+    Trades,
+    /// Best bids and offers.
+    Quotes,
+}
+
+impl SynthKind {
+    /// The word for people and scenarios.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Bars { .. } => "bars",
+            Self::Trades => "trades",
+            Self::Quotes => "quotes",
+        }
+    }
+}
+
+/// What a generator is told besides its parameters.
+#[derive(Debug, Clone)]
+pub struct SynthContext<'a> {
+    /// Of what.
+    pub instrument: &'a Instrument,
+    /// The streams; see [`draws`].
+    pub draws: Draws,
+    /// When the first bar opens or the first quote comes.
+    pub start: Ts,
+    /// Records at or after this are not made; `None` needs the parameter `count`.
+    pub end: Option<Ts>,
+    /// Of which kind.
+    pub kind: SynthKind,
+}
+
+/// The streams of an instrument's synthetic market. Trades and quotes that are to describe the same
+/// market need the same streams, so the key is the instrument and not the name of the source.
+pub fn draws(seed: u64, instrument: &Instrument) -> Draws {
+    Draws::new(seed, &format!("synth/{}", instrument.id))
+}
+
+/// Builds a generator.
+pub type BuildSynth = fn(&Params, &SynthContext<'_>) -> Result<Box<dyn Source>, ParamError>;
+/// A generator that a scenario can choose.
+pub type SynthComponent = Component<BuildSynth>;
+
+/// Every generator, sorted by name.
+pub fn components() -> &'static [SynthComponent] {
+    &[closed::CONSTANT, closed::GAP, garch::COMPONENT, closed::RAMP, closed::SINE, closed::STEP, ticks::COMPONENT]
+}
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod tests;

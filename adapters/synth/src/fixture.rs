@@ -1,0 +1,99 @@
+//! An instrument, parameters with their defaults, and whole tapes, for the tests.
+
+use tapedeck_model::param::{ParamKind, ParamSpec};
+use tapedeck_model::{
+    Amount, Chunk, Columns, CurrencyIx, DatedRules, Draws, Instrument, InstrumentId, InstrumentIx, InstrumentKind,
+    MarketRecord, ParamError, ParamValue, Params, Price, Qty, Source, Span, Ts,
+};
+
+use crate::{SynthComponent, SynthContext, SynthKind, components, draws};
+
+pub(crate) const MINUTES: SynthKind = SynthKind::Bars { interval: Span::MINUTE };
+
+/// Prices to 0.01 in steps of 0.05, quantities to 0.001 in steps of 0.002.
+pub(crate) fn instrument() -> Instrument {
+    Instrument {
+        ix: InstrumentIx(3),
+        id: InstrumentId { venue: "SIM".to_owned(), symbol: "X".to_owned() },
+        kind: InstrumentKind::Spot,
+        base: CurrencyIx(0),
+        quote: CurrencyIx(1),
+        settlement: CurrencyIx(1),
+        price_scale: 2,
+        qty_scale: 3,
+        multiplier: 1,
+        multiplier_scale: 0,
+        rules: vec![DatedRules {
+            from: Ts::MIN,
+            tick_size: Price::from_raw(5),
+            lot_size: Qty::from_raw(2),
+            qty_min: Qty::ZERO,
+            qty_max: Qty::from_raw(i64::MAX),
+            notional_min: Amount::ZERO,
+        }],
+    }
+}
+
+/// A context that starts at 1000 s and has no end.
+pub(crate) fn context(instrument: &Instrument, kind: SynthKind, seed: u64) -> SynthContext<'_> {
+    let key: Draws = draws(seed, instrument);
+    SynthContext { instrument, draws: key, start: Ts::from_nanos(1_000_000_000_000), end: None, kind }
+}
+
+pub(crate) fn find(name: &str) -> SynthComponent {
+    *components().iter().find(|component| component.name == name).unwrap()
+}
+
+fn value(spec: &ParamSpec, text: &str) -> ParamValue {
+    match spec.kind {
+        ParamKind::Int { .. } => ParamValue::Int(text.parse().unwrap()),
+        ParamKind::Decimal { .. } => ParamValue::Decimal(text.parse().unwrap()),
+        ParamKind::Span => ParamValue::Span(text.parse().unwrap()),
+        _ => ParamValue::Text(text.to_owned()),
+    }
+}
+
+/// The defaults, and `given` as `key=value` words over them.
+pub(crate) fn params(name: &str, given: &str) -> Params {
+    let mut params = Params::new();
+    let specs = find(name).params;
+    for spec in specs {
+        if let Some(text) = spec.default {
+            params.insert(spec.name, value(spec, text));
+        }
+    }
+    for word in given.split_whitespace() {
+        let (key, text) = word.split_once('=').unwrap();
+        params.insert(key, value(specs.iter().find(|spec| spec.name == key).unwrap(), text));
+    }
+    params
+}
+
+pub(crate) fn build(name: &str, given: &str, kind: SynthKind) -> Result<Box<dyn Source>, ParamError> {
+    (find(name).build)(&params(name, given), &context(&instrument(), kind, 1))
+}
+
+/// Every record, with the checks that hold for all sources.
+pub(crate) fn records(source: &mut dyn Source) -> Vec<MarketRecord> {
+    let mut chunk = empty_chunk();
+    let mut all = Vec::new();
+    while source.next_chunk(&mut chunk).unwrap() {
+        assert!(!chunk.is_empty(), "a chunk has records");
+        assert_eq!(chunk.first_number, all.len() as u64);
+        all.extend((0..chunk.len()).map(|row| chunk.record(row)));
+    }
+    assert!(!source.next_chunk(&mut chunk).unwrap(), "the end is the end");
+    assert!(all.is_sorted_by_key(MarketRecord::ts_event));
+    assert!(all.iter().all(|record| record.instrument() == InstrumentIx(3)));
+    all
+}
+
+pub(crate) fn empty_chunk() -> Chunk {
+    Chunk {
+        instrument: InstrumentIx(0),
+        first_number: 0,
+        ts_event: Vec::new(),
+        ts_recv: Vec::new(),
+        columns: Columns::Trades { px: Vec::new(), qty: Vec::new(), aggressor: Vec::new() },
+    }
+}

@@ -1,0 +1,81 @@
+//! Parameters as raw numbers on the instrument's grids, and the specs that generators share.
+
+use tapedeck_model::param::{ParamKind, ParamSpec};
+use tapedeck_model::{DatedRules, ParamError, Params, Price, Qty};
+
+use crate::SynthContext;
+
+pub(crate) const COUNT: ParamSpec = ParamSpec::optional(
+    "count",
+    ParamKind::Int { min: 0, max: 1_000_000_000_000 },
+    "records",
+    "How many records at most; needed if the scenario has no `end`.",
+);
+
+pub(crate) const VOLUME: ParamSpec = ParamSpec::required(
+    "volume",
+    ParamKind::Decimal { min: "0", max: "1000000000" },
+    "units of the instrument",
+    "Volume of each bar; its mean where it is random.",
+)
+.or("1000");
+
+/// The kind of a parameter that is a price.
+pub(crate) const PRICE: ParamKind = ParamKind::Decimal { min: "0", max: "1000000000000" };
+
+/// The kind of a parameter that is a difference of prices.
+pub(crate) const PRICE_CHANGE: ParamKind = ParamKind::Decimal { min: "-1000000000000", max: "1000000000000" };
+
+/// The filters that hold at the start.
+pub(crate) fn rules<'a>(context: &SynthContext<'a>) -> &'a DatedRules {
+    context.instrument.rules_at(context.start)
+}
+
+/// A price above zero on the tick grid, raw.
+pub(crate) fn price(params: &Params, name: &str, context: &SynthContext<'_>) -> Result<i64, ParamError> {
+    let raw = price_change(params, name, context)?;
+    if raw <= 0 {
+        return Err(ParamError::new(name, "must be above zero"));
+    }
+    Ok(raw)
+}
+
+/// A difference of prices on the tick grid, raw.
+pub(crate) fn price_change(params: &Params, name: &str, context: &SynthContext<'_>) -> Result<i64, ParamError> {
+    let scale = context.instrument.price_scale;
+    let px =
+        Price::from_decimal(params.decimal(name)?, scale).map_err(|error| ParamError::new(name, error.to_string()))?;
+    let tick = rules(context).tick_size;
+    if !px.is_multiple_of(tick) {
+        let problem = format!("{} is not a multiple of the tick {}", px.display(scale), tick.display(scale));
+        return Err(ParamError::new(name, problem));
+    }
+    Ok(px.raw())
+}
+
+/// A quantity rounded down to whole lots, at least zero, in lots.
+pub(crate) fn lots(params: &Params, name: &str, context: &SynthContext<'_>) -> Result<i64, ParamError> {
+    let qty = Qty::from_decimal(params.decimal(name)?, context.instrument.qty_scale)
+        .map_err(|error| ParamError::new(name, error.to_string()))?;
+    if qty < Qty::ZERO {
+        return Err(ParamError::new(name, "must not be negative"));
+    }
+    Ok(qty.raw() / rules(context).lot_size.raw())
+}
+
+/// A whole number of at least `min`.
+pub(crate) fn int_from(params: &Params, name: &str, min: i64) -> Result<i64, ParamError> {
+    let value = params.int(name)?;
+    if value < min {
+        return Err(ParamError::new(name, format!("must be at least {min}, found {value}")));
+    }
+    Ok(value)
+}
+
+/// `count`, if given.
+pub(crate) fn count(params: &Params) -> Result<Option<u64>, ParamError> {
+    let Some(count) = params.int_opt("count")? else {
+        return Ok(None);
+    };
+    u64::try_from(count).map(Some).map_err(|_| ParamError::new("count", "must not be negative"))
+}
