@@ -238,3 +238,107 @@ impl OpenTrip {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{Journal, amount, instrument};
+    use proptest::prelude::*;
+    use tapedeck_model::Event;
+
+    /// Trips of fills written as rows: side, quantity, price, fee in USD.
+    fn trips(rows: &str) -> (Vec<RoundTrip>, usize) {
+        let mut journal = Journal::new();
+        for row in rows.lines().map(str::trim).filter(|row| !row.is_empty()) {
+            let cells: Vec<&str> = row.split_whitespace().collect();
+            let side = if cells[0] == "buy" { Side::Buy } else { Side::Sell };
+            journal.input(1);
+            let id = journal.order(side, cells[1]);
+            journal.fill(id, side, (cells[1], "0"), (cells[2], cells[3]));
+        }
+        let (mut book, mut closed) = (TripBook::new(), Vec::new());
+        for record in &journal.records {
+            if let Event::Filled { side, report, .. } = &record.event {
+                closed.extend(book.on_fill(&instrument(), *side, report).unwrap());
+            }
+        }
+        (closed, book.open_count())
+    }
+
+    fn row(trip: &RoundTrip) -> String {
+        let px = |e18: i128| Amount::from_raw(e18 * 1_000_000).display_rounded(4);
+        format!(
+            "{} {} of {} at {} out {} gross {} fees {} net {} fills {}",
+            trip.side,
+            trip.qty.display(5),
+            trip.qty_max.display(5),
+            px(trip.entry_px_e18),
+            px(trip.exit_px_e18),
+            trip.gross_pnl,
+            trip.fees.unwrap(),
+            trip.net_pnl().unwrap(),
+            trip.fills
+        )
+    }
+
+    #[test]
+    fn trips_by_hand() {
+        for (rows, expected, open) in [
+            ("buy 1 100 0.1\n sell 1 110 0.2", vec!["buy 1 of 1 at 100 out 110 gross 10 fees 0.3 net 9.7 fills 2"], 0),
+            // Scaling in and out: 3 in at 102, out at 104; at most 2 held at once.
+            (
+                "buy 1 100 0\n buy 1 104 0\n sell 1 103 0\n buy 1 102 0\n sell 2 104.5 0",
+                vec!["buy 3 of 2 at 102 out 104 gross 6 fees 0 net 6 fills 5"],
+                0,
+            ),
+            // A reversal closes the long, opens a short, and splits its fee 1 : 2.
+            (
+                "buy 1 100 0.1\n sell 3 90 0.3\n buy 2 80 0.2",
+                vec![
+                    "buy 1 of 1 at 100 out 90 gross -10 fees 0.2 net -10.2 fills 2",
+                    "sell 2 of 2 at 90 out 80 gross 20 fees 0.4 net 19.6 fills 2",
+                ],
+                0,
+            ),
+            ("sell 1 100 -0.1\n buy 0.5 90 0", vec![], 1),
+        ] {
+            let (closed, left) = trips(rows);
+            assert_eq!(closed.iter().map(row).collect::<Vec<_>>(), expected, "{rows}");
+            assert_eq!(left, open, "{rows}");
+        }
+    }
+
+    #[test]
+    fn averages_round_half_to_even() {
+        for (px_qty, qty, expected) in [(1, 2, 5), (25, 10, 25), (1, 3, 3), (-1, 2, -5)] {
+            let unit = if (px_qty, qty) == (1, 3) { 333_333_333_333_333_333 } else { expected * pow10(17) };
+            assert_eq!(average_px_e18(px_qty, qty, 0), Some(unit));
+        }
+        assert_eq!(average_px_e18(5, 0, 2), Some(0));
+    }
+
+    proptest! {
+        /// Whatever the fills, profit and fees of trips are what cash says once all is flat.
+        #[test]
+        fn trips_sum_to_cash(moves in prop::collection::vec((-50_i64..50, 1_i64..1_000, 0_i64..100), 1..40)) {
+            let mut rows = String::new();
+            let (mut held, mut cash) = (0, Amount::ZERO);
+            let mut act = |qty: i64, px: i64, fee: i64| {
+                if qty == 0 { return; }
+                held += qty;
+                let side = if qty > 0 { "buy" } else { "sell" };
+                rows.extend([side, " ", &qty.abs().to_string(), " ", &px.to_string(), " 0.0", &format!("{fee:02}"), "\n"]);
+                let moved = amount(&format!("{}.0", -qty * px)).checked_sub(amount(&format!("0.0{fee:02}"))).unwrap();
+                cash = cash.checked_add(moved).unwrap();
+            };
+            for (qty, px, fee) in &moves { act(*qty, *px, *fee); }
+            let rest: i64 = moves.iter().map(|(qty, _, _)| qty).sum();
+            act(-rest, 500, 3);
+            prop_assert_eq!(held, 0);
+            let (closed, open) = trips(&rows);
+            prop_assert_eq!(open, 0);
+            let net = closed.iter().fold(Amount::ZERO, |sum, trip| sum.checked_add(trip.net_pnl().unwrap()).unwrap());
+            prop_assert_eq!(net, cash);
+        }
+    }
+}
