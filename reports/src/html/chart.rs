@@ -224,3 +224,25 @@ fn hover(chart: &Chart<'_>, axes: &Axes) -> String {
     html.push_str("]}</script>");
     html
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_round_and_have_only_the_decimals_they_need() {
+        for (low, high, factor, expected) in [
+            (9_200.0, 12_300.0, 1.0, "10,000"),
+            (-0.18, 0.0, 100.0, "-15"),
+            (0.000_041, 0.000_049, 1.0, "0.000044"),
+            (1.0, 2.0, 1.0, "1.25"),
+        ] {
+            let at = |nanos| Ts::from_nanos(nanos);
+            let buckets = [Bucket { ts_first: at(0), ts_last: at(9), low, high, last: high }];
+            let class = if factor > 1.0 { "fall" } else { "" };
+            let period = (at(0), at(9));
+            let html = chart(&Chart { class, label: "", unit: "", factor, buckets: &buckets, dots: &[], period });
+            assert!(html.contains(&format!("\">{expected}</div>")), "{expected}: {html}");
+        }
+    }
+}
