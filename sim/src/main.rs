@@ -1,3 +1,7 @@
 //! The `sim` binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tapedeck::cli_main(tapedeck::Registry::standard())
+}

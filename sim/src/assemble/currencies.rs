@@ -1,0 +1,18 @@
+//! The run's table of currencies.
+
+use std::collections::BTreeSet;
+
+use tapedeck_model::Currency;
+
+use crate::scenario::Scenario;
+
+/// Every currency that the scenario names, by code.
+pub fn of(scenario: &Scenario) -> Vec<Currency> {
+    let mut codes: BTreeSet<String> = BTreeSet::new();
+    codes.extend(scenario.general.own.text("base_currency"));
+    for item in &scenario.instruments {
+        codes.extend(["base", "quote", "settlement"].iter().filter_map(|key| item.own.text(key)));
+    }
+    codes.extend(scenario.account.own.params.decimals("deposits").unwrap_or_default().into_keys());
+    codes.iter().filter_map(|code| Currency::new(code)).collect()
+}

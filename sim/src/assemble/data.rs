@@ -1,0 +1,194 @@
+//! Sources: files and generators, and a look at their prices for the charts.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tapedeck_catalog::{CatalogError, DataKind, FileSpec, Format, OnError, ReadAhead, TimeUnit, VolumeUnit};
+use tapedeck_kernel::spec::SourceSlot;
+use tapedeck_model::param::ParamError;
+use tapedeck_model::port::DataIssues;
+use tapedeck_model::{Chunk, Columns, Instrument, InstrumentIx, Source, SourceError, Span, Ts};
+use tapedeck_reports::Series;
+use tapedeck_synth::{SynthContext, SynthKind};
+
+use super::{Builder, Tables, find};
+use crate::scenario::{Chosen, Item, Problem};
+
+/// Chunks that are decoded ahead of the kernel.
+const READ_AHEAD_CHUNKS: usize = 3;
+
+/// Buckets of a price chart.
+const PRICE_BUCKETS: usize = 1_000;
+
+/// Prices as they went by, one series per instrument that has data.
+pub type PriceTaps = Vec<(InstrumentIx, Arc<Mutex<Series>>)>;
+
+impl Builder<'_> {
+    pub(super) fn sources(&mut self, tables: &Tables) -> (Vec<SourceSlot>, PriceTaps) {
+        let (mut slots, mut taps) = (Vec::new(), PriceTaps::new());
+        for item in &self.scenario.data {
+            let instrument = item.own.text("instrument").and_then(|name| tables.instrument(&name));
+            let Some(instrument) = instrument.and_then(|ix| tables.instruments.get(ix.usize())) else { continue };
+            let Some(source) = self.source(item, instrument) else { continue };
+            // One chart per instrument: the first of its sources by name.
+            let source = if taps.iter().any(|(ix, _)| *ix == instrument.ix) {
+                source
+            } else {
+                let series = Arc::new(Mutex::new(Series::new(PRICE_BUCKETS)));
+                taps.push((instrument.ix, Arc::clone(&series)));
+                Box::new(Tap { inner: source, series, price_scale: instrument.price_scale })
+            };
+            let name = item.own.text("name").unwrap_or_default();
+            let latency = item.parts.get("feed_latency");
+            let feed_latency = match latency {
+                Some(chosen) if chosen.name != "none" => self.latency(latency, &format!("data/{name}/latency")),
+                Some(_) | None => None,
+            };
+            let source = ReadAhead::spawn(source, READ_AHEAD_CHUNKS);
+            slots.push(SourceSlot { name, instrument: instrument.ix, feed_latency, source });
+        }
+        (slots, taps)
+    }
+
+    /// When the first record may open: the warm-up before the start.
+    fn first_open(&self) -> Option<Ts> {
+        let warm_up = self.scenario.general.own.params.span("warm_up").unwrap_or(Span::ZERO);
+        self.time("start").map(|start| Ts::from_nanos(start.nanos().saturating_sub(warm_up.nanos())))
+    }
+
+    fn source(&mut self, item: &Item, instrument: &Instrument) -> Option<Box<dyn Source>> {
+        if let Some(chosen) = item.parts.get("synthetic") {
+            return self.synthetic(item, chosen, instrument);
+        }
+        let spec = file_spec(item, instrument, self.base_dir).map(|spec| FileSpec {
+            start: self.first_open(),
+            end: self.time("end"),
+            ..spec
+        });
+        match spec.and_then(|spec| tapedeck_catalog::open(spec).map_err(|error| Refusal::Data(Box::new(error)))) {
+            Ok(source) => Some(source),
+            Err(Refusal::Param(error)) => {
+                self.problems.push(item.own.refuse(&error));
+                None
+            }
+            Err(Refusal::Data(error)) => {
+                self.problems.push(Problem::new("data::refused", error.to_string(), item.own.place_of("path")));
+                None
+            }
+        }
+    }
+
+    fn synthetic(&mut self, item: &Item, chosen: &Chosen, instrument: &Instrument) -> Option<Box<dyn Source>> {
+        let component = find(&self.registry.synthetic, &chosen.name)?;
+        let kind = match self.take(&item.own, data_kind(item))? {
+            DataKind::Bars { interval } => SynthKind::Bars { interval },
+            DataKind::Trades => SynthKind::Trades,
+            DataKind::Quotes => SynthKind::Quotes,
+        };
+        let context = SynthContext {
+            instrument,
+            draws: tapedeck_synth::draws(self.seed, instrument),
+            start: self.first_open()?,
+            end: self.time("end"),
+            kind,
+        };
+        let built = (component.build)(&chosen.section.params, &context);
+        self.take(&chosen.section, built)
+    }
+}
+
+enum Refusal {
+    Param(ParamError),
+    Data(Box<CatalogError>),
+}
+
+impl From<ParamError> for Refusal {
+    fn from(error: ParamError) -> Self {
+        Self::Param(error)
+    }
+}
+
+fn data_kind(item: &Item) -> Result<DataKind, ParamError> {
+    let params = &item.own.params;
+    match params.text("kind")?.as_str() {
+        "bars" => Ok(DataKind::Bars { interval: params.span("interval")? }),
+        "trades" => Ok(DataKind::Trades),
+        "quotes" => Ok(DataKind::Quotes),
+        other => Err(ParamError::new("kind", format!("there is no kind `{other}`"))),
+    }
+}
+
+fn file_spec(item: &Item, instrument: &Instrument, base_dir: &Path) -> Result<FileSpec, Refusal> {
+    let params = &item.own.params;
+    let scale = |key: &str| params.int_opt(key).map(|scale| scale.map(|scale| scale.clamp(0, 24) as u8));
+    let paths = tapedeck_catalog::expand_paths(&params.texts("path")?, base_dir)
+        .map_err(|error| Refusal::Data(Box::new(error)))?;
+    Ok(FileSpec {
+        name: params.text("name")?,
+        kind: data_kind(item)?,
+        paths,
+        format: match params.text_opt("format")?.as_deref() {
+            Some("csv") => Some(Format::Csv),
+            Some(_) => Some(Format::Parquet),
+            None => None,
+        },
+        columns: params.text_map_opt("columns")?.unwrap_or_default(),
+        time_unit: params.text_opt("time_unit")?.as_deref().and_then(TimeUnit::from_text),
+        price_scale: scale("price_scale")?,
+        qty_scale: scale("qty_scale")?,
+        volume_unit: if params.text("volume_unit")? == "quote" { VolumeUnit::Quote } else { VolumeUnit::Base },
+        on_error: match params.text("on_error")?.as_str() {
+            "skip" => OnError::Skip,
+            "repair" => OnError::Repair,
+            _ => OnError::Fail,
+        },
+        strict_ticks: params.bool("strict_ticks")?,
+        start: None,
+        end: None,
+        instrument: instrument.clone(),
+    })
+}
+
+/// A source that shows its prices to a chart as they go by.
+struct Tap {
+    inner: Box<dyn Source>,
+    series: Arc<Mutex<Series>>,
+    price_scale: u8,
+}
+
+/// Records that are summed up before the chart sees them, so that it costs next to nothing.
+const TAP_STRIDE: usize = 16;
+
+impl Source for Tap {
+    fn next_chunk(&mut self, chunk: &mut Chunk) -> Result<bool, SourceError> {
+        let more = self.inner.next_chunk(chunk)?;
+        if more {
+            let unit = tapedeck_model::number::pow10(self.price_scale) as f64;
+            let (low, high, last) = match &chunk.columns {
+                Columns::Bars { low, high, close, .. } => (low, high, close),
+                Columns::Trades { px, .. } => (px, px, px),
+                Columns::Quotes { bid_px, ask_px, .. } => (bid_px, ask_px, bid_px),
+            };
+            let mut series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+            let rows = chunk.ts_event.chunks(TAP_STRIDE).zip(low.chunks(TAP_STRIDE));
+            for ((ts, low), (high, last)) in rows.zip(high.chunks(TAP_STRIDE).zip(last.chunks(TAP_STRIDE))) {
+                let (Some(ts), Some(low), Some(high), Some(last)) =
+                    (ts.last(), low.iter().min(), high.iter().max(), last.last())
+                else {
+                    continue;
+                };
+                let scaled = |raw: &i64| *raw as f64 / unit;
+                series.push(Ts::from_nanos(*ts), scaled(low), scaled(high), scaled(last));
+            }
+        }
+        Ok(more)
+    }
+
+    fn content_hash(&self) -> [u8; 32] {
+        self.inner.content_hash()
+    }
+
+    fn issues(&self) -> DataIssues {
+        self.inner.issues()
+    }
+}

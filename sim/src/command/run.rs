@@ -1,0 +1,133 @@
+//! `sim run SCENARIO`.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use tapedeck_reports::{Metrics, summary};
+
+use super::print_out;
+use crate::assumptions::assumptions;
+use crate::failure::Failure;
+use crate::interrupt;
+use crate::load::{Loaded, load};
+use crate::manifest::{Provenance, manifest, peak_rss_bytes};
+use crate::page;
+use crate::play::{Played, Stage, play};
+use crate::registry::Registry;
+use crate::run_folder::{Finished, MANIFEST, PRICES, SCENARIO, Unfinished, fingerprint_of, occupied};
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The scenario file.
+    scenario: PathBuf,
+    /// Overrides a key, for example `strategy.0.fast=10` or `strategy.sma.fast=10`.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Overrides the seed.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// The run folder; default: `runs/<name>-<fingerprint>`.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Prints one JSON object to standard output.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Digits of the fingerprint in a folder's name.
+const SHORT_FINGERPRINT: usize = 12;
+
+/// Plays the scenario.
+///
+/// # Errors
+/// [`Failure`]; nothing is left behind.
+pub fn run(args: &Args, registry: &Registry) -> Result<(), Failure> {
+    let started = Instant::now();
+    interrupt::listen()?;
+    let mut overrides = args.set.clone();
+    overrides.extend(args.seed.map(|seed| format!("scenario.seed={seed}")));
+    let loaded = load(&args.scenario, &overrides, registry)?;
+    let parent = parent_of(args.out.as_deref())?;
+    let unfinished = Unfinished::create(&parent)?;
+    let stage = Stage { registry, base_dir: &loaded.base_dir, folder: unfinished.path(), stop: &interrupt::STOP };
+    let played = play(&loaded.scenario, &stage)?;
+    let fingerprint = played.written.fingerprint.to_string();
+    let metrics = Metrics::of(&played.written.facts);
+    let assumed = assumptions(&loaded.scenario, &played.written.facts);
+    unfinished.write(SCENARIO, &loaded.scenario.to_toml())?;
+    let prices = page::tapped(&played.prices, &played.written.facts);
+    unfinished.write(PRICES, &page::prices_to_json(&prices)?)?;
+    for (name, text) in page::files(&loaded.scenario, &played.written.facts, &fingerprint, &prices)? {
+        unfinished.write(name, &text)?;
+    }
+    let provenance = Provenance { file: &loaded.file, base_dir: &loaded.base_dir, elapsed: started.elapsed() };
+    unfinished.write(MANIFEST, &page::pretty(&manifest(&loaded.scenario, &played, &provenance))?)?;
+    interrupt::check()?;
+    let short = fingerprint.get(..SHORT_FINGERPRINT).unwrap_or(&fingerprint);
+    let target = args.out.clone().unwrap_or_else(|| parent.join(format!("{}-{short}", loaded.scenario.name())));
+    let finished = unfinished.finish(&target, &fingerprint)?;
+    let elapsed_s = started.elapsed().as_secs_f64();
+    if args.json {
+        let result = result_json(&loaded, &played, &metrics, &finished, elapsed_s);
+        return print_out(&format!("{result}\n"));
+    }
+    let title = format!("{} {short}", loaded.scenario.name());
+    let kept = if finished.kept { " (the same run was there already and is kept)" } else { "" };
+    let text = summary(&title, &assumed, &played.written.facts, &metrics);
+    let rate = played.summary.counts.inputs as f64 / elapsed_s;
+    print_out(&format!(
+        "{text}\n{} inputs in {elapsed_s:.3} s ({rate:.0} per second)\n{}{kept}\n",
+        played.summary.counts.inputs,
+        finished.path.display()
+    ))
+}
+
+/// The folder in which the run folder will be. An `--out` that is taken by something that cannot be
+/// the same run is refused before anything is played.
+fn parent_of(out: Option<&Path>) -> Result<PathBuf, Failure> {
+    let Some(out) = out else { return Ok(PathBuf::from("runs")) };
+    if out.exists() && fingerprint_of(out).is_none() {
+        return Err(occupied(out, None));
+    }
+    match out.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => Ok(parent.to_owned()),
+        Some(_) => Ok(PathBuf::from(".")),
+        None => Err(Failure::input(format!("{} cannot be a run folder", out.display()))),
+    }
+}
+
+fn result_json(loaded: &Loaded, played: &Played, metrics: &Metrics, finished: &Finished, elapsed_s: f64) -> Value {
+    let (summary, counts) = (&played.summary, &played.summary.counts);
+    let fees: serde_json::Map<String, Value> =
+        metrics.fees.iter().map(|(code, sum)| (code.clone(), Value::from(sum.to_string()))).collect();
+    json!({
+        "fingerprint": played.written.fingerprint.to_string(),
+        "run_dir": finished.path.display().to_string(),
+        "kept": finished.kept,
+        "scenario": loaded.scenario.name(),
+        "seed": loaded.scenario.seed(),
+        "records": summary.records,
+        "inputs": counts.inputs,
+        "events": counts.events,
+        "orders": counts.orders,
+        "fills": counts.fills,
+        "denied": counts.denied,
+        "rejected": counts.rejected,
+        "ambiguous_bars": summary.ambiguous_bars,
+        "trades": metrics.trades,
+        "base_currency": metrics.base_currency,
+        "initial_equity": metrics.initial_equity.map(|amount| amount.to_string()),
+        "final_equity": summary.equity_last.map(|amount| amount.to_string()),
+        "total_return": metrics.total_return,
+        "max_drawdown": summary.max_drawdown,
+        "sharpe": metrics.sharpe,
+        "fees": fees,
+        "halted": summary.halted,
+        "elapsed_s": elapsed_s,
+        "play_s": played.elapsed.as_secs_f64(),
+        "inputs_per_s": counts.inputs as f64 / elapsed_s,
+        "peak_rss_bytes": peak_rss_bytes(),
+    })
+}

@@ -1,0 +1,252 @@
+//! What no key says alone: references, duplicates and combinations that are impossible.
+
+use std::collections::BTreeMap;
+
+use tapedeck_model::{Currency, Decimal, Span, Ts};
+
+use super::Scenario;
+use super::problem::{Problem, suggest};
+use super::section::{Item, Section};
+
+/// Names end up in a run folder's name and in 16-bit indices.
+const SECTIONS_MAX: usize = 10_000;
+
+/// Checks the completed sections against each other.
+pub fn check(scenario: &Scenario, problems: &mut Vec<Problem>) {
+    check_period(&scenario.general.own, problems);
+    check_name(&scenario.general.own, problems);
+    check_currencies(scenario, problems);
+    check_duplicates(scenario, problems);
+    for item in &scenario.instruments {
+        check_instrument(item, scenario, problems);
+    }
+    for item in &scenario.data {
+        check_data(item, scenario, problems);
+    }
+    check_account(scenario, problems);
+    check_scopes(scenario, problems);
+    check_report(&scenario.report.own, problems);
+}
+
+fn combination(message: impl Into<String>, section: &Section, key: &str) -> Problem {
+    Problem::new("scenario::combination", message, section.place_of(key))
+}
+
+fn check_period(own: &Section, problems: &mut Vec<Problem>) {
+    let time = |key: &str| -> Option<Ts> { own.params.time_opt(key).ok().flatten() };
+    let (start, end) = (time("start"), time("end"));
+    if let (Some(start), Some(end)) = (start, end)
+        && start >= end
+    {
+        problems.push(combination(format!("`end` ({end}) must be after `start` ({start})"), own, "end"));
+    }
+    let warm_up = own.params.span("warm_up").unwrap_or(Span::ZERO);
+    if warm_up > Span::ZERO && start.is_none() && !own.given("start") {
+        let problem = combination("`warm_up` needs `start`: it is played before it", own, "warm_up");
+        problems.push(problem.help("write for example `start = \"2022-01-01\"` in [scenario]"));
+    }
+}
+
+fn check_name(own: &Section, problems: &mut Vec<Problem>) {
+    let Some(name) = own.text("name") else { return };
+    let fits = !name.is_empty()
+        && name.len() <= 64
+        && !name.starts_with(['.', '-'])
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    if !fits {
+        let message = format!("\"{name}\" cannot be part of a folder's name");
+        let problem = Problem::new("scenario::bad_name", message, own.place_of("name"));
+        problems.push(problem.help("use up to 64 letters, digits, `-`, `_` and `.`"));
+    }
+}
+
+fn check_currencies(scenario: &Scenario, problems: &mut Vec<Problem>) {
+    let mut check = |section: &Section, key: &str, code: &str| {
+        if Currency::new(code).is_none() {
+            let message = format!("\"{code}\" is not a currency code");
+            let problem = Problem::new("scenario::bad_currency", message, section.place_of(key));
+            problems.push(problem.help("use 1 to 16 letters, digits, `-` and `_`"));
+        }
+    };
+    let general = &scenario.general.own;
+    if let Some(code) = general.text("base_currency") {
+        check(general, "base_currency", &code);
+    }
+    for item in &scenario.instruments {
+        for key in ["base", "quote", "settlement"] {
+            // A default repeats the quote, which is checked already.
+            if let Some(code) = item.own.text(key).filter(|_| item.own.given(key)) {
+                check(&item.own, key, &code);
+            }
+        }
+    }
+    let account = &scenario.account.own;
+    for code in account.params.decimals("deposits").unwrap_or_default().keys() {
+        check(account, "deposits", code);
+    }
+}
+
+fn check_duplicates(scenario: &Scenario, problems: &mut Vec<Problem>) {
+    let text = |key: &'static str| move |item: &Item| item.own.text(key);
+    let symbol = |item: &Item| Some(format!("{}.{}", item.own.text("symbol")?, item.own.text("venue")?));
+    duplicates(&scenario.instruments, "instrument", "symbol", symbol, problems);
+    duplicates(&scenario.data, "data", "name", text("name"), problems);
+    duplicates(&scenario.venues, "venue", "name", text("name"), problems);
+    duplicates(&scenario.strategies, "strategy", "id", text("id"), problems);
+}
+
+fn duplicates(
+    items: &[Item],
+    section: &str,
+    key: &str,
+    name: impl Fn(&Item) -> Option<String>,
+    problems: &mut Vec<Problem>,
+) {
+    let mut seen: BTreeMap<String, ()> = BTreeMap::new();
+    for item in items {
+        let Some(name) = name(item) else { continue };
+        if seen.insert(name.clone(), ()).is_some() {
+            let message = format!("there are two `{section}` sections named `{name}`");
+            let problem = Problem::new("scenario::duplicate", message, item.own.place_of(key));
+            problems.push(problem.label("the second").help(format!("give each its own `{key}`")));
+        }
+    }
+    if let Some(item) = items.get(SECTIONS_MAX) {
+        let message = format!("at most {SECTIONS_MAX} `{section}` sections are possible");
+        problems.push(Problem::new("scenario::too_many", message, item.own.place.clone()));
+    }
+}
+
+fn check_instrument(item: &Item, scenario: &Scenario, problems: &mut Vec<Problem>) {
+    let own = &item.own;
+    if let Some(venue) = own.text("venue") {
+        let known: Vec<String> = scenario.venues.iter().filter_map(|item| item.own.text("name")).collect();
+        if !known.contains(&venue) {
+            let message = format!("there is no venue `{venue}`");
+            let help = if known.is_empty() {
+                format!("add a section [[venue]] with name = \"{venue}\"")
+            } else {
+                suggest(&venue, known.iter().map(String::as_str))
+            };
+            problems.push(Problem::new("scenario::unknown_venue", message, own.place_of("venue")).help(help));
+        }
+    }
+    let full = own.text("symbol").zip(own.text("venue")).map(|(symbol, venue)| format!("{symbol}.{venue}"));
+    let has_data = |full: &String| scenario.data.iter().any(|item| item.own.text("instrument").as_ref() == Some(full));
+    if let Some(full) = full.filter(|full| !has_data(full)) {
+        let problem = combination(format!("there is no [[data]] for instrument `{full}`"), own, "symbol");
+        problems.push(problem.help("add a [[data]] section, or remove the instrument"));
+    }
+    let kind = own.text("kind").unwrap_or_default();
+    if kind == "spot" {
+        let multiplier = own.params.decimal("multiplier").unwrap_or(Decimal::ONE);
+        if multiplier != Decimal::ONE {
+            problems.push(combination("a spot instrument has no `multiplier`", own, "multiplier"));
+        }
+        if own.given("settlement") && own.text("settlement") != own.text("quote") {
+            problems.push(combination("a spot instrument settles in its quote currency", own, "settlement"));
+        }
+    }
+    if kind == "linear" && scenario.account.own.text("kind").as_deref() == Some("spot") {
+        let problem = combination("a spot account cannot hold a linear contract", own, "kind");
+        problems.push(problem.help("write `kind = \"netting\"` in [account]"));
+    }
+}
+
+fn check_data(item: &Item, scenario: &Scenario, problems: &mut Vec<Problem>) {
+    let own = &item.own;
+    let synthetic = item.parts.get("synthetic");
+    let kind = own.text("kind");
+    match (own.given("path"), synthetic) {
+        (true, Some(chosen)) => {
+            let message = "`data` has both `path` and `synthetic`: it can have one";
+            problems.push(Problem::new("scenario::combination", message, chosen.section.place.clone()));
+        }
+        (false, None) => {
+            let problem =
+                Problem::new("scenario::missing_key", "`data` needs `path` or `synthetic`", own.place.clone());
+            problems.push(problem.help("write `path = \"bars.parquet\"`, or a table [data.synthetic]"));
+        }
+        (true, None) | (false, Some(_)) => {}
+    }
+    if let Some(chosen) = synthetic {
+        if !scenario.general.own.given("start") {
+            let message = "synthetic data need `start` in [scenario]: it is when they begin";
+            let problem = Problem::new("scenario::combination", message, chosen.section.place.clone());
+            problems.push(problem.help("write for example `start = \"2024-01-01\"` in [scenario]"));
+        }
+        for key in
+            ["format", "columns", "time_unit", "price_scale", "qty_scale", "on_error", "volume_unit", "strict_ticks"]
+        {
+            if own.given(key)
+                && own.text(key).as_deref() != Some("fail")
+                && own.text(key).as_deref() != Some("base")
+                && own.params.bool(key) != Ok(false)
+            {
+                problems.push(combination(format!("`{key}` is about files, but the data are synthetic"), own, key));
+            }
+        }
+    }
+    match (kind.as_deref(), own.given("interval")) {
+        (Some("bars"), false) => {
+            let problem = Problem::new("scenario::missing_key", "bars need `interval`", own.place.clone());
+            problems.push(problem.label("`interval` is missing").help("write for example `interval = \"1m\"`"));
+        }
+        (Some("bars"), true) if own.params.span("interval") == Ok(Span::ZERO) => {
+            problems.push(Problem::new(
+                "scenario::out_of_bounds",
+                "`interval` must be above zero",
+                own.place_of("interval"),
+            ));
+        }
+        (Some("trades" | "quotes"), true) => {
+            problems.push(combination("only bars have an `interval`", own, "interval"));
+        }
+        _ => {}
+    }
+    if own.given("volume_unit")
+        && kind.as_deref() != Some("bars")
+        && own.text("volume_unit").as_deref() == Some("quote")
+    {
+        problems.push(combination("only bars have a `volume_unit`", own, "volume_unit"));
+    }
+}
+
+fn check_account(scenario: &Scenario, problems: &mut Vec<Problem>) {
+    let own = &scenario.account.own;
+    if let Ok(deposits) = own.params.decimals("deposits") {
+        if deposits.values().all(Decimal::is_zero) {
+            let problem = combination("`deposits` holds no money", own, "deposits");
+            problems.push(problem.help("write for example `deposits = { USD = \"10000\" }`"));
+        }
+        if let Some((code, amount)) = deposits.iter().find(|(_, amount)| amount.is_sign_negative()) {
+            problems.push(combination(format!("the deposit of {code} is below zero: {amount}"), own, "deposits"));
+        }
+    }
+    if own.given("max_leverage") && own.text("kind").as_deref() == Some("spot") {
+        let problem = combination("a spot account has no `max_leverage`", own, "max_leverage");
+        problems.push(problem.help("write `kind = \"netting\"`, or remove it"));
+    }
+}
+
+fn check_scopes(scenario: &Scenario, problems: &mut Vec<Problem>) {
+    let ids: Vec<String> = scenario.strategies.iter().filter_map(|item| item.own.text("id")).collect();
+    for item in &scenario.risk {
+        let Some(scope) = item.own.text("strategy") else { continue };
+        if !ids.contains(&scope) {
+            let message = format!("there is no strategy `{scope}`");
+            let help = suggest(&scope, ids.iter().map(String::as_str));
+            problems
+                .push(Problem::new("scenario::unknown_strategy", message, item.own.place_of("strategy")).help(help));
+        }
+    }
+}
+
+fn check_report(own: &Section, problems: &mut Vec<Problem>) {
+    for key in ["equity_interval", "returns_interval"] {
+        if own.params.span(key) == Ok(Span::ZERO) {
+            let message = format!("`{key}` must be above zero");
+            problems.push(Problem::new("scenario::out_of_bounds", message, own.place_of(key)));
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! The sections of a scenario and their keys, as tables.
+//!
+//! The loader, the printer of the resolved scenario, `sim list scenario` and `sim schema` all read
+//! these, so they can not disagree. Keys of components stand with the components.
+
+use tapedeck_kernel::venue;
+use tapedeck_model::param::{ParamKind, ParamSpec};
+
+use crate::registry::Family;
+
+/// A section of the scenario.
+#[derive(Debug, Clone, Copy)]
+pub struct SectionSpec {
+    /// Its header.
+    pub name: &'static str,
+    /// How often it may be there.
+    pub count: Count,
+    /// What it says.
+    pub help: &'static str,
+    /// Its own keys, in the order in which they are printed.
+    pub params: &'static [&'static [ParamSpec]],
+    /// The component that the section itself chooses and whose keys stand in it.
+    pub inline: Option<InlineSpec>,
+    /// Tables in it that choose a component each.
+    pub parts: &'static [PartSpec],
+    /// A list of tables in it.
+    pub rows: Option<RowSpec>,
+}
+
+/// How often a section may be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Count {
+    /// `[section]`, with defaults if absent.
+    One,
+    /// `[[section]]`, as often as needed.
+    Any,
+    /// `[[section]]`, at least once.
+    Some,
+}
+
+/// A component chosen by a key of the section.
+#[derive(Debug, Clone, Copy)]
+pub struct InlineSpec {
+    /// The key that names it.
+    pub selector: &'static str,
+    /// Of which family.
+    pub family: Family,
+}
+
+/// A table that chooses a component.
+#[derive(Debug, Clone, Copy)]
+pub struct PartSpec {
+    /// Key of the table.
+    pub key: &'static str,
+    /// Key in the table that names the component.
+    pub selector: &'static str,
+    /// Of which family.
+    pub family: Family,
+    /// The component if the table is absent; `None`: then there is none.
+    pub default: Option<&'static str>,
+    /// What it is for.
+    pub help: &'static str,
+}
+
+/// A list of tables inside of a section.
+#[derive(Debug, Clone, Copy)]
+pub struct RowSpec {
+    /// Key of the list.
+    pub key: &'static str,
+    /// What it is for.
+    pub help: &'static str,
+    /// Keys of each table.
+    pub params: &'static [ParamSpec],
+}
+
+impl SectionSpec {
+    /// Its own keys.
+    pub fn keys(&self) -> impl Iterator<Item = &'static ParamSpec> + Clone + use<> {
+        self.params.iter().flat_map(|list| list.iter())
+    }
+}
+
+const POSITIVE: ParamKind = ParamKind::Decimal { min: "0.000000000001", max: "1000000000000" };
+const NOT_NEGATIVE: ParamKind = ParamKind::Decimal { min: "0", max: "1000000000000000" };
+const SCALE: ParamKind = ParamKind::Int { min: 0, max: 12 };
+
+/// Every section, in the order in which they are printed.
+pub const SECTIONS: &[SectionSpec] = &[SCENARIO, INSTRUMENT, DATA, VENUE, ACCOUNT, STRATEGY, RISK, REPORT];
+
+/// `[scenario]`.
+pub const SCENARIO: SectionSpec = SectionSpec {
+    name: "scenario",
+    count: Count::One,
+    help: "What the run is called, its seed and its period.",
+    params: &[&[
+        ParamSpec::required("name", ParamKind::Text, "", "Name of the scenario; part of the run folder's name."),
+        ParamSpec::optional("seed", ParamKind::Int { min: 0, max: i64::MAX }, "", "Seed of every random stream.")
+            .or("0"),
+        ParamSpec::required("base_currency", ParamKind::Text, "currency", "In what equity is measured."),
+        ParamSpec::optional(
+            "start",
+            ParamKind::Time,
+            "UTC",
+            "When trading starts; absent: with the first record. Bars that open before it are not played, but for the warm-up.",
+        ),
+        ParamSpec::optional("end", ParamKind::Time, "UTC", "Records at or after it are not played; absent: all are."),
+        ParamSpec::optional("warm_up", ParamKind::Span, "duration", "Played before `start`, with orders denied.")
+            .or("0s"),
+    ]],
+    inline: None,
+    parts: &[],
+    rows: None,
+};
+
+/// `[[instrument]]`.
+pub const INSTRUMENT: SectionSpec = SectionSpec {
+    name: "instrument",
+    count: Count::Some,
+    help: "What is traded, and the venue's rules for it.",
+    params: &[
+        &[
+            ParamSpec::required("symbol", ParamKind::Text, "", "The venue's symbol."),
+            ParamSpec::required("venue", ParamKind::Text, "", "Name of a `[[venue]]`."),
+            ParamSpec::optional("kind", ParamKind::Choice(&["spot", "linear"]), "", "Spot asset or linear contract.")
+                .or("spot"),
+            ParamSpec::required("base", ParamKind::Text, "currency", "The asset bought and sold."),
+            ParamSpec::required("quote", ParamKind::Text, "currency", "The currency of the price."),
+            ParamSpec::optional(
+                "settlement",
+                ParamKind::Text,
+                "currency",
+                "In what a contract pays profit; default: the quote.",
+            ),
+            ParamSpec::optional(
+                "price_scale",
+                SCALE,
+                "decimals",
+                "Decimals of prices; default: those of every tick_size.",
+            ),
+            ParamSpec::optional(
+                "qty_scale",
+                SCALE,
+                "decimals",
+                "Decimals of quantities; default: those of every lot_size.",
+            ),
+            ParamSpec::optional("multiplier", POSITIVE, "", "Quote value of one unit at price 1, of a contract.")
+                .or("1"),
+        ],
+        FILTERS,
+    ],
+    inline: None,
+    parts: &[],
+    rows: Some(RowSpec {
+        key: "rules",
+        help: "The venue's filters from a date on; keys left out stay as they were.",
+        params: DATED_FILTERS,
+    }),
+};
+
+const FILTERS: &[ParamSpec] = &[
+    ParamSpec::required("tick_size", POSITIVE, "quote units", "Step of a price."),
+    ParamSpec::required("lot_size", POSITIVE, "base units", "Step of a quantity."),
+    ParamSpec::optional("qty_min", NOT_NEGATIVE, "base units", "Smallest order; default: one lot."),
+    ParamSpec::optional("qty_max", POSITIVE, "base units", "Largest order; default: what can be represented."),
+    ParamSpec::optional("notional_min", NOT_NEGATIVE, "quote units", "Smallest order value.").or("0"),
+];
+
+const DATED_FILTERS: &[ParamSpec] = &[
+    ParamSpec::required("from", ParamKind::Time, "UTC", "First instant at which they hold."),
+    ParamSpec::optional("tick_size", POSITIVE, "quote units", "Step of a price."),
+    ParamSpec::optional("lot_size", POSITIVE, "base units", "Step of a quantity."),
+    ParamSpec::optional("qty_min", NOT_NEGATIVE, "base units", "Smallest order."),
+    ParamSpec::optional("qty_max", POSITIVE, "base units", "Largest order."),
+    ParamSpec::optional("notional_min", NOT_NEGATIVE, "quote units", "Smallest order value."),
+];
+
+/// `[[data]]`.
+pub const DATA: SectionSpec = SectionSpec {
+    name: "data",
+    count: Count::Some,
+    help: "Market data: files, or a generator.",
+    params: &[&[
+        ParamSpec::optional("name", ParamKind::Text, "", "Name of the source; default: `<instrument>/<kind>`."),
+        ParamSpec::required("instrument", ParamKind::Text, "", "Symbol, or `SYMBOL.VENUE`."),
+        ParamSpec::required("kind", ParamKind::Choice(&["bars", "trades", "quotes"]), "", "What the records are."),
+        ParamSpec::optional("interval", ParamKind::Span, "duration", "Length of a bar; bars need it."),
+        ParamSpec::optional(
+            "path",
+            ParamKind::Texts,
+            "",
+            "File, glob, folder or a list of them, relative to the scenario file.",
+        ),
+        ParamSpec::optional(
+            "format",
+            ParamKind::Choice(&["parquet", "csv"]),
+            "",
+            "Format of the files; default: by their names.",
+        ),
+        ParamSpec::optional(
+            "columns",
+            ParamKind::TextMap,
+            "",
+            "Our column name = the file's, where it is not a usual one.",
+        ),
+        ParamSpec::optional(
+            "time_unit",
+            ParamKind::Choice(&["s", "ms", "us", "ns"]),
+            "",
+            "Unit of times that are plain numbers.",
+        ),
+        ParamSpec::optional("price_scale", SCALE, "decimals", "Decimals of prices that are whole numbers."),
+        ParamSpec::optional("qty_scale", SCALE, "decimals", "Decimals of quantities that are whole numbers."),
+        ParamSpec::optional(
+            "volume_unit",
+            ParamKind::Choice(&["base", "quote"]),
+            "",
+            "Unit of a bar's volume; quote volume is divided by the close.",
+        )
+        .or("base"),
+        ParamSpec::optional(
+            "on_error",
+            ParamKind::Choice(&["fail", "skip", "repair"]),
+            "",
+            "What happens to bad rows; skipped and repaired ones are counted in the journal.",
+        )
+        .or("fail"),
+        ParamSpec::optional("strict_ticks", ParamKind::Bool, "", "Whether a price off the tick grid is an error.")
+            .or("false"),
+    ]],
+    inline: None,
+    parts: &[
+        PartSpec {
+            key: "synthetic",
+            selector: "generator",
+            family: Family::Synthetic,
+            default: None,
+            help: "Records made from the seed instead of files.",
+        },
+        PartSpec {
+            key: "feed_latency",
+            selector: "model",
+            family: Family::Latency,
+            default: Some("none"),
+            help: "How much later than recorded we receive records.",
+        },
+    ],
+    rows: None,
+};
+
+/// `[[venue]]`.
+pub const VENUE: SectionSpec = SectionSpec {
+    name: "venue",
+    count: Count::Some,
+    help: "A simulated venue and its models.",
+    params: &[venue::PARAMS],
+    inline: None,
+    parts: &[
+        PartSpec {
+            key: "entry_latency",
+            selector: "model",
+            family: Family::Latency,
+            default: Some(venue::DEFAULT_LATENCY),
+            help: "From us to the venue: new orders and changes.",
+        },
+        PartSpec {
+            key: "cancel_latency",
+            selector: "model",
+            family: Family::Latency,
+            default: Some(venue::DEFAULT_LATENCY),
+            help: "From us to the venue: cancels.",
+        },
+        PartSpec {
+            key: "report_latency",
+            selector: "model",
+            family: Family::Latency,
+            default: Some(venue::DEFAULT_LATENCY),
+            help: "From the venue to us.",
+        },
+        PartSpec {
+            key: "slippage",
+            selector: "model",
+            family: Family::Slippage,
+            default: Some(venue::DEFAULT_SLIPPAGE),
+            help: "What a taker pays beyond the reference price.",
+        },
+        PartSpec {
+            key: "fees",
+            selector: "model",
+            family: Family::Fees,
+            default: Some(venue::DEFAULT_FEES),
+            help: "What the venue charges.",
+        },
+    ],
+    rows: None,
+};
+
+/// `[account]`.
+pub const ACCOUNT: SectionSpec = SectionSpec {
+    name: "account",
+    count: Count::One,
+    help: "The account that all strategies share.",
+    params: &[&[
+        ParamSpec::optional(
+            "kind",
+            ParamKind::Choice(&["spot", "netting"]),
+            "",
+            "Spot: assets change hands. Netting: signed positions on margin.",
+        )
+        .or("spot"),
+        ParamSpec::required("deposits", ParamKind::Decimals, "currency units", "Money put in at the start."),
+        ParamSpec::optional(
+            "max_leverage",
+            ParamKind::Decimal { min: "0.000001", max: "1000" },
+            "x equity",
+            "Largest gross exposure of a netting account; default there: 1.",
+        ),
+    ]],
+    inline: None,
+    parts: &[],
+    rows: None,
+};
+
+/// `[[strategy]]`.
+pub const STRATEGY: SectionSpec = SectionSpec {
+    name: "strategy",
+    count: Count::Some,
+    help: "A strategy and its parameters.",
+    params: &[&[
+        ParamSpec::optional("id", ParamKind::Text, "", "Name in this run; default: its type."),
+        ParamSpec::required("type", ParamKind::Text, "", "Which strategy; see `sim list strategies`."),
+        ParamSpec::optional(
+            "instruments",
+            ParamKind::Texts,
+            "",
+            "What it trades; may be left out if the scenario has one instrument.",
+        ),
+    ]],
+    inline: Some(InlineSpec { selector: "type", family: Family::Strategies }),
+    parts: &[],
+    rows: None,
+};
+
+/// `[[risk]]`.
+pub const RISK: SectionSpec = SectionSpec {
+    name: "risk",
+    count: Count::Any,
+    help: "A rule that orders pass before they leave.",
+    params: &[&[
+        ParamSpec::required("rule", ParamKind::Text, "", "Which rule; see `sim list risk`."),
+        ParamSpec::optional("strategy", ParamKind::Text, "", "Only orders of this strategy pass it; absent: all do."),
+    ]],
+    inline: Some(InlineSpec { selector: "rule", family: Family::Risk }),
+    parts: &[],
+    rows: None,
+};
+
+/// `[report]`.
+pub const REPORT: SectionSpec = SectionSpec {
+    name: "report",
+    count: Count::One,
+    help: "How often equity is put on record.",
+    params: &[&[
+        ParamSpec::optional("equity_interval", ParamKind::Span, "duration", "Between equity points in the journal.")
+            .or("1h"),
+        ParamSpec::optional("returns_interval", ParamKind::Span, "duration", "Between the returns of the metrics.")
+            .or("1d"),
+    ]],
+    inline: None,
+    parts: &[],
+    rows: None,
+};
