@@ -1,7 +1,7 @@
 """Ours: `sim run` as a whole process, from the Parquet file to the finished run folder.
 
 Unlike the peers this counts start-up, reading, the journal and the report. Peak memory is that of
-the process.
+the process, or of this script where that is larger (about 13 MB): the system counts from the fork.
 """
 
 import json

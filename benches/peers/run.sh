@@ -78,7 +78,7 @@ currency = "quote"
 # All-in is sized at the close. The next open may be higher: the leverage lets the order pass.
 [account]
 kind = "netting"
-deposits = { USD = "1000000000000" }
+deposits = { USD = "10000000000" }
 max_leverage = "2"
 
 [[strategy]]
