@@ -69,6 +69,14 @@ $3
 name = "SIM"
 mode = "sim"
 participation = "none"
+[venue.entry_latency]
+model = "none"
+[venue.cancel_latency]
+model = "none"
+[venue.report_latency]
+model = "none"
+[venue.slippage]
+model = "none"
 [venue.fees]
 model = "maker_taker"
 maker = "0.001"
