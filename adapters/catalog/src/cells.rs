@@ -1,0 +1,361 @@
+//! From columns of a file to exact integers and nanoseconds.
+//!
+//! Each conversion first runs over the whole column in a loop without branches; only where that
+//! finds something does it go cell by cell. Invariants: both ways give the same numbers; a cell
+//! that cannot be read leaves 0 and a note, the length never differs.
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    Date32Type, Date64Type, Decimal32Type, Decimal64Type, Decimal128Type, Float32Type, Float64Type, Int8Type,
+    Int16Type, Int32Type, Int64Type, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+    TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+};
+use arrow_array::{Array, ArrowPrimitiveType};
+use arrow_schema::{DataType, TimeUnit as ArrowUnit};
+use tapedeck_model::Ts;
+use tapedeck_model::number::{parse_decimal, pow10};
+
+use crate::rows::Bad;
+use crate::spec::TimeUnit;
+
+/// A cell reader: the value of a row.
+pub(crate) type Read<'a, T> = Box<dyn Fn(usize) -> Result<T, Bad> + 'a>;
+
+/// How a column becomes integers of one scale.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scaling {
+    /// Decimals wanted.
+    pub(crate) scale: u8,
+    /// Decimals of whole numbers in the file, if stated.
+    pub(crate) stated: Option<u8>,
+    /// Whether more decimals are cut (quantities) or refused (prices).
+    pub(crate) cut: bool,
+}
+
+/// A number in the scale wanted, and whether decimals were cut.
+pub(crate) type Scaled = (i128, bool);
+
+/// Adding and taking away this rounds a float below 2^51 to the nearest integer, ties to even, and
+/// leaves that integer in its low bits.
+const MAGIC: f64 = 6_755_399_441_055_744.0;
+/// Floats from here on are converted one by one.
+const FAST_LIMIT: f64 = 2_251_799_813_685_248.0;
+/// How far a float may lie from a decimal of the scale.
+const TOLERANCE: f64 = 1e-9;
+
+/// Whether a column of this type can hold numbers; else what to do.
+pub(crate) fn check_number(data: &DataType, stated: Option<u8>, key: &str) -> Result<(), String> {
+    if data.is_integer() && stated.is_none() {
+        return Err(format!("is a column of integers ({data}); state its decimals with `{key}`"));
+    }
+    let decimal = matches!(data, DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..));
+    let float = matches!(data, DataType::Float32 | DataType::Float64);
+    if data.is_integer() || decimal || float || is_text(data) {
+        return Ok(());
+    }
+    Err(format!("has type {data}; expected float, decimal, integer or text"))
+}
+
+/// Whether a column of this type can hold times; else what to do.
+pub(crate) fn check_time(data: &DataType, unit: Option<TimeUnit>) -> Result<(), String> {
+    let numeric =
+        matches!(data, DataType::Int32 | DataType::Int64 | DataType::UInt32 | DataType::UInt64 | DataType::Float64);
+    if numeric && unit.is_none() {
+        return Err(format!("is a column of numbers ({data}); state their unit with `time_unit` (s, ms, us or ns)"));
+    }
+    let time = matches!(data, DataType::Timestamp(..) | DataType::Date32 | DataType::Date64);
+    if numeric || time || is_text(data) {
+        return Ok(());
+    }
+    Err(format!("has type {data}; expected timestamp, date, integer or text"))
+}
+
+/// Whether a column holds text.
+pub(crate) fn is_text(data: &DataType) -> bool {
+    matches!(data, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+}
+
+/// Numbers of `array` onto `out`; calls `bad` for cells that are none and `cut` for rows whose
+/// decimals were cut.
+pub(crate) fn numbers(
+    array: &dyn Array,
+    scaling: Scaling,
+    out: &mut Vec<i64>,
+    mut bad: impl FnMut(usize, Bad),
+    mut cut: impl FnMut(usize),
+) {
+    if array.null_count() == 0 && fast_numbers(array, scaling, out) {
+        return;
+    }
+    let read = number_reader(array, scaling);
+    out.clear();
+    out.extend((0..array.len()).map(|row| {
+        let value = read(row).and_then(|(v, was_cut)| Ok((i64::try_from(v).map_err(|_| Bad::TooLarge)?, was_cut)));
+        match value {
+            Ok((value, was_cut)) => {
+                if was_cut {
+                    cut(row);
+                }
+                value
+            }
+            Err(problem) => {
+                bad(row, problem);
+                0
+            }
+        }
+    }));
+}
+
+/// The whole column at once; `false` if any cell needs a closer look.
+fn fast_numbers(array: &dyn Array, scaling: Scaling, out: &mut Vec<i64>) -> bool {
+    out.clear();
+    match array.data_type() {
+        DataType::Float64 => fast_floats(array.as_primitive::<Float64Type>().values(), scaling.scale, out),
+        DataType::Decimal128(_, scale) if i64::from(*scale) == i64::from(scaling.scale) => {
+            let values = array.as_primitive::<Decimal128Type>().values();
+            out.extend(values.iter().map(|v| *v as i64));
+            values.iter().fold(0, |lost, v| lost | (*v ^ i128::from(*v as i64))) == 0
+        }
+        DataType::Int64 if scaling.stated == Some(scaling.scale) => {
+            out.extend_from_slice(array.as_primitive::<Int64Type>().values());
+            true
+        }
+        _ => false,
+    }
+}
+
+fn fast_floats(values: &[f64], scale: u8, out: &mut Vec<i64>) -> bool {
+    let factor = pow10(scale) as f64;
+    let mut doubtful = 0_u64;
+    out.extend(values.iter().map(|value| {
+        let scaled = value * factor;
+        let shifted = scaled + MAGIC;
+        let distance = (scaled - (shifted - MAGIC)).abs();
+        // Written so that NaN is doubtful as well.
+        let fine = (distance <= TOLERANCE * scaled.abs()) & (scaled.abs() < FAST_LIMIT);
+        doubtful |= u64::from(!fine);
+        (shifted.to_bits() as i64).wrapping_sub(MAGIC.to_bits() as i64)
+    }));
+    doubtful == 0
+}
+
+/// Reads numbers cell by cell.
+pub(crate) fn number_reader(array: &dyn Array, scaling: Scaling) -> Read<'_, Scaled> {
+    let whole = i32::from(scaling.stated.unwrap_or(0));
+    match array.data_type() {
+        DataType::Float64 => primitive::<Float64Type, _>(array, move |v| from_f64(v, scaling)),
+        DataType::Float32 => primitive::<Float32Type, _>(array, move |v| from_f32(v, scaling)),
+        DataType::Decimal32(_, s) => scaled::<Decimal32Type>(array, i32::from(*s), scaling),
+        DataType::Decimal64(_, s) => scaled::<Decimal64Type>(array, i32::from(*s), scaling),
+        DataType::Decimal128(_, s) => scaled::<Decimal128Type>(array, i32::from(*s), scaling),
+        DataType::Int8 => scaled::<Int8Type>(array, whole, scaling),
+        DataType::Int16 => scaled::<Int16Type>(array, whole, scaling),
+        DataType::Int32 => scaled::<Int32Type>(array, whole, scaling),
+        DataType::Int64 => scaled::<Int64Type>(array, whole, scaling),
+        DataType::UInt8 => scaled::<UInt8Type>(array, whole, scaling),
+        DataType::UInt16 => scaled::<UInt16Type>(array, whole, scaling),
+        DataType::UInt32 => scaled::<UInt32Type>(array, whole, scaling),
+        DataType::UInt64 => scaled::<UInt64Type>(array, whole, scaling),
+        _ => text_reader(array, move |text| from_text(text, scaling)),
+    }
+}
+
+fn scaled<T: ArrowPrimitiveType>(array: &dyn Array, from: i32, scaling: Scaling) -> Read<'_, Scaled>
+where
+    T::Native: Into<i128>,
+{
+    primitive::<T, _>(array, move |v| rescale(v.into(), from, scaling))
+}
+
+fn primitive<'a, T: ArrowPrimitiveType, V>(
+    array: &'a dyn Array,
+    convert: impl Fn(T::Native) -> Result<V, Bad> + 'a,
+) -> Read<'a, V> {
+    let array = array.as_primitive::<T>();
+    Box::new(move |row| if array.is_null(row) { Err(Bad::Missing) } else { convert(array.value(row)) })
+}
+
+/// Reads text cell by cell; blank text is missing, a column of another type is not readable.
+pub(crate) fn text_reader<'a, V>(array: &'a dyn Array, convert: impl Fn(&str) -> Result<V, Bad> + 'a) -> Read<'a, V> {
+    let cell = move |text: &str| {
+        let text = text.trim();
+        if text.is_empty() { Err(Bad::Missing) } else { convert(text) }
+    };
+    let null = |row: usize| array.is_null(row);
+    match array.data_type() {
+        DataType::Utf8 => {
+            let texts = array.as_string::<i32>();
+            Box::new(move |row| if null(row) { Err(Bad::Missing) } else { cell(texts.value(row)) })
+        }
+        DataType::LargeUtf8 => {
+            let texts = array.as_string::<i64>();
+            Box::new(move |row| if null(row) { Err(Bad::Missing) } else { cell(texts.value(row)) })
+        }
+        DataType::Utf8View => {
+            let texts = array.as_string_view();
+            Box::new(move |row| if null(row) { Err(Bad::Missing) } else { cell(texts.value(row)) })
+        }
+        _ => Box::new(|_| Err(Bad::NotReadable)),
+    }
+}
+
+fn rescale(mantissa: i128, from: i32, scaling: Scaling) -> Result<Scaled, Bad> {
+    let up = i32::from(scaling.scale) - from;
+    let power = u8::try_from(up.unsigned_abs()).ok().filter(|p| *p <= 38).ok_or(Bad::TooLarge)?;
+    if up >= 0 {
+        return mantissa.checked_mul(pow10(power)).map(|v| (v, false)).ok_or(Bad::TooLarge);
+    }
+    let (quotient, rest) = (mantissa / pow10(power), mantissa % pow10(power));
+    if rest != 0 && !scaling.cut {
+        return Err(Bad::OffScale(scaling.scale));
+    }
+    Ok((quotient, rest != 0))
+}
+
+fn from_f64(value: f64, scaling: Scaling) -> Result<Scaled, Bad> {
+    finite(value)?;
+    let scaled = value * pow10(scaling.scale) as f64;
+    let nearest = scaled.round_ties_even();
+    // The cast below saturates from 2^127 on: far above what fits 64 bits.
+    if nearest.abs() >= 1e38 {
+        return Err(Bad::TooLarge);
+    }
+    nearest_or_cut(scaled, nearest, (scaled - nearest).abs() <= TOLERANCE * scaled.abs(), scaling)
+}
+
+/// A 32-bit float has no 1e-9 to spare: it means the decimal whose nearest float it is.
+fn from_f32(value: f32, scaling: Scaling) -> Result<Scaled, Bad> {
+    finite(f64::from(value))?;
+    let factor = pow10(scaling.scale) as f64;
+    let scaled = f64::from(value) * factor;
+    let nearest = scaled.round_ties_even();
+    if nearest.abs() >= 1e38 {
+        return Err(Bad::TooLarge);
+    }
+    nearest_or_cut(scaled, nearest, (nearest / factor) as f32 == value, scaling)
+}
+
+fn finite(value: f64) -> Result<(), Bad> {
+    if value.is_nan() {
+        return Err(Bad::Missing);
+    }
+    if value.is_infinite() { Err(Bad::Infinite) } else { Ok(()) }
+}
+
+fn nearest_or_cut(scaled: f64, nearest: f64, is_near: bool, scaling: Scaling) -> Result<Scaled, Bad> {
+    if is_near {
+        return Ok((nearest as i128, false));
+    }
+    if scaling.cut { Ok((scaled.trunc() as i128, true)) } else { Err(Bad::OffScale(scaling.scale)) }
+}
+
+fn from_text(text: &str, scaling: Scaling) -> Result<Scaled, Bad> {
+    if let Some(from) = scaling.stated {
+        let whole = text.parse::<i64>().map_err(|_| Bad::NotReadable)?;
+        return rescale(i128::from(whole), i32::from(from), scaling);
+    }
+    match text.to_ascii_lowercase().as_str() {
+        "nan" | "null" | "na" | "none" => return Err(Bad::Missing),
+        "inf" | "+inf" | "-inf" | "infinity" | "-infinity" => return Err(Bad::Infinite),
+        _ => {}
+    }
+    let value = parse_decimal(text).map_err(|_| Bad::NotReadable)?;
+    rescale(value.mantissa(), value.scale() as i32, scaling)
+}
+
+/// Times of `array` in nanoseconds onto `out`; calls `bad` for cells that are none.
+pub(crate) fn times(array: &dyn Array, unit: Option<TimeUnit>, out: &mut Vec<i64>, mut bad: impl FnMut(usize, Bad)) {
+    out.clear();
+    if array.null_count() == 0 && array.data_type() == &DataType::Int64 && unit == Some(TimeUnit::Nanos) {
+        out.extend_from_slice(array.as_primitive::<Int64Type>().values());
+        return;
+    }
+    if array.null_count() == 0 && matches!(array.data_type(), DataType::Timestamp(ArrowUnit::Nanosecond, _)) {
+        out.extend_from_slice(array.as_primitive::<TimestampNanosecondType>().values());
+        return;
+    }
+    let read = time_reader(array, unit);
+    out.extend((0..array.len()).map(|row| {
+        read(row).unwrap_or_else(|problem| {
+            bad(row, problem);
+            0
+        })
+    }));
+}
+
+fn time_reader(array: &dyn Array, unit: Option<TimeUnit>) -> Read<'_, i64> {
+    let step = unit.map_or(1, TimeUnit::nanos);
+    match array.data_type() {
+        DataType::Timestamp(ArrowUnit::Second, _) => steps::<TimestampSecondType>(array, 1_000_000_000),
+        DataType::Timestamp(ArrowUnit::Millisecond, _) => steps::<TimestampMillisecondType>(array, 1_000_000),
+        DataType::Timestamp(ArrowUnit::Microsecond, _) => steps::<TimestampMicrosecondType>(array, 1_000),
+        DataType::Timestamp(ArrowUnit::Nanosecond, _) => steps::<TimestampNanosecondType>(array, 1),
+        DataType::Date32 => steps::<Date32Type>(array, 86_400_000_000_000),
+        DataType::Date64 => steps::<Date64Type>(array, 1_000_000),
+        DataType::Int32 => steps::<Int32Type>(array, step),
+        DataType::Int64 => steps::<Int64Type>(array, step),
+        DataType::UInt32 => steps::<UInt32Type>(array, step),
+        DataType::UInt64 => steps::<UInt64Type>(array, step),
+        DataType::Float64 => primitive::<Float64Type, _>(array, move |v| {
+            finite(v)?;
+            let nanos = (v * step as f64).round_ties_even();
+            if nanos.abs() < i64::MAX as f64 { Ok(nanos as i64) } else { Err(Bad::TooLarge) }
+        }),
+        _ => text_reader(array, move |text| time_from_text(text, unit)),
+    }
+}
+
+fn steps<T: ArrowPrimitiveType>(array: &dyn Array, step: i64) -> Read<'_, i64>
+where
+    T::Native: Into<i128>,
+{
+    primitive::<T, _>(array, move |v| nanos(v.into(), step))
+}
+
+fn nanos(count: i128, step: i64) -> Result<i64, Bad> {
+    count.checked_mul(i128::from(step)).and_then(|n| i64::try_from(n).ok()).ok_or(Bad::TooLarge)
+}
+
+fn time_from_text(text: &str, unit: Option<TimeUnit>) -> Result<i64, Bad> {
+    if let Some(unit) = unit
+        && let Ok(number) = parse_decimal(text)
+    {
+        let scaling = Scaling { scale: 9, stated: None, cut: true };
+        let (steps, _) = rescale(number.mantissa(), number.scale() as i32, scaling)?;
+        let whole = steps.checked_mul(i128::from(unit.nanos())).ok_or(Bad::TooLarge)? / pow10(9);
+        return i64::try_from(whole).map_err(|_| Bad::TooLarge);
+    }
+    text.parse::<Ts>().map(Ts::nanos).map_err(|_| Bad::NotReadable)
+}
+
+/// Who took liquidity, by the word for a side.
+pub(crate) fn side_from_text(text: &str) -> Result<i8, Bad> {
+    match text.to_ascii_lowercase().as_str() {
+        "buy" | "b" | "bid" | "buyer" | "long" | "1" => Ok(1),
+        "sell" | "s" | "ask" | "seller" | "short" | "-1" => Ok(-1),
+        "none" | "n" | "unknown" | "0" => Ok(0),
+        _ => Err(Bad::NotReadable),
+    }
+}
+
+/// Who took liquidity, given whether the buyer was the maker.
+pub(crate) fn buyer_maker_from_text(text: &str) -> Result<i8, Bad> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "t" | "1" => Ok(-1),
+        "false" | "f" | "0" => Ok(1),
+        _ => Err(Bad::NotReadable),
+    }
+}
+
+/// Reads who took liquidity from a column of booleans or text.
+pub(crate) fn buyer_maker_reader(array: &dyn Array) -> Read<'_, i8> {
+    if array.data_type() != &DataType::Boolean {
+        return text_reader(array, buyer_maker_from_text);
+    }
+    let flags = array.as_boolean();
+    Box::new(move |row| match (flags.is_null(row), flags.value(row)) {
+        (true, _) => Err(Bad::Missing),
+        (false, true) => Ok(-1),
+        (false, false) => Ok(1),
+    })
+}

@@ -1,0 +1,220 @@
+//! One file as a stream of batches of exact rows.
+//!
+//! Enters: a Parquet or CSV file. Leaves: [`Rows`], with notes on cells that could not be read.
+//! Invariants: only the columns of the layout are decoded; memory holds one batch; of a sorted
+//! Parquet file only row groups that touch the wanted times are read.
+
+mod csv_file;
+mod parquet_file;
+
+use std::path::{Path, PathBuf};
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float32Type, Float64Type};
+use arrow_array::{Array, RecordBatch};
+use arrow_schema::{DataType, Schema};
+use tapedeck_model::number::format_scaled;
+use tapedeck_model::{SourceError, Ts};
+
+use crate::cells::{Scaling, buyer_maker_reader, number_reader, numbers, side_from_text, text_reader, times};
+use crate::error::CatalogError;
+use crate::layout::{Field, Layout};
+use crate::paths::format_of;
+use crate::rows::{Bad, Fault, Rows};
+use crate::spec::{DataKind, FileSpec, Format, VolumeUnit};
+
+/// Batches of the projected columns, in the order of their positions in the file.
+type Batches = Box<dyn Iterator<Item = Result<RecordBatch, String>> + Send>;
+
+/// A file about to be read.
+struct Opened {
+    schema: Schema,
+    /// Starts reading: the wanted positions in rising order, and rows to a batch. Also tells how
+    /// many rows of the file are passed over first.
+    #[expect(clippy::type_complexity, reason = "one use")]
+    start: Box<dyn FnOnce(&[usize], usize, Option<TimeRange>) -> Result<(Batches, u64), String>>,
+}
+
+/// The times that are wanted, as nanoseconds in the file's own column.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TimeRange {
+    /// Position of the column of times.
+    pub(crate) column: usize,
+    /// Nanoseconds of one step, if the column is numeric.
+    pub(crate) step: i64,
+    /// First wanted time.
+    pub(crate) start: i64,
+    /// First time that is not wanted any more.
+    pub(crate) end: i64,
+}
+
+/// What to read of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Every column of the layout, only the wanted times.
+    Wanted,
+    /// Only the times, from the beginning.
+    Times,
+}
+
+/// A file being read.
+pub(crate) struct FileReader {
+    pub(crate) path: PathBuf,
+    pub(crate) layout: Layout,
+    /// Where each column of the layout stands in a batch.
+    places: Vec<usize>,
+    batches: Batches,
+    next_row: u64,
+}
+
+impl FileReader {
+    /// Opens a file and checks that it can be read as `spec` says.
+    pub(crate) fn open(spec: &FileSpec, path: &Path, batch_rows: usize, part: Part) -> Result<Self, CatalogError> {
+        let format = spec
+            .format
+            .or_else(|| format_of(path))
+            .ok_or_else(|| CatalogError::format(path, "its ending is neither .parquet nor .csv; state `format`"))?;
+        let opened = match format {
+            Format::Parquet => parquet_file::open(path)?,
+            Format::Csv => csv_file::open(path)?,
+        };
+        let mut layout = Layout::resolve(spec, path, &opened.schema)?;
+        let range = wanted_range(spec, &layout, &opened.schema);
+        if part == Part::Times {
+            let time = layout.time_position();
+            layout.columns = layout.columns.into_iter().skip(time).take(1).collect();
+        }
+        let mut positions: Vec<usize> = layout.columns.iter().map(|c| c.index).collect();
+        positions.sort_unstable();
+        positions.dedup();
+        let places = layout.columns.iter().map(|c| positions.partition_point(|position| *position < c.index)).collect();
+        let range = if part == Part::Wanted { range } else { None };
+        let (batches, passed) =
+            (opened.start)(&positions, batch_rows, range).map_err(|e| CatalogError::format(path, e))?;
+        Ok(Self { path: path.to_owned(), layout, places, batches, next_row: passed + 1 })
+    }
+
+    /// The next batch into `rows`, or `false` at the end of the file.
+    pub(crate) fn next(&mut self, spec: &FileSpec, rows: &mut Rows) -> Result<bool, SourceError> {
+        let refuse = |problem: String| SourceError::File { file: self.path.display().to_string(), problem };
+        let Some(batch) = self.batches.next() else { return Ok(false) };
+        let batch = batch.map_err(refuse)?;
+        rows.clear();
+        rows.first_row = self.next_row;
+        self.next_row += batch.num_rows() as u64;
+        for (column, place) in self.places.iter().enumerate() {
+            let array = batch.column(*place).as_ref();
+            self.decode_column(spec, column, array, rows);
+        }
+        if is_quote_volume(spec) {
+            self.decode_quote_volume(spec, &batch, rows);
+        }
+        Ok(true)
+    }
+
+    fn decode_column(&self, spec: &FileSpec, column: usize, array: &dyn Array, rows: &mut Rows) {
+        let Some(field) = self.layout.columns.get(column).map(|c| c.field) else { return };
+        let Rows { ts, ts_recv, values, aggressor, faults, cut, .. } = rows;
+        let mut bad = |row, bad| faults.push(Fault { row, column, bad, value: cell_text(array, row) });
+        match field {
+            Field::Ts => times(array, spec.time_unit, ts, bad),
+            Field::TsRecv => times(array, spec.time_unit, ts_recv, bad),
+            Field::CloseTime => {
+                times(array, spec.time_unit, ts, bad);
+                if let DataKind::Bars { interval } = spec.kind {
+                    for t in ts.iter_mut() {
+                        *t = t.saturating_sub(interval.nanos());
+                    }
+                }
+            }
+            Field::Qty(_) if is_quote_volume(spec) => {}
+            Field::Price(slot) | Field::Qty(slot) => {
+                let scaling = scaling(spec, field);
+                if let Some(out) = values.get_mut(slot) {
+                    numbers(array, scaling, out, bad, |row| cut.push(row));
+                }
+            }
+            Field::Side | Field::BuyerMaker => {
+                let read =
+                    if field == Field::Side { text_reader(array, side_from_text) } else { buyer_maker_reader(array) };
+                // A side that is not told is not known: no defect.
+                aggressor.extend((0..array.len()).map(|row| match read(row) {
+                    Ok(side) => side,
+                    Err(Bad::Missing) => 0,
+                    Err(problem) => {
+                        bad(row, problem);
+                        0
+                    }
+                }));
+            }
+        }
+    }
+
+    /// Quote volume at the scale of an exact notional, divided by close and multiplier.
+    fn decode_quote_volume(&self, spec: &FileSpec, batch: &RecordBatch, rows: &mut Rows) {
+        let Some(column) = self.layout.position(Field::Qty(4)) else { return };
+        let Some(place) = self.places.get(column) else { return };
+        let array = batch.column(*place).as_ref();
+        let instrument = &spec.instrument;
+        let scaling = Scaling { scale: instrument.notional_scale(), stated: spec.qty_scale, cut: true };
+        let read = number_reader(array, scaling);
+        let [_, _, _, close, volume] = &mut rows.values;
+        volume.clear();
+        for (row, close) in close.iter().enumerate() {
+            let unit = i128::from(*close) * i128::from(instrument.multiplier);
+            // A close of 0 or less is a defect of its own.
+            let outcome = read(row).and_then(|(notional, _)| {
+                let qty = if unit > 0 { notional.div_euclid(unit) } else { 0 };
+                i64::try_from(qty).map_err(|_| Bad::TooLarge)
+            });
+            volume.push(outcome.unwrap_or_else(|bad| {
+                rows.faults.push(Fault { row, column, bad, value: cell_text(array, row) });
+                0
+            }));
+        }
+    }
+}
+
+fn is_quote_volume(spec: &FileSpec) -> bool {
+    spec.volume_unit == VolumeUnit::Quote && matches!(spec.kind, DataKind::Bars { .. })
+}
+
+fn scaling(spec: &FileSpec, field: Field) -> Scaling {
+    let instrument = &spec.instrument;
+    match field {
+        Field::Price(_) => Scaling { scale: instrument.price_scale, stated: spec.price_scale, cut: false },
+        _ => Scaling { scale: instrument.qty_scale, stated: spec.qty_scale, cut: true },
+    }
+}
+
+fn wanted_range(spec: &FileSpec, layout: &Layout, schema: &Schema) -> Option<TimeRange> {
+    let column = layout.columns.get(layout.time_position())?;
+    let shift = match (column.field, spec.kind) {
+        (Field::CloseTime, DataKind::Bars { interval }) => interval.nanos(),
+        _ => 0,
+    };
+    let bound = |ts: Option<Ts>, open: i64| ts.map_or(open, |t| t.nanos().saturating_add(shift));
+    let data = schema.field(column.index).data_type();
+    let step = parquet_file::step_of(data, spec.time_unit)?;
+    let (start, end) = (bound(spec.start, i64::MIN), bound(spec.end, i64::MAX));
+    (spec.start.is_some() || spec.end.is_some()).then_some(TimeRange { column: column.index, step, start, end })
+}
+
+/// A cell for a message.
+fn cell_text(array: &dyn Array, row: usize) -> String {
+    if array.is_null(row) {
+        return "nothing".to_owned();
+    }
+    match array.data_type() {
+        DataType::Float64 => array.as_primitive::<Float64Type>().value(row).to_string(),
+        DataType::Float32 => array.as_primitive::<Float32Type>().value(row).to_string(),
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
+            text_reader(array, |text| Ok(format!("`{text}`")))(row).unwrap_or_else(|_| "nothing".to_owned())
+        }
+        data if data.is_integer() || matches!(data, DataType::Decimal128(..)) => {
+            let scaling = Scaling { scale: 12, stated: Some(0), cut: true };
+            number_reader(array, scaling)(row).map_or_else(|_| "?".to_owned(), |(v, _)| format_scaled(v, 12))
+        }
+        data => format!("a {data}"),
+    }
+}

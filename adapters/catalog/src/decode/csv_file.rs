@@ -1,0 +1,69 @@
+//! CSV with a header line, as columns of text. A byte order mark and CRLF are fine.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::builder::StringBuilder;
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::{DataType, Field, Schema};
+use csv::{Reader, ReaderBuilder, StringRecord, Trim};
+
+use super::{Batches, Opened, TimeRange};
+use crate::error::CatalogError;
+
+pub(super) fn open(path: &Path) -> Result<Opened, CatalogError> {
+    let file = File::open(path).map_err(|e| CatalogError::io(path, e))?;
+    let mut reader = ReaderBuilder::new().trim(Trim::All).buffer_capacity(256 * 1024).from_reader(file);
+    let header = reader.headers().map_err(|e| CatalogError::format(path, e))?.clone();
+    if header.is_empty() {
+        return Err(CatalogError::format(path, "the file is empty; expected a header line"));
+    }
+    if header.iter().any(|name| name.parse::<f64>().is_ok()) {
+        let problem = "the first line holds numbers; expected a header line with the names of the columns: add one";
+        return Err(CatalogError::format(path, problem));
+    }
+    let fields: Vec<Field> = header.iter().map(|name| Field::new(name, DataType::Utf8, true)).collect();
+    let start = Box::new(move |positions: &[usize], batch_rows: usize, _range: Option<TimeRange>| {
+        let lines = Lines { reader, record: StringRecord::new(), positions: positions.to_vec(), batch_rows };
+        let batches: Batches = Box::new(lines);
+        Ok((batches, 0))
+    });
+    Ok(Opened { schema: Schema::new(fields), start })
+}
+
+struct Lines {
+    reader: Reader<File>,
+    record: StringRecord,
+    positions: Vec<usize>,
+    batch_rows: usize,
+}
+
+impl Iterator for Lines {
+    type Item = Result<RecordBatch, String>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut columns: Vec<StringBuilder> = self.positions.iter().map(|_| StringBuilder::new()).collect();
+        let mut rows = 0;
+        while rows < self.batch_rows {
+            match self.reader.read_record(&mut self.record) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => return Some(Err(error.to_string())),
+            }
+            for (column, position) in columns.iter_mut().zip(&self.positions) {
+                column.append_option(self.record.get(*position).filter(|cell| !cell.is_empty()));
+            }
+            rows += 1;
+        }
+        if rows == 0 {
+            return None;
+        }
+        let named = self.positions.iter().map(usize::to_string);
+        let arrays = columns.iter_mut().map(|column| Arc::new(column.finish()) as ArrayRef);
+        Some(
+            RecordBatch::try_from_iter_with_nullable(named.zip(arrays).map(|(n, a)| (n, a, true)))
+                .map_err(|e| e.to_string()),
+        )
+    }
+}

@@ -1,0 +1,94 @@
+//! Parquet through the Arrow reader: projection, row groups by statistics.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_schema::{DataType, Field, Schema, TimeUnit as ArrowUnit};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+use parquet::file::statistics::Statistics;
+
+use super::{Batches, Opened, TimeRange};
+use crate::error::CatalogError;
+use crate::spec::TimeUnit;
+
+pub(super) fn open(path: &Path) -> Result<Opened, CatalogError> {
+    let file = File::open(path).map_err(|e| CatalogError::io(path, e))?;
+    let refuse = |e| CatalogError::format(path, format!("it is not a readable Parquet file: {e}"));
+    let mut metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(refuse)?;
+    if let Some(plain) = without_dictionaries(metadata.schema()) {
+        let options = ArrowReaderOptions::new().with_schema(Arc::new(plain));
+        metadata = ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options).map_err(refuse)?;
+    }
+    let schema = metadata.schema().as_ref().clone();
+    let start = Box::new(move |positions: &[usize], batch_rows: usize, range: Option<TimeRange>| {
+        let (groups, passed) = wanted_groups(metadata.metadata(), range);
+        let mask = ProjectionMask::roots(metadata.parquet_schema(), positions.iter().copied());
+        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata)
+            .with_projection(mask)
+            .with_batch_size(batch_rows)
+            .with_row_groups(groups)
+            .build()
+            .map_err(|e| e.to_string())?;
+        let batches: Batches = Box::new(reader.map(|batch| batch.map_err(|e| e.to_string())));
+        Ok((batches, passed))
+    });
+    Ok(Opened { schema, start })
+}
+
+/// The schema with plain columns in place of dictionaries, if it has any.
+fn without_dictionaries(schema: &Schema) -> Option<Schema> {
+    let plain = |field: &Arc<Field>| match field.data_type() {
+        DataType::Dictionary(_, value) => Arc::new(field.as_ref().clone().with_data_type(value.as_ref().clone())),
+        _ => Arc::clone(field),
+    };
+    let has_any = schema.fields().iter().any(|f| matches!(f.data_type(), DataType::Dictionary(..)));
+    has_any.then(|| {
+        Schema::new_with_metadata(schema.fields().iter().map(plain).collect::<Vec<_>>(), schema.metadata().clone())
+    })
+}
+
+/// Nanoseconds of one step of a numeric column of times; `None` if it is not numeric.
+pub(super) fn step_of(data: &DataType, unit: Option<TimeUnit>) -> Option<i64> {
+    match data {
+        DataType::Timestamp(ArrowUnit::Second, _) => Some(1_000_000_000),
+        DataType::Timestamp(ArrowUnit::Millisecond, _) | DataType::Date64 => Some(1_000_000),
+        DataType::Timestamp(ArrowUnit::Microsecond, _) => Some(1_000),
+        DataType::Timestamp(ArrowUnit::Nanosecond, _) => Some(1),
+        DataType::Date32 => Some(86_400_000_000_000),
+        DataType::Int32 | DataType::Int64 => unit.map(TimeUnit::nanos),
+        _ => None,
+    }
+}
+
+/// From the first to the last row group that touches the wanted times, and how many rows stand
+/// before them. Groups in between stay, so that row numbers are those of the file.
+fn wanted_groups(metadata: &ParquetMetaData, range: Option<TimeRange>) -> (Vec<usize>, u64) {
+    let groups = metadata.row_groups();
+    let Some(range) = range else { return ((0..groups.len()).collect(), 0) };
+    let leaf = metadata.file_metadata().schema_descr();
+    let leaf = (0..leaf.num_columns()).find(|i| leaf.get_column_root_idx(*i) == range.column);
+    let touches = |group: &RowGroupMetaData| leaf.is_none_or(|leaf| may_touch(group, leaf, range));
+    let first = groups.iter().position(touches).unwrap_or(groups.len());
+    let last = groups.iter().rposition(touches).map_or(first, |last| last + 1);
+    let passed: i64 = groups.iter().take(first).map(RowGroupMetaData::num_rows).sum();
+    ((first..last).collect(), passed.unsigned_abs())
+}
+
+/// `false` only where statistics prove that no row has a wanted time.
+fn may_touch(group: &RowGroupMetaData, leaf: usize, range: TimeRange) -> bool {
+    let Some(statistics) = group.columns().get(leaf).and_then(|c| c.statistics()) else { return true };
+    // A row without a time is a defect that must be seen.
+    if statistics.null_count_opt() != Some(0) {
+        return true;
+    }
+    let (min, max) = match statistics {
+        Statistics::Int64(s) => (s.min_opt().copied(), s.max_opt().copied()),
+        Statistics::Int32(s) => (s.min_opt().map(|v| i64::from(*v)), s.max_opt().map(|v| i64::from(*v))),
+        _ => return true,
+    };
+    let (Some(min), Some(max)) = (min, max) else { return true };
+    max.saturating_mul(range.step) >= range.start && min.saturating_mul(range.step) < range.end
+}

@@ -1,0 +1,93 @@
+//! What can be wrong with data on disk, with what to do about it.
+
+use std::path::{Path, PathBuf};
+
+use tapedeck_model::SourceError;
+use thiserror::Error;
+
+/// Why data cannot be opened, read or written.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CatalogError {
+    /// A path, folder or pattern names no data.
+    #[error("`{pattern}` names no Parquet or CSV file (looked in {}); check the path", base.display())]
+    NoFiles {
+        /// As it was given.
+        pattern: String,
+        /// The folder that relative paths start from.
+        base: PathBuf,
+    },
+    /// A pattern is not a glob.
+    #[error("`{pattern}` is not a file pattern: {problem}")]
+    Pattern {
+        /// As it was given.
+        pattern: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The system refused.
+    #[error("{}: {source}", file.display())]
+    Io {
+        /// The file.
+        file: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file is not of its format, or its ending says nothing.
+    #[error("{}: {problem}", file.display())]
+    Format {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong, what was expected, what to do.
+        problem: String,
+    },
+    /// A column is missing, ambiguous or of a type that cannot be used.
+    #[error("{}: {problem}; columns found: {found}", file.display())]
+    Columns {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong, what was expected, what to do.
+        problem: String,
+        /// The columns of the file.
+        found: String,
+    },
+    /// What was asked for makes no sense.
+    #[error("data `{name}`: {problem}")]
+    Spec {
+        /// Name of the data.
+        name: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// There is not one row.
+    #[error("data `{name}`: there are no rows in {files} files; check the path")]
+    Empty {
+        /// Name of the data.
+        name: String,
+        /// How many files there are.
+        files: usize,
+    },
+    /// Two files begin at the same time.
+    #[error("{} and {} overlap: both begin at {at}; name only one of them", first.display(), second.display())]
+    Overlap {
+        /// One file.
+        first: PathBuf,
+        /// The other file.
+        second: PathBuf,
+        /// Where both begin.
+        at: String,
+    },
+    /// A row is wrong.
+    #[error(transparent)]
+    Data(#[from] SourceError),
+}
+
+impl CatalogError {
+    pub(crate) fn io(file: &Path, source: std::io::Error) -> Self {
+        Self::Io { file: file.to_owned(), source }
+    }
+
+    pub(crate) fn format(file: &Path, problem: impl ToString) -> Self {
+        Self::Format { file: file.to_owned(), problem: problem.to_string() }
+    }
+}

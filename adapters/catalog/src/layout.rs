@@ -1,0 +1,214 @@
+//! Which columns of a file hold what: by the scenario's mapping, else by the usual names.
+//!
+//! Invariants: nothing is guessed between two candidates; whatever is refused lists what is there.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use arrow_schema::{DataType, Schema};
+
+use crate::cells::{check_number, check_time, is_text};
+use crate::error::CatalogError;
+use crate::spec::{DataKind, FileSpec};
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Field {
+    Ts,
+    CloseTime,
+    TsRecv,
+    Price(usize),
+    Qty(usize),
+    Side,
+    BuyerMaker,
+}
+
+struct Known {
+    field: Field,
+    name: &'static str,
+    aliases: &'static [&'static str],
+}
+
+const fn known(field: Field, name: &'static str, aliases: &'static [&'static str]) -> Known {
+    Known { field, name, aliases }
+}
+
+const TS: Known = known(Field::Ts, "ts", &["ts", "time", "timestamp", "date", "datetime", "open_time", "ts_event"]);
+const CLOSE_TIME: Known = known(Field::CloseTime, "close_time", &[]);
+const TS_RECV: Known = known(Field::TsRecv, "ts_recv", &[]);
+
+const BARS: &[Known] = &[
+    TS,
+    CLOSE_TIME,
+    TS_RECV,
+    known(Field::Price(0), "open", &["open", "o"]),
+    known(Field::Price(1), "high", &["high", "h"]),
+    known(Field::Price(2), "low", &["low", "l"]),
+    known(Field::Price(3), "close", &["close", "c"]),
+    known(Field::Qty(4), "volume", &["volume", "vol", "v"]),
+];
+const TRADES: &[Known] = &[
+    TS,
+    TS_RECV,
+    known(Field::Price(0), "px", &["px", "price"]),
+    known(Field::Qty(1), "qty", &["qty", "size", "quantity", "amount"]),
+    known(Field::Side, "side", &["side", "aggressor", "taker_side"]),
+    known(Field::BuyerMaker, "buyer_maker", &["buyer_maker", "is_buyer_maker"]),
+];
+const QUOTES: &[Known] = &[
+    TS,
+    TS_RECV,
+    known(Field::Price(0), "bid_px", &["bid_px", "bid", "bid_price"]),
+    known(Field::Price(1), "ask_px", &["ask_px", "ask", "ask_price"]),
+    known(Field::Qty(2), "bid_qty", &["bid_qty", "bid_size", "bid_quantity", "bid_amount"]),
+    known(Field::Qty(3), "ask_qty", &["ask_qty", "ask_size", "ask_quantity", "ask_amount"]),
+];
+
+fn fields(kind: DataKind) -> &'static [Known] {
+    match kind {
+        DataKind::Bars { .. } => BARS,
+        DataKind::Trades => TRADES,
+        DataKind::Quotes => QUOTES,
+    }
+}
+
+/// One column that is read.
+#[derive(Debug, Clone)]
+pub(crate) struct Column {
+    pub(crate) field: Field,
+    /// As named in the file.
+    pub(crate) name: String,
+    /// Position in the file.
+    pub(crate) index: usize,
+}
+
+/// The columns that are read, each field at most once; the time first.
+#[derive(Debug, Clone)]
+pub(crate) struct Layout {
+    pub(crate) columns: Vec<Column>,
+}
+
+impl Layout {
+    /// Finds the columns in a file and checks their types.
+    pub(crate) fn resolve(spec: &FileSpec, file: &Path, schema: &Schema) -> Result<Self, CatalogError> {
+        let finder = Finder { file, schema, mapped: mapped(spec)? };
+        let has_close_time = finder.mapped.contains_key("close_time");
+        let mut columns = Vec::new();
+        for known in fields(spec.kind) {
+            if known.field == Field::Ts && has_close_time {
+                continue;
+            }
+            let found = finder.find(known)?;
+            let optional = matches!(known.field, Field::CloseTime | Field::TsRecv | Field::Side | Field::BuyerMaker);
+            match found {
+                Some(column) => columns.push(column),
+                None if optional => {}
+                None => {
+                    return Err(finder.refuse(format!(
+                        "there is no column for `{0}` (known names: {1}); name it with `columns = {{ {0} = \"...\" }}`",
+                        known.name,
+                        known.aliases.join(", ")
+                    )));
+                }
+            }
+        }
+        if columns.iter().filter(|c| matches!(c.field, Field::Side | Field::BuyerMaker)).count() > 1 {
+            return Err(
+                finder.refuse("both `side` and `buyer_maker` are there; name one of them in `columns`".to_owned())
+            );
+        }
+        let layout = Self { columns };
+        layout.check_types(spec, &finder)?;
+        Ok(layout)
+    }
+
+    fn check_types(&self, spec: &FileSpec, finder: &Finder<'_>) -> Result<(), CatalogError> {
+        for column in &self.columns {
+            let data = finder.schema.field(column.index).data_type();
+            let outcome = match column.field {
+                Field::Ts | Field::CloseTime | Field::TsRecv => check_time(data, spec.time_unit),
+                Field::Price(_) => check_number(data, spec.price_scale, "price_scale"),
+                Field::Qty(_) => check_number(data, spec.qty_scale, "qty_scale"),
+                Field::Side if is_text(data) => Ok(()),
+                Field::BuyerMaker if is_text(data) || data == &DataType::Boolean => Ok(()),
+                Field::Side => Err(format!("has type {data}; expected text such as buy or sell")),
+                Field::BuyerMaker => Err(format!("has type {data}; expected true or false")),
+            };
+            outcome.map_err(|problem| finder.refuse(format!("column `{}` {problem}", column.name)))?;
+        }
+        Ok(())
+    }
+
+    /// Position of the column of a field.
+    pub(crate) fn position(&self, wanted: Field) -> Option<usize> {
+        self.columns.iter().position(|c| c.field == wanted)
+    }
+
+    /// Position of the column of times.
+    pub(crate) fn time_position(&self) -> usize {
+        self.position(Field::Ts).or_else(|| self.position(Field::CloseTime)).unwrap_or(0)
+    }
+}
+
+/// The mapping with our names for its keys.
+fn mapped(spec: &FileSpec) -> Result<BTreeMap<&'static str, &str>, CatalogError> {
+    let known = fields(spec.kind);
+    let refuse = |problem: String| CatalogError::Spec { name: spec.name.clone(), problem };
+    let mut mapped = BTreeMap::new();
+    for (key, column) in &spec.columns {
+        let field = known.iter().find(|k| k.name == key || k.aliases.contains(&key.as_str()));
+        let Some(field) = field else {
+            let names: Vec<&str> = known.iter().map(|k| k.name).collect();
+            return Err(refuse(format!("`columns` names `{key}`; {} have {}", spec.kind.text(), names.join(", "))));
+        };
+        if mapped.insert(field.name, column.as_str()).is_some() {
+            return Err(refuse(format!("`columns` names `{}` twice", field.name)));
+        }
+    }
+    if mapped.contains_key("ts") && mapped.contains_key("close_time") {
+        return Err(refuse("`columns` names both `ts` and `close_time`; keep one".to_owned()));
+    }
+    Ok(mapped)
+}
+
+struct Finder<'a> {
+    file: &'a Path,
+    schema: &'a Schema,
+    mapped: BTreeMap<&'static str, &'a str>,
+}
+
+impl Finder<'_> {
+    fn refuse(&self, problem: String) -> CatalogError {
+        let found: Vec<&str> = self.schema.fields().iter().map(|f| f.name().as_str()).collect();
+        CatalogError::Columns { file: self.file.to_owned(), problem, found: found.join(", ") }
+    }
+
+    fn find(&self, known: &Known) -> Result<Option<Column>, CatalogError> {
+        let mapped = self.mapped.get(known.name);
+        let fits = |name: &str| match mapped {
+            Some(wanted) => name == *wanted,
+            None => known.aliases.iter().any(|alias| name.eq_ignore_ascii_case(alias)),
+        };
+        // A mapped side settles the question for its twin as well.
+        let twin = match known.field {
+            Field::Side => "buyer_maker",
+            Field::BuyerMaker => "side",
+            _ => "",
+        };
+        if mapped.is_none() && self.mapped.contains_key(twin) {
+            return Ok(None);
+        }
+        let fields = self.schema.fields().iter().enumerate();
+        let found: Vec<(usize, &str)> =
+            fields.map(|(i, f)| (i, f.name().as_str())).filter(|(_, name)| fits(name)).collect();
+        match (found.as_slice(), mapped) {
+            ([(index, name)], _) => Ok(Some(Column { field: known.field, name: (*name).to_owned(), index: *index })),
+            ([], Some(wanted)) => Err(self.refuse(format!("there is no column `{wanted}` for `{}`", known.name))),
+            ([], None) => Ok(None),
+            _ => Err(self.refuse(format!(
+                "more than one column could be `{0}`; name it with `columns = {{ {0} = \"...\" }}`",
+                known.name
+            ))),
+        }
+    }
+}

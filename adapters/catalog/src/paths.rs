@@ -1,0 +1,70 @@
+//! From the paths of a scenario to files: a file, a pattern, a folder (searched to any depth, so
+//! also a Hive folder), or several of them.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use crate::error::CatalogError;
+use crate::spec::Format;
+
+/// The files that `paths` name, sorted, each once. Relative paths start from `base_dir`.
+///
+/// In folders only files that end in `.parquet` or `.csv` count; hidden ones never do.
+///
+/// # Errors
+/// [`CatalogError::NoFiles`] for a path that names none, or what the system refuses.
+pub fn expand_paths(paths: &[String], base_dir: &Path) -> Result<Vec<PathBuf>, CatalogError> {
+    let mut files = BTreeSet::new();
+    for pattern in paths {
+        let full = base_dir.join(pattern);
+        let mut named = Vec::new();
+        if full.exists() {
+            collect(&full, &mut named)?;
+        } else {
+            expand_pattern(pattern, &full, &mut named)?;
+        }
+        let found = !named.is_empty();
+        files.extend(named);
+        if !found {
+            return Err(CatalogError::NoFiles { pattern: pattern.clone(), base: base_dir.to_owned() });
+        }
+    }
+    if files.is_empty() {
+        return Err(CatalogError::NoFiles { pattern: String::new(), base: base_dir.to_owned() });
+    }
+    Ok(files.into_iter().collect())
+}
+
+fn expand_pattern(pattern: &str, full: &Path, named: &mut Vec<PathBuf>) -> Result<(), CatalogError> {
+    let refuse = |problem: String| CatalogError::Pattern { pattern: pattern.to_owned(), problem };
+    let text = full.to_str().ok_or_else(|| refuse("it is not UTF-8".to_owned()))?;
+    for entry in glob::glob(text).map_err(|e| refuse(e.to_string()))? {
+        let path = entry.map_err(|e| refuse(e.to_string()))?;
+        collect(&path, named)?;
+    }
+    Ok(())
+}
+
+fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), CatalogError> {
+    if !path.is_dir() {
+        files.push(path.to_owned());
+        return Ok(());
+    }
+    for entry in std::fs::read_dir(path).map_err(|e| CatalogError::io(path, e))? {
+        let entry = entry.map_err(|e| CatalogError::io(path, e))?.path();
+        let hidden = entry.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if !hidden && (entry.is_dir() || format_of(&entry).is_some()) {
+            collect(&entry, files)?;
+        }
+    }
+    Ok(())
+}
+
+/// The format that a file's ending names.
+pub(crate) fn format_of(path: &Path) -> Option<Format> {
+    let ending = path.extension()?.to_str()?;
+    if ending.eq_ignore_ascii_case("parquet") {
+        return Some(Format::Parquet);
+    }
+    ending.eq_ignore_ascii_case("csv").then_some(Format::Csv)
+}

@@ -1,0 +1,75 @@
+//! A batch of rows as decoded, before they are checked.
+
+/// Why a cell is no number, time or word that we can use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bad {
+    /// Null, empty or not a number.
+    Missing,
+    /// Infinite.
+    Infinite,
+    /// Not what the column should hold.
+    NotReadable,
+    /// More decimals than the scale holds.
+    OffScale(u8),
+    /// Does not fit 64 bits in its scale.
+    TooLarge,
+}
+
+impl Bad {
+    pub(crate) fn problem(self) -> String {
+        match self {
+            Self::Missing => "a value is missing".to_owned(),
+            Self::Infinite => "the value is infinite".to_owned(),
+            Self::NotReadable => "the value cannot be read".to_owned(),
+            Self::OffScale(scale) => {
+                format!("does not fit {scale} decimals; expected a price of the instrument's scale")
+            }
+            Self::TooLarge => "the value is too large".to_owned(),
+        }
+    }
+}
+
+/// A cell that could not be decoded; its value in the batch is 0.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fault {
+    /// Row in the batch, from 0.
+    pub(crate) row: usize,
+    /// Position in the layout's columns.
+    pub(crate) column: usize,
+    pub(crate) bad: Bad,
+    /// The cell as text.
+    pub(crate) value: String,
+}
+
+/// Most prices and quantities that a kind of record has.
+pub(crate) const SLOTS: usize = 5;
+
+/// Decoded columns of consecutive rows of one file.
+#[derive(Debug, Default)]
+pub(crate) struct Rows {
+    /// Number of the first row in the file, from 1.
+    pub(crate) first_row: u64,
+    /// Times as in the file.
+    pub(crate) ts: Vec<i64>,
+    /// Receive times, or empty.
+    pub(crate) ts_recv: Vec<i64>,
+    /// Prices and quantities in the order of the layout; unused ones are empty.
+    pub(crate) values: [Vec<i64>; SLOTS],
+    /// 1 = the buyer took, -1 = the seller, 0 = not known; empty but for trades.
+    pub(crate) aggressor: Vec<i8>,
+    /// Cells that could not be decoded.
+    pub(crate) faults: Vec<Fault>,
+    /// Rows in which a quantity was cut to its scale, once per quantity.
+    pub(crate) cut: Vec<usize>,
+}
+
+impl Rows {
+    pub(crate) fn clear(&mut self) {
+        self.ts.clear();
+        self.ts_recv.clear();
+        self.values.iter_mut().for_each(Vec::clear);
+        self.aggressor.clear();
+        self.faults.clear();
+        self.cut.clear();
+    }
+}

@@ -1,0 +1,135 @@
+//! What to read and how, as a scenario says it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use tapedeck_model::{Instrument, Span, Ts};
+
+/// What the rows of a data set are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DataKind {
+    /// Bars of one length.
+    Bars {
+        /// Length of each bar, above zero.
+        interval: Span,
+    },
+    /// Public trades.
+    Trades,
+    /// Best bids and offers.
+    Quotes,
+}
+
+impl DataKind {
+    /// The word for people and folders.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Bars { .. } => "bars",
+            Self::Trades => "trades",
+            Self::Quotes => "quotes",
+        }
+    }
+}
+
+/// How a file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Apache Parquet.
+    Parquet,
+    /// Comma-separated text with a header line.
+    Csv,
+}
+
+/// What one step of a numeric time column is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeUnit {
+    /// Seconds.
+    Seconds,
+    /// Milliseconds.
+    Millis,
+    /// Microseconds.
+    Micros,
+    /// Nanoseconds.
+    Nanos,
+}
+
+impl TimeUnit {
+    /// Nanoseconds of one step.
+    pub const fn nanos(self) -> i64 {
+        match self {
+            Self::Seconds => 1_000_000_000,
+            Self::Millis => 1_000_000,
+            Self::Micros => 1_000,
+            Self::Nanos => 1,
+        }
+    }
+
+    /// The unit of a word of a scenario: `s`, `ms`, `us` or `ns`.
+    pub fn from_text(text: &str) -> Option<Self> {
+        match text {
+            "s" => Some(Self::Seconds),
+            "ms" => Some(Self::Millis),
+            "us" => Some(Self::Micros),
+            "ns" => Some(Self::Nanos),
+            _ => None,
+        }
+    }
+}
+
+/// What the volume of a bar counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum VolumeUnit {
+    /// Units of the instrument.
+    #[default]
+    Base,
+    /// Quote currency: divided by the bar's close (and the multiplier), rounded down to the
+    /// quantity scale.
+    Quote,
+}
+
+/// What happens to a bad row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnError {
+    /// The run stops with its place.
+    #[default]
+    Fail,
+    /// The row is left out and counted.
+    Skip,
+    /// High and low are widened to hold open and close, a missing volume becomes 0; any other bad
+    /// row is left out (of two rows at the same time the first stays). Each is counted.
+    Repair,
+}
+
+/// One data set of one instrument.
+#[derive(Debug, Clone)]
+pub struct FileSpec {
+    /// Its name in the scenario.
+    pub name: String,
+    /// What its rows are.
+    pub kind: DataKind,
+    /// Its files in any order, see [`crate::expand_paths`].
+    pub paths: Vec<PathBuf>,
+    /// How they are written; by their endings if absent.
+    pub format: Option<Format>,
+    /// Columns by our name: `ts`, `close_time`, `ts_recv`, `open`, `high`, `low`, `close`, `volume`,
+    /// `px`, `qty`, `side`, `buyer_maker`, `bid_px`, `ask_px`, `bid_qty`, `ask_qty`. Usual names of
+    /// the others are recognised.
+    pub columns: BTreeMap<String, String>,
+    /// Unit of numeric time columns, which are refused without.
+    pub time_unit: Option<TimeUnit>,
+    /// Decimals of integer price columns, which are refused without in Parquet.
+    pub price_scale: Option<u8>,
+    /// Decimals of integer quantity columns, which are refused without in Parquet.
+    pub qty_scale: Option<u8>,
+    /// What volume counts.
+    pub volume_unit: VolumeUnit,
+    /// What happens to a bad row.
+    pub on_error: OnError,
+    /// Whether a price between two ticks is a bad row; otherwise it is counted and kept.
+    pub strict_ticks: bool,
+    /// First time that is read (open time of a bar).
+    pub start: Option<Ts>,
+    /// First time that is not read any more (open time of a bar).
+    pub end: Option<Ts>,
+    /// Whose data it is.
+    pub instrument: Instrument,
+}
