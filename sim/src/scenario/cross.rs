@@ -1,12 +1,12 @@
 //! What no key says alone: references, duplicates and combinations that are impossible.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use tapedeck_model::{Currency, Decimal, Span, Ts};
 
-use super::Scenario;
 use super::problem::{Problem, suggest};
 use super::section::{Item, Section};
+use super::{Scenario, layout, value};
 
 /// Names end up in a run folder's name and in 16-bit indices.
 const SECTIONS_MAX: usize = 10_000;
@@ -102,10 +102,10 @@ fn duplicates(
     name: impl Fn(&Item) -> Option<String>,
     problems: &mut Vec<Problem>,
 ) {
-    let mut seen: BTreeMap<String, ()> = BTreeMap::new();
+    let mut seen = BTreeSet::new();
     for item in items {
         let Some(name) = name(item) else { continue };
-        if seen.insert(name.clone(), ()).is_some() {
+        if !seen.insert(name.clone()) {
             let message = format!("there are two `{section}` sections named `{name}`");
             let problem = Problem::new("scenario::duplicate", message, item.own.place_of(key));
             problems.push(problem.label("the second").help(format!("give each its own `{key}`")));
@@ -153,6 +153,18 @@ fn check_instrument(item: &Item, scenario: &Scenario, problems: &mut Vec<Problem
     }
 }
 
+/// Keys of `[[data]]` that say how files are read.
+const FILE_KEYS: [&str; 8] =
+    ["format", "columns", "time_unit", "price_scale", "qty_scale", "on_error", "volume_unit", "strict_ticks"];
+
+/// Whether a key of `[[data]]` has its default, as in every resolved scenario.
+fn is_default(own: &Section, key: &str) -> bool {
+    let spec = layout::DATA.keys().find(|spec| spec.name == key);
+    let value = own.params.iter().find(|(name, _)| *name == key);
+    let default = spec.and_then(|spec| Some(value::read_default(key, &spec.kind, spec.default?)));
+    default.is_some() && default.as_ref() == value.map(|(_, value)| value)
+}
+
 fn check_data(item: &Item, scenario: &Scenario, problems: &mut Vec<Problem>) {
     let own = &item.own;
     let synthetic = item.parts.get("synthetic");
@@ -175,16 +187,8 @@ fn check_data(item: &Item, scenario: &Scenario, problems: &mut Vec<Problem>) {
             let problem = Problem::new("scenario::combination", message, chosen.section.place.clone());
             problems.push(problem.help("write for example `start = \"2024-01-01\"` in [scenario]"));
         }
-        for key in
-            ["format", "columns", "time_unit", "price_scale", "qty_scale", "on_error", "volume_unit", "strict_ticks"]
-        {
-            if own.given(key)
-                && own.text(key).as_deref() != Some("fail")
-                && own.text(key).as_deref() != Some("base")
-                && own.params.bool(key) != Ok(false)
-            {
-                problems.push(combination(format!("`{key}` is about files, but the data are synthetic"), own, key));
-            }
+        for key in FILE_KEYS.into_iter().filter(|key| own.given(key) && !is_default(own, key)) {
+            problems.push(combination(format!("`{key}` is about files, but the data are synthetic"), own, key));
         }
     }
     match (kind.as_deref(), own.given("interval")) {

@@ -80,7 +80,7 @@ impl SectionSpec {
     }
 }
 
-const POSITIVE: ParamKind = ParamKind::Decimal { min: "0.000000000001", max: "1000000000000" };
+const POSITIVE: ParamKind = ParamKind::Decimal { min: "0.000000000001", max: "9223372036854775807" };
 const NOT_NEGATIVE: ParamKind = ParamKind::Decimal { min: "0", max: "1000000000000000" };
 const SCALE: ParamKind = ParamKind::Int { min: 0, max: 12 };
 

@@ -3,7 +3,7 @@
 //! A [`Problem`] knows its place; [`Problems`] knows the texts and prints every one of them with
 //! the line, a label and a help.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Report};
@@ -103,7 +103,7 @@ impl Problems {
         }
         let count = self.list.len();
         if count > 1 {
-            out.push_str(&format!("{count} problems in {}\n", self.texts.file));
+            let _ = writeln!(out, "{count} problems in {}", self.texts.file);
         }
         out
     }

@@ -4,6 +4,7 @@
 //! Decimals are read from the text as written, never from a float.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use tapedeck_model::number::parse_decimal;
 use tapedeck_model::param::{ParamKind, ParamValue};
@@ -221,7 +222,10 @@ fn quote(text: &str) -> String {
         match c {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
-            c if c.is_control() => out.push_str(&format!("\\u{:04X}", c as u32)),
+            c if c.is_control() => {
+                // Writing into a `String` cannot fail.
+                let _ = write!(out, "\\u{:04X}", c as u32);
+            }
             c => out.push(c),
         }
     }

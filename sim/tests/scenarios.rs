@@ -1,0 +1,236 @@
+//! Scenarios: what is refused and where, and what stays the same.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use tapedeck::scenario::layout::SECTIONS;
+use tapedeck::{Family, Origin, Registry, Scenario};
+
+const GOOD: &str = r#"[scenario]
+name = "good"
+base_currency = "USD"
+start = "2024-01-01"
+end = "2024-01-02"
+
+[[instrument]]
+symbol = "BTCUSD"
+venue = "SIM"
+base = "BTC"
+quote = "USD"
+tick_size = "0.01"
+lot_size = "0.00001"
+
+[[data]]
+instrument = "BTCUSD"
+kind = "bars"
+interval = "1m"
+[data.synthetic]
+generator = "garch"
+
+[[venue]]
+name = "SIM"
+
+[account]
+deposits = { USD = "10000" }
+
+[[strategy]]
+id = "sma"
+type = "sma_cross"
+fast = 10
+slow = 50
+
+[[risk]]
+rule = "max_order_notional"
+limit = 100000
+"#;
+
+fn load(text: &str, overrides: &[&str]) -> Result<Scenario, tapedeck::Problems> {
+    let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
+    Scenario::load(Origin { file: "test.toml", text, overrides: &overrides }, &Registry::standard())
+}
+
+fn good() -> Scenario {
+    load(GOOD, &[]).unwrap()
+}
+
+/// One change to the good scenario: code, line of the place, fragment of message, label or help.
+#[test]
+fn bad_scenarios_are_refused_at_the_line() {
+    let rows: &[(&str, &str, &str, usize, &str)] = &[
+        ("fast = 10", "fats = 10", "scenario::unknown_key", 31, "did you mean `fast`?"),
+        ("fast = 10", "", "scenario::missing_key", 28, "`strategy` needs `fast`"),
+        ("fast = 10", "fast = \"10\"", "scenario::wrong_type", 31, "must be a whole number"),
+        ("fast = 10", "fast = 0", "scenario::out_of_bounds", 31, "not 0"),
+        ("[account]", "[acount]", "scenario::unknown_section", 25, "did you mean `account`?"),
+        ("[[venue]]", "[venue]", "scenario::wrong_header", 22, "write [[venue]]"),
+        ("sma_cross", "sma_cros", "scenario::unknown_component", 30, "did you mean `sma_cross`?"),
+        ("\"garch\"", "\"zzz\"", "scenario::unknown_component", 20, "garch"),
+        ("interval = \"1m\"", "interval = 60", "scenario::wrong_unit", 18, "has no unit"),
+        ("interval = \"1m\"", "interval = \"1 fortnight\"", "scenario::wrong_unit", 18, "not a duration"),
+        ("interval = \"1m\"", "", "scenario::missing_key", 15, "bars need `interval`"),
+        ("interval = \"1m\"", "interval = \"1m\"\npath = \"x.csv\"", "scenario::combination", 20, "both `path` and"),
+        ("start = \"2024-01-01\"", "start = \"yesterday\"", "scenario::wrong_type", 4, "not a time"),
+        ("end = \"2024-01-02\"", "end = \"2023-01-02\"", "scenario::combination", 5, "must be after"),
+        ("name = \"good\"", "name = \"a/b\"", "scenario::bad_name", 2, "folder"),
+        ("tick_size = \"0.01\"", "tick_size = \"0\"", "scenario::out_of_bounds", 12, "tick_size"),
+        ("tick_size = \"0.01\"", "tick_size = \"1%\"", "scenario::wrong_type", 12, "no percent sign"),
+        ("venue = \"SIM\"", "venue = \"SIN\"", "scenario::unknown_venue", 9, "did you mean `SIM`?"),
+        ("base = \"BTC\"", "base = \"B TC\"", "scenario::bad_currency", 10, "not a currency code"),
+        ("quote = \"USD\"", "quote = \"USD\"\nkind = \"linear\"", "scenario::combination", 12, "netting"),
+        ("{ USD = \"10000\" }", "{}", "scenario::combination", 26, "no money"),
+        ("[account]", "[account]\nmax_leverage = \"2\"", "scenario::combination", 26, "no `max_leverage`"),
+        (
+            "limit = 100000",
+            "limit = 100000\nstrategy = \"smb\"",
+            "scenario::unknown_strategy",
+            37,
+            "did you mean `sma`?",
+        ),
+        ("slow = 50", "slow = 50\ninstruments = [\"ETHUSD\"]", "scenario::unknown_instrument", 33, "ETHUSD"),
+        ("base_currency = \"USD\"", "base_currency = USD", "scenario::syntax", 3, "not TOML"),
+    ];
+    for (from, to, code, line, fragment) in rows {
+        let text = GOOD.replacen(from, to, 1);
+        assert_ne!(text, GOOD, "`{from}` is in the good scenario");
+        let problems = load(&text, &[]).expect_err(to);
+        let found = problems.list().iter().find(|problem| problem.code == *code);
+        let found = found.unwrap_or_else(|| panic!("{to}: no {code} in\n{problems}"));
+        assert_eq!(problems.line(found), Some(*line), "{to}:\n{problems}");
+        assert!(problems.to_string().contains(fragment), "{to}: no `{fragment}` in\n{problems}");
+    }
+}
+
+#[test]
+fn duplicates_are_refused_at_the_second() {
+    let text = format!("{GOOD}\n[[strategy]]\nid = \"sma\"\ntype = \"noop\"\n");
+    let problems = load(&text, &[]).unwrap_err();
+    assert_eq!(problems.list().len(), 1, "{problems}");
+    assert_eq!(problems.list()[0].code, "scenario::duplicate");
+    assert_eq!(problems.line(&problems.list()[0]), Some(39));
+}
+
+#[test]
+fn every_problem_is_told_in_order_of_lines() {
+    let text = GOOD.replace("fast = 10", "fats = 10").replace("kind = \"bars\"", "kind = \"barz\"");
+    let problems = load(&text, &[]).unwrap_err();
+    let codes: Vec<&str> = problems.list().iter().map(|problem| problem.code).collect();
+    assert_eq!(codes, ["scenario::unknown_choice", "scenario::missing_key", "scenario::unknown_key"], "{problems}");
+}
+
+#[test]
+fn sections_that_are_missing_are_named() {
+    let problems = load("", &[]).unwrap_err();
+    let text = problems.to_string();
+    for section in ["[scenario]", "[[instrument]]", "[[data]]", "[[venue]]", "[account]", "[[strategy]]"] {
+        assert!(text.contains(&format!("{section} is missing")), "{section} in\n{text}");
+    }
+}
+
+#[test]
+fn the_resolved_text_loads_to_itself() {
+    let scenario = good();
+    let text = scenario.to_toml();
+    let again = load(&text, &[]).unwrap();
+    assert_eq!(again.to_toml(), text);
+    assert_eq!(again.hash(), scenario.hash());
+    for explicit in
+        ["seed = 0", "settlement = \"USD\"", "price_scale = 2", "[venue.fees]", "name = \"BTCUSD.SIM/bars\""]
+    {
+        assert!(text.contains(explicit), "{explicit} in\n{text}");
+    }
+}
+
+#[test]
+fn permuted_sections_are_the_same_scenario() {
+    let more = "\n[[strategy]]\ntype = \"noop\"\n\n[[risk]]\nrule = \"max_order_notional\"\nlimit = 5\n";
+    let text = format!("{GOOD}{more}");
+    let mut blocks: Vec<&str> = text.split("\n\n").collect();
+    let hash = load(&text, &[]).unwrap().hash();
+    for turn in 0..blocks.len() {
+        blocks.rotate_left(1);
+        assert_eq!(load(&blocks.join("\n\n"), &[]).unwrap().hash(), hash, "turn {turn}");
+    }
+    blocks.reverse();
+    assert_eq!(load(&blocks.join("\n\n"), &[]).unwrap().hash(), hash);
+    assert_ne!(good().hash(), hash);
+}
+
+#[test]
+fn decimals_are_read_as_written() {
+    let hash = |fee: &str| {
+        load(
+            &format!("{GOOD}\n").replace(
+                "name = \"SIM\"\n",
+                &format!("name = \"SIM\"\n[venue.fees]\nmodel = \"maker_taker\"\ntaker = {fee}\n"),
+            ),
+            &[],
+        )
+        .unwrap()
+        .hash()
+    };
+    assert_eq!(hash("0.02"), hash("\"0.02\""));
+    assert_eq!(hash("0.020"), hash("\"0.02\""));
+    assert_ne!(hash("0.02000000000000001"), hash("0.02"));
+}
+
+#[test]
+fn overrides_come_before_checks() {
+    for path in ["strategy.0.fast", "strategy.sma.fast", "strategy.sma_cross.fast"] {
+        let scenario = load(GOOD, &[&format!("{path}=20")]).unwrap();
+        assert!(scenario.to_toml().contains("fast = 20"), "{path}");
+        assert_eq!(scenario.overrides(), [format!("{path}=20")]);
+    }
+    let text = load(GOOD, &["venue.SIM.fees.model=none", "data.0.interval=5m", "scenario.seed=7"]).unwrap().to_toml();
+    assert!(text.contains("interval = \"5m\"") && text.contains("seed = 7"), "{text}");
+    for (bad, fragment) in [
+        ("strategy.9.fast=1", "there is no `strategy`"),
+        ("strategy.0.fast", "has no `=`"),
+        ("fast=1", "does not name a key"),
+        ("strategy.0.fast=abc", "whole number"),
+        ("strategy.0.fats=1", "did you mean `fast`?"),
+    ] {
+        let problems = load(GOOD, &[bad]).expect_err(bad).to_string();
+        assert!(problems.contains(fragment) && problems.contains("--set"), "{bad}:\n{problems}");
+    }
+}
+
+#[test]
+fn the_schema_knows_every_key() {
+    let registry = Registry::standard();
+    let schema = tapedeck::schema(&registry);
+    let text = serde_json::to_string(&schema).unwrap();
+    for section in SECTIONS {
+        assert!(schema["properties"][section.name].is_object(), "{}", section.name);
+        let keys = section.keys().map(|key| key.name).chain(section.parts.iter().map(|part| part.key));
+        for key in keys {
+            assert!(text.contains(&format!("\"{key}\":")), "{}.{key}", section.name);
+        }
+    }
+    for family in Family::ALL {
+        for component in registry.described(family) {
+            assert!(text.contains(&format!("{{\"const\":\"{}\"}}", component.name)), "{}", component.name);
+            for param in component.params {
+                assert!(text.contains(&format!("\"{}\":", param.name)), "{}.{}", component.name, param.name);
+            }
+        }
+    }
+}
+
+/// `read_default` panics on a table that is wrong, so filling in every default checks all tables.
+#[test]
+fn every_component_can_be_chosen_with_its_defaults() {
+    let registry = Registry::standard();
+    for component in registry.described(Family::Fees) {
+        let fees = format!("venue.0.fees.model={}", component.name);
+        match load(GOOD, &[&fees]) {
+            Ok(scenario) => assert!(scenario.to_toml().contains(component.name)),
+            Err(problems) => assert!(problems.list().iter().all(|p| p.code == "scenario::missing_key"), "{problems}"),
+        }
+    }
+    for component in registry.described(Family::Strategies) {
+        let text =
+            GOOD.replace("type = \"sma_cross\"\nfast = 10\nslow = 50", &format!("type = \"{}\"", component.name));
+        if let Err(problems) = load(&text, &[]) {
+            assert!(problems.list().iter().all(|p| p.code == "scenario::missing_key"), "{problems}");
+        }
+    }
+}
