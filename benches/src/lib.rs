@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use tapedeck_journal::{RawFrame, Sealer};
 use tapedeck_kernel::account::AccountKind;
 use tapedeck_kernel::drive::{JournalSink, RunSummary, SimDriver};
 use tapedeck_kernel::risk::RiskSlot;
@@ -9,11 +10,10 @@ use tapedeck_kernel::spec::{RunError, RunSpec, SourceSlot, StrategySlot};
 use tapedeck_kernel::venue::{
     LimitFill, PathModel, RecordKind, VenueSpec, fee_components, latency_components, slippage_components,
 };
-use tapedeck_journal::{RawFrame, Sealer};
 use tapedeck_model::port::{FeeModel, LatencyModel, SlippageModel};
 use tapedeck_model::{
     Amount, Chunk, Columns, Currency, CurrencyIx, DatedRules, Decimal, Draws, Instrument, InstrumentId, InstrumentIx,
-    InstrumentKind, ParamValue, Params, Price, Qty, Source, SourceError, Span, Strategy, Ts,
+    InstrumentKind, ParamKind, ParamSpec, ParamValue, Params, Price, Qty, Source, SourceError, Span, Strategy, Ts,
 };
 
 /// Rows of a chunk, as files are decoded.
@@ -96,7 +96,11 @@ pub fn trades(prices: &[i64]) -> MemoryTape {
             first_number: first as u64,
             ts_event: (0..part.len()).map(|row| START + (first + row) as i64 * 1_000_000).collect(),
             ts_recv: Vec::new(),
-            columns: Columns::Trades { px: part.to_vec(), qty: vec![1_000; part.len()], aggressor: vec![1; part.len()] },
+            columns: Columns::Trades {
+                px: part.to_vec(),
+                qty: vec![1_000; part.len()],
+                aggressor: vec![1; part.len()],
+            },
         }
     });
     MemoryTape::new(chunks.collect())
@@ -126,23 +130,36 @@ pub fn instrument() -> Instrument {
     }
 }
 
+/// The defaults of a component's parameters.
+pub fn with_defaults(specs: &[ParamSpec]) -> Params {
+    specs.iter().filter_map(|spec| Some((spec, spec.default?))).fold(Params::new(), |params, (spec, text)| {
+        let value = match spec.kind {
+            ParamKind::Int { .. } => ParamValue::Int(text.parse().expect("a whole number")),
+            ParamKind::Decimal { .. } => ParamValue::Decimal(text.parse().expect("a decimal")),
+            ParamKind::Bool => ParamValue::Bool(text == "true"),
+            ParamKind::Span => ParamValue::Span(text.parse().expect("a span")),
+            ParamKind::Time => ParamValue::Time(text.parse().expect("a time")),
+            ParamKind::Text | ParamKind::Choice(_) => ParamValue::Text(text.to_owned()),
+            ParamKind::Texts | ParamKind::Decimals | ParamKind::TextMap => return params,
+        };
+        params.with(spec.name, value)
+    })
+}
+
 fn no_latency() -> Box<dyn LatencyModel> {
     let none = latency_components().iter().find(|c| c.name == "none").expect("there is a model of no latency");
-    (none.build)(&Params::new(), Draws::new(0, "")).expect("it has no parameters")
+    (none.build)(&with_defaults(none.params), Draws::new(0, "")).expect("its defaults are good")
 }
 
 fn no_slippage() -> Box<dyn SlippageModel> {
     let none = slippage_components().iter().find(|c| c.name == "none").expect("there is a model of no slippage");
-    (none.build)(&Params::new(), Draws::new(0, "")).expect("its parameters may be absent")
+    (none.build)(&with_defaults(none.params), Draws::new(0, "")).expect("its defaults are good")
 }
 
 fn fee(instrument: &Instrument) -> Box<dyn FeeModel> {
     let model = fee_components().iter().find(|c| c.name == "maker_taker").expect("there is a maker/taker model");
     let rate = ParamValue::Decimal(Decimal::new(1, 3));
-    let params = Params::new()
-        .with("maker", rate.clone())
-        .with("taker", rate)
-        .with("currency", ParamValue::Text("quote".to_owned()));
+    let params = with_defaults(model.params).with("maker", rate.clone()).with("taker", rate);
     (model.build)(&params, &[instrument]).expect("0.1 % fits")
 }
 

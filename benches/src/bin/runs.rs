@@ -1,16 +1,15 @@
 //! Whole runs over a tape in memory, on one thread, journal and fingerprint included.
 //!
 //! Prints medians of several runs, and each as a fraction of a bare loop that takes the same
-//! decisions over arrays. With `--json` one JSON object per line.
+//! decisions over arrays. With `--json` one JSON object per line. Any other argument chooses the works
+//! whose names contain it.
 
 use std::time::Instant;
 
-use tapedeck_benches::{MemoryTape, SealingSink, bars, instrument, play, run_spec, trades, walk};
+use tapedeck_benches::{MemoryTape, SealingSink, bars, instrument, play, run_spec, trades, walk, with_defaults};
 use tapedeck_kernel::risk::{self, RiskSlot};
 use tapedeck_kernel::venue::RecordKind;
-use tapedeck_model::{
-    Bar, Context, Decimal, OrderRequest, ParamValue, Params, Qty, Side, Strategy,
-};
+use tapedeck_model::{Bar, Context, Decimal, OrderRequest, ParamValue, Params, Qty, Side, Strategy};
 
 const ROWS: usize = 1_000_000;
 const RUNS: usize = 5;
@@ -38,19 +37,18 @@ fn strategy(name: &str, params: &Params) -> Box<dyn Strategy> {
 
 fn sma() -> Box<dyn Strategy> {
     let text = |text: &str| ParamValue::Text(text.to_owned());
-    let params = Params::new()
+    let component = tapedeck_strategies::components().iter().find(|c| c.name == "sma_cross").expect("it is shipped");
+    let params = with_defaults(component.params)
         .with("fast", ParamValue::Int(10))
         .with("slow", ParamValue::Int(50))
-        .with("size", text("all_in"))
-        .with("direction", text("long_only"))
-        .with("buffer", ParamValue::Decimal(Decimal::new(1, 2)));
+        .with("size", text("all_in"));
     strategy("sma_cross", &params)
 }
 
 fn rules() -> Vec<RiskSlot> {
     let rule = |name: &str, key: &str, limit: Decimal| {
         let component = risk::components().iter().find(|c| c.name == name).expect("a shipped rule");
-        let params = Params::new().with(key, ParamValue::Decimal(limit));
+        let params = with_defaults(component.params).with(key, ParamValue::Decimal(limit));
         RiskSlot { name: name.to_owned(), scope: None, rule: (component.build)(&params, None).expect("a good limit") }
     };
     vec![
@@ -100,7 +98,7 @@ fn measure(
     tape: &MemoryTape,
     rows: usize,
     kind: RecordKind,
-    make: impl Fn() -> (Box<dyn Strategy>, Vec<RiskSlot>),
+    make: fn() -> (Box<dyn Strategy>, Vec<RiskSlot>),
 ) -> Figure {
     let (mut orders, mut events) = (0, 0);
     let seconds = (0..RUNS)
@@ -120,10 +118,10 @@ fn measure(
 
 fn main() {
     let json = std::env::args().any(|argument| argument == "--json");
+    let chosen = std::env::args().skip(1).find(|argument| argument != "--json").unwrap_or_default();
     let closes = walk(ROWS);
     let tape = bars(&closes);
     let ticks = trades(&closes);
-    let noop = || (strategy("noop", &Params::new()), Vec::new());
 
     let bare = median(
         (0..RUNS * 4)
@@ -134,21 +132,26 @@ fn main() {
             })
             .collect(),
     );
-    let mut figures = vec![
-        measure("bars, noop", &tape, ROWS, RecordKind::Bars, noop),
-        measure("bars, sma_cross 10/50, no risk rules", &tape, ROWS, RecordKind::Bars, || (sma(), Vec::new())),
-        measure("bars, sma_cross 10/50, three risk rules", &tape, ROWS, RecordKind::Bars, || (sma(), rules())),
-        measure("trades, noop", &ticks, ROWS, RecordKind::Trades, noop),
+    type Make = fn() -> (Box<dyn Strategy>, Vec<RiskSlot>);
+    let noop: Make = || (strategy("noop", &Params::new()), Vec::new());
+    let alone: Make = || (sma(), Vec::new());
+    let ruled: Make = || (sma(), rules());
+    let metronome: Make = || (Box::new(Metronome { every: 1, bars: 0 }), Vec::new());
+    let works: [(&'static str, &MemoryTape, usize, RecordKind, Make); 8] = [
+        ("bars, noop", &tape, ROWS, RecordKind::Bars, noop),
+        ("bars, sma_cross 10/50, no risk rules", &tape, ROWS, RecordKind::Bars, alone),
+        ("bars, sma_cross 10/50, three risk rules", &tape, ROWS, RecordKind::Bars, ruled),
+        ("trades, noop", &ticks, ROWS, RecordKind::Trades, noop),
+        ("1,000 orders", &bars(&closes[..1_000]), 1_000, RecordKind::Bars, metronome),
+        ("10,000 orders", &bars(&closes[..10_000]), 10_000, RecordKind::Bars, metronome),
+        ("100,000 orders", &bars(&closes[..100_000]), 100_000, RecordKind::Bars, metronome),
+        ("1,000,000 orders", &tape, ROWS, RecordKind::Bars, metronome),
     ];
-    for (work, orders) in
-        [("1,000 orders", 1_000), ("10,000 orders", 10_000), ("100,000 orders", 100_000), ("1,000,000 orders", 1_000_000)]
-    {
-        let part = bars(&closes[..orders.max(1000).min(ROWS)]);
-        let figure = measure(work, &part, orders, RecordKind::Bars, || {
-            (Box::new(Metronome { every: 1, bars: 0 }) as Box<dyn Strategy>, Vec::new())
-        });
-        figures.push(figure);
-    }
+    let figures: Vec<Figure> = works
+        .into_iter()
+        .filter(|(work, ..)| work.contains(&chosen))
+        .map(|(work, tape, rows, kind, make)| measure(work, tape, rows, kind, make))
+        .collect();
     for figure in &figures {
         let rate = figure.rows as f64 / figure.seconds;
         let share = bare / ROWS as f64 * rate;

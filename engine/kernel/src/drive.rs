@@ -8,9 +8,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tapedeck_journal::RawFrame;
-use tapedeck_model::{
-    Amount, Command, Event, InstrumentIx, MarketRecord, RecordRef, SourceIx, Span, Ts,
-};
+use tapedeck_model::{Amount, Command, Event, InstrumentIx, MarketRecord, RecordRef, SourceIx, Span, Ts};
 
 use crate::account::AccountSpec;
 use crate::merge::{Cursor, Item, Key, Phase, Queue, Sources};
@@ -100,9 +98,10 @@ impl SimDriver {
                 }
             }
         }
-        let venue_of = venue_of.into_iter().collect::<Option<Vec<u16>>>().ok_or_else(|| RunError::Spec {
-            problem: "every instrument needs a venue".to_owned(),
-        })?;
+        let venue_of = venue_of
+            .into_iter()
+            .collect::<Option<Vec<u16>>>()
+            .ok_or_else(|| RunError::Spec { problem: "every instrument needs a venue".to_owned() })?;
         let venues = spec
             .venues
             .into_iter()
@@ -163,6 +162,20 @@ impl SimDriver {
     /// # Errors
     /// [`RunError`]; the journal is then unfinished.
     pub fn run(mut self, sink: &mut dyn JournalSink, stop: &AtomicBool) -> Result<RunSummary, RunError> {
+        self.play(sink, stop)?;
+        self.finish(sink)
+    }
+
+    /// The machine, for inspection.
+    pub const fn core(&self) -> &Core {
+        &self.core
+    }
+
+    /// Plays every record, or as many as a risk rule lets happen. Once.
+    ///
+    /// # Errors
+    /// [`RunError`]; the journal is then unfinished.
+    pub fn play(&mut self, sink: &mut dyn JournalSink, stop: &AtomicBool) -> Result<(), RunError> {
         self.core.begin_run()?;
         self.dispatch();
         let mut turns: u32 = 0;
@@ -174,7 +187,11 @@ impl SimDriver {
             let Some(ts) = self.sources.peek() else { break };
             match self.queue.peek() {
                 Some(key) if key.ts < ts => self.take_queued()?,
-                _ => self.see_all_at(ts)?,
+                queued => {
+                    if !self.play_straight(ts, queued.map_or(Ts::MAX, |key| key.ts))? {
+                        self.see_all_at(ts)?;
+                    }
+                }
             }
             while let Some(frame) = self.core.take_frame() {
                 if let Some(spent) = sink.frame(frame) {
@@ -182,7 +199,38 @@ impl SimDriver {
                 }
             }
         }
-        self.finish(sink)
+        Ok(())
+    }
+
+    /// The way of almost every record of a run: nothing else happens at its time, so the venue sees it
+    /// and we receive it with nothing in between. Goes on until something comes in between; whether
+    /// any record was played.
+    #[inline]
+    fn play_straight(&mut self, ts: Ts, queued: Ts) -> Result<bool, RunError> {
+        let Some((at, others)) = self.sources.leader(ts) else { return Ok(false) };
+        let Self { sources, venues, venue_of, core, reports, now, .. } = self;
+        let mut answered = None;
+        let played = sources.take_while_straight(at, others.min(queued), |place, record| {
+            *now = record.ts_event();
+            let venue = venue_of[record.instrument().usize()];
+            venues[usize::from(venue)].on_record(place, &record, reports)?;
+            if reports.is_empty() {
+                core.on_market(*now, &record)?;
+                return Ok::<bool, RunError>(!core.needs_attention());
+            }
+            // The venue answered: its reports may be due before we receive the record.
+            answered = Some((venue, place, record));
+            Ok(false)
+        })?;
+        self.records += played;
+        if let Some((venue, place, record)) = answered {
+            self.schedule_reports(venue);
+            self.queue.push_market(record.ts_recv(), place, record);
+        }
+        if self.core.has_output() {
+            self.dispatch();
+        }
+        Ok(played > 0)
     }
 
     /// Phase 0 at `ts`: the venues see every record of that time, then all else of that time happens.
@@ -301,7 +349,12 @@ impl SimDriver {
         Ok(())
     }
 
-    fn finish(mut self, sink: &mut dyn JournalSink) -> Result<RunSummary, RunError> {
+    /// Ends the run: what is under way to us arrives, the last records and frames are written. Once,
+    /// after [`SimDriver::play`].
+    ///
+    /// # Errors
+    /// [`RunError`]; the journal is then unfinished.
+    pub fn finish(&mut self, sink: &mut dyn JournalSink) -> Result<RunSummary, RunError> {
         let halted = self.core.wants_stop();
         self.drain()?;
         let sources: Vec<SourceEnd> = self

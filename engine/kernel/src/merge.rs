@@ -201,6 +201,22 @@ impl Cursor {
         Ok((at, record))
     }
 
+    /// Takes the next record if it can go straight through: it happened before `until`, is alone at
+    /// its time, is received at once, and is not the last of its chunk.
+    #[inline]
+    pub fn take_straight(&mut self, until: Ts) -> Option<(RecordRef, MarketRecord)> {
+        let [ts, next] = *self.chunk.ts_event.get(self.row..self.row + 2)? else { return None };
+        let straight = ts < until.nanos() && ts < next && ts >= self.ts_recv_last.nanos();
+        if !straight || self.feed_latency.is_some() || !self.chunk.ts_recv.is_empty() {
+            return None;
+        }
+        let record = self.chunk.record(self.row);
+        let at = RecordRef { source: self.source, number: self.records };
+        self.row += 1;
+        self.records += 1;
+        Some((at, record))
+    }
+
     /// What the source says of itself at its end.
     pub fn source(&self) -> &dyn Source {
         &*self.feed
@@ -251,6 +267,36 @@ impl Sources {
         let at = self.heads.iter().position(|head| *head == ts.nanos())?;
         let tied = self.heads[at + 1..].contains(&ts.nanos()) || self.cursors[at].is_tied(ts);
         (!tied).then_some(at)
+    }
+
+    /// The cursor whose record comes next, and until when no other source has one.
+    pub fn leader(&self, ts: Ts) -> Option<(usize, Ts)> {
+        let at = self.first_at(ts)?;
+        let others = self.heads.iter().enumerate().filter(|(ix, _)| *ix != at).map(|(_, head)| *head);
+        Some((at, Ts::from_nanos(others.min().unwrap_or(i64::MAX))))
+    }
+
+    /// [`Cursor::take_straight`] of one cursor, for as long as `play` wants more.
+    ///
+    /// # Errors
+    /// What `play` gives.
+    #[inline]
+    pub fn take_while_straight<E>(
+        &mut self,
+        at: usize,
+        until: Ts,
+        mut play: impl FnMut(RecordRef, MarketRecord) -> Result<bool, E>,
+    ) -> Result<u64, E> {
+        let cursor = &mut self.cursors[at];
+        let before = cursor.records;
+        let mut played = Ok(true);
+        while let Ok(true) = played
+            && let Some((place, record)) = cursor.take_straight(until)
+        {
+            played = play(place, record);
+        }
+        self.heads[at] = Self::head(cursor);
+        played.map(|_| cursor.records - before)
     }
 
     /// The first cursor, in order of name, whose next record happened at `ts`.

@@ -289,6 +289,12 @@ impl Core {
         !self.commands.is_empty() || !self.timers.is_empty()
     }
 
+    /// Whether the driver must look: output waits, or a rule wants the run to end.
+    #[inline]
+    pub fn needs_attention(&self) -> bool {
+        self.has_output() || self.stop
+    }
+
     /// A full piece of the journal, if there is one.
     #[inline]
     pub fn take_frame(&mut self) -> Option<RawFrame> {

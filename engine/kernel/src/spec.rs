@@ -1,10 +1,10 @@
 //! What a run is made of, and what can end it early.
 
 use tapedeck_model::port::LatencyModel;
+use tapedeck_model::time::Span;
 use tapedeck_model::{
     Amount, ClientOrderId, Currency, CurrencyIx, Instrument, InstrumentIx, Source, SourceError, StrategyIx, Ts,
 };
-use tapedeck_model::time::Span;
 use thiserror::Error;
 
 pub use crate::host::StrategySlot;
