@@ -4,9 +4,10 @@
 //! in. Invariants: a frame holds whole records only; `seq` has no gaps from frame to frame; input
 //! and time never go back. Deliberately absent: the hash (see the sealer).
 
-use tapedeck_model::{Event, Ts};
+use tapedeck_model::{Event, Header, Record, Ts};
 
-use crate::codec::{Tagged, Wire, length, wire_struct};
+use crate::codec::{Cursor, Defect, Tagged, Wire, length, wire_struct};
+use crate::reader::decode_payload;
 
 /// Once a frame's payload has this many bytes after a record, the frame is closed.
 pub const FRAME_PAYLOAD_LEN: usize = 64 * 1024;
@@ -159,6 +160,26 @@ impl RawFrame {
     /// Whether no frame follows it.
     pub const fn is_last(&self) -> bool {
         self.last
+    }
+
+    /// The records of a journal's frame, in order, decoded again: for folds that go along with the
+    /// run. Ends after the first defect.
+    pub fn decoded(&self) -> impl Iterator<Item = Result<Record, Defect>> + '_ {
+        let mut from = Cursor::new(self.bytes.get(FRAME_HEADER_LEN..).unwrap_or_default());
+        let mut left = self.records;
+        let first_seq = self.first_seq;
+        std::iter::from_fn(move || {
+            let seq = first_seq + u64::from(self.records - left);
+            left = left.checked_sub(1)?;
+            let record = RecordHeader::decode(&mut from).and_then(|head| {
+                let event = decode_payload::<Event>(head, &mut from)?;
+                Ok(Record { header: Header { seq, input: head.input, ts: head.ts }, event })
+            });
+            if record.is_err() {
+                left = 0;
+            }
+            Some(record)
+        })
     }
 
     /// Header and payload, as they will be hashed.

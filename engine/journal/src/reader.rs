@@ -179,7 +179,7 @@ impl<R: Read, T: Tagged<Tag = u16>> RecordReader<R, T> {
     }
 }
 
-fn decode_payload<T: Tagged<Tag = u16>>(head: RecordHeader, from: &mut Cursor<'_>) -> Result<T, Defect> {
+pub(crate) fn decode_payload<T: Tagged<Tag = u16>>(head: RecordHeader, from: &mut Cursor<'_>) -> Result<T, Defect> {
     let mut payload = Cursor::new(from.take(head.payload_len as usize)?);
     let value = T::decode_fields(head.kind, &mut payload)?;
     payload.finish()?;

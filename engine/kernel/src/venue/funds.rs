@@ -7,9 +7,20 @@
 use tapedeck_model::{Amount, CurrencyIx, Instrument, InstrumentKind, Qty, Side};
 
 /// Balances by currency, or no check at all.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, PartialEq, Eq, Default)]
 pub(super) struct Funds {
     balances: Option<Vec<Amount>>,
+}
+
+impl Clone for Funds {
+    fn clone(&self) -> Self {
+        Self { balances: self.balances.clone() }
+    }
+
+    /// Into the buffer that is there: every touched bar is tried on a copy.
+    fn clone_from(&mut self, source: &Self) {
+        self.balances.clone_from(&source.balances);
+    }
 }
 
 /// What one fill moves.
