@@ -213,13 +213,13 @@ impl SimDriver {
         let played = sources.take_while_straight(at, others.min(queued), |place, record| {
             *now = record.ts_event();
             let venue = venue_of[record.instrument().usize()];
-            venues[usize::from(venue)].on_record(place, &record, reports)?;
+            venues[usize::from(venue)].on_record(place, record, reports)?;
             if reports.is_empty() {
-                core.on_market(*now, &record)?;
+                core.on_market(*now, record)?;
                 return Ok::<bool, RunError>(!core.needs_attention());
             }
             // The venue answered: its reports may be due before we receive the record.
-            answered = Some((venue, place, record));
+            answered = Some((venue, place, *record));
             Ok(false)
         })?;
         self.records += played;

@@ -8,8 +8,8 @@ use std::collections::BinaryHeap;
 
 use tapedeck_model::port::LatencyModel;
 use tapedeck_model::{
-    Chunk, Columns, Command, InstrumentIx, MarketRecord, RecordRef, Source, SourceError, SourceIx, StrategyIx, Ts,
-    VenueReport,
+    Bar, Chunk, Columns, Command, InstrumentIx, MarketRecord, Price, Qty, RecordRef, Source, SourceError, SourceIx,
+    StrategyIx, TradeTick, Ts, VenueReport,
 };
 
 /// What happens first at equal times. The first phase, 0, is the venue seeing market data; it is
@@ -201,20 +201,29 @@ impl Cursor {
         Ok((at, record))
     }
 
-    /// Takes the next record if it can go straight through: it happened before `until`, is alone at
-    /// its time, is received at once, and is not the last of its chunk.
+    /// Hands over records for as long as each can go straight through and `play` wants more: it
+    /// happened before `until`, is alone at its time, is received at once, and is not the last of its
+    /// chunk.
+    ///
+    /// # Errors
+    /// What `play` gives; its record is taken.
     #[inline]
-    pub fn take_straight(&mut self, until: Ts) -> Option<(RecordRef, MarketRecord)> {
-        let [ts, next] = *self.chunk.ts_event.get(self.row..self.row + 2)? else { return None };
-        let straight = ts < until.nanos() && ts < next && ts >= self.ts_recv_last.nanos();
-        if !straight || self.feed_latency.is_some() || !self.chunk.ts_recv.is_empty() {
-            return None;
+    fn take_straight<E>(
+        &mut self,
+        until: Ts,
+        play: impl FnMut(RecordRef, &MarketRecord) -> Result<bool, E>,
+    ) -> Result<(), E> {
+        let next = self.chunk.ts_event.get(self.row).copied();
+        let straight = self.feed_latency.is_none() && self.chunk.ts_recv.is_empty();
+        if !straight || next.is_none_or(|ts| ts < self.ts_recv_last.nanos()) {
+            return Ok(());
         }
-        let record = self.chunk.record(self.row);
-        let at = RecordRef { source: self.source, number: self.records };
-        self.row += 1;
-        self.records += 1;
-        Some((at, record))
+        let place = RecordRef { source: self.source, number: self.records };
+        let taken = play_straight(&self.chunk, self.row, (place, until.nanos()), play);
+        let count = taken.as_ref().map_or_else(|(count, _)| *count, |count| *count);
+        self.row += count;
+        self.records += count as u64;
+        taken.map(|_| ()).map_err(|(_, error)| error)
     }
 
     /// What the source says of itself at its end.
@@ -233,6 +242,72 @@ impl Cursor {
                 return Ok(());
             }
         }
+    }
+}
+
+/// Rows of a chunk from `first` on that happened before `until`, each alone at its time, until `play`
+/// has enough. The last row of the chunk is left: the next chunk may go on at its time. Gives the
+/// number of rows taken, on an error with it.
+///
+/// One loop per kind of record, so that nothing is looked up twice per row.
+#[inline]
+fn play_straight<E>(
+    chunk: &Chunk,
+    first: usize,
+    (place, until): (RecordRef, i64),
+    mut play: impl FnMut(RecordRef, &MarketRecord) -> Result<bool, E>,
+) -> Result<usize, (usize, E)> {
+    let instrument = chunk.instrument;
+    let times = chunk.ts_event.get(first..).unwrap_or_default();
+    let rows = times.windows(2).take_while(|pair| pair[0] < until && pair[0] < pair[1]);
+    let mut taken = 0;
+    // The place and the time of the next row; `Err` breaks with what was taken.
+    let mut each = |record: MarketRecord| {
+        let at = RecordRef { number: place.number + taken as u64, ..place };
+        taken += 1;
+        match play(at, &record) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err((taken, None)),
+            Err(error) => Err((taken, Some(error))),
+        }
+    };
+    let played = match &chunk.columns {
+        Columns::Bars { interval, open, high, low, close, volume } => {
+            let prices = open[first..].iter().zip(&high[first..]).zip(low[first..].iter().zip(&close[first..]));
+            rows.zip(prices.zip(&volume[first..])).try_for_each(|(pair, (((open, high), (low, close)), volume))| {
+                let ts = Ts::from_nanos(pair[0]);
+                each(MarketRecord::Bar(Bar {
+                    instrument,
+                    ts_event: ts,
+                    ts_recv: ts,
+                    interval: *interval,
+                    open: Price::from_raw(*open),
+                    high: Price::from_raw(*high),
+                    low: Price::from_raw(*low),
+                    close: Price::from_raw(*close),
+                    volume: Qty::from_raw(*volume),
+                }))
+            })
+        }
+        Columns::Trades { px, qty, aggressor } => {
+            let columns = px[first..].iter().zip(&qty[first..]).zip(&aggressor[first..]);
+            rows.zip(columns).try_for_each(|(pair, ((px, qty), aggressor))| {
+                let ts = Ts::from_nanos(pair[0]);
+                each(MarketRecord::Trade(TradeTick {
+                    instrument,
+                    ts_event: ts,
+                    ts_recv: ts,
+                    px: Price::from_raw(*px),
+                    qty: Qty::from_raw(*qty),
+                    aggressor: TradeTick::aggressor_from(*aggressor),
+                }))
+            })
+        }
+        Columns::Quotes { .. } => rows.enumerate().try_for_each(|(row, _)| each(chunk.record(first + row))),
+    };
+    match played {
+        Ok(()) | Err((_, None)) => Ok(taken),
+        Err((taken, Some(error))) => Err((taken, error)),
     }
 }
 
@@ -276,7 +351,8 @@ impl Sources {
         Some((at, Ts::from_nanos(others.min().unwrap_or(i64::MAX))))
     }
 
-    /// [`Cursor::take_straight`] of one cursor, for as long as `play` wants more.
+    /// Plays the records of one cursor for as long as each can go straight through: it happened before
+    /// `until`, is alone at its time, is received at once, and `play` wants more. How many were played.
     ///
     /// # Errors
     /// What `play` gives.
@@ -285,18 +361,13 @@ impl Sources {
         &mut self,
         at: usize,
         until: Ts,
-        mut play: impl FnMut(RecordRef, MarketRecord) -> Result<bool, E>,
+        play: impl FnMut(RecordRef, &MarketRecord) -> Result<bool, E>,
     ) -> Result<u64, E> {
         let cursor = &mut self.cursors[at];
         let before = cursor.records;
-        let mut played = Ok(true);
-        while let Ok(true) = played
-            && let Some((place, record)) = cursor.take_straight(until)
-        {
-            played = play(place, record);
-        }
+        let taken = cursor.take_straight(until, play);
         self.heads[at] = Self::head(cursor);
-        played.map(|_| cursor.records - before)
+        taken.map(|()| cursor.records - before)
     }
 
     /// The first cursor, in order of name, whose next record happened at `ts`.

@@ -52,6 +52,18 @@ pub struct TradeTick {
     pub aggressor: Option<Side>,
 }
 
+impl TradeTick {
+    /// The aggressor of a chunk's column: 1 bought, -1 sold, anything else is not known.
+    #[inline]
+    pub const fn aggressor_from(sign: i8) -> Option<Side> {
+        match sign {
+            1 => Some(Side::Buy),
+            -1 => Some(Side::Sell),
+            _ => None,
+        }
+    }
+}
+
 /// A best bid and offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QuoteTick {
@@ -217,11 +229,7 @@ impl Chunk {
                 ts_recv,
                 px: Price::from_raw(px[row]),
                 qty: Qty::from_raw(qty[row]),
-                aggressor: match aggressor[row] {
-                    1 => Some(Side::Buy),
-                    -1 => Some(Side::Sell),
-                    _ => None,
-                },
+                aggressor: TradeTick::aggressor_from(aggressor[row]),
             }),
             Columns::Quotes { bid_px, ask_px, bid_qty, ask_qty } => MarketRecord::Quote(QuoteTick {
                 instrument,
