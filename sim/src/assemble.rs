@@ -5,6 +5,7 @@
 //! bad data fail before anything runs.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use tapedeck_kernel::account::{AccountKind, LEVERAGE_ONE};
 use tapedeck_kernel::risk::RiskSlot;
@@ -22,8 +23,10 @@ use crate::scenario::{Chosen, Item, Place, Problem, Problems, Scenario, Section}
 mod currencies;
 mod data;
 mod instruments;
+mod tap;
 
 pub use data::PriceTaps;
+pub use tap::Meter;
 
 /// A run, ready to go, and what its sources will have shown of prices.
 pub struct Assembled {
@@ -31,6 +34,8 @@ pub struct Assembled {
     pub spec: RunSpec,
     /// Down-sampled prices, filled while the run goes.
     pub prices: PriceTaps,
+    /// How far the tape is while the run goes.
+    pub meter: Arc<Meter>,
 }
 
 /// Puts the parts of a run together.
@@ -90,7 +95,8 @@ impl Builder<'_> {
         let strategies = self.strategies(&tables);
         let rules = self.rules();
         let venues = self.venues(&tables, account, &deposits);
-        let (sources, prices) = self.sources(&tables);
+        let meter = Arc::new(Meter::default());
+        let (sources, prices) = self.sources(&tables, &meter);
         let spec = RunSpec {
             seed: self.seed,
             scenario_hash: self.scenario.hash(),
@@ -106,7 +112,7 @@ impl Builder<'_> {
             start: self.time("start").unwrap_or(Ts::MIN),
             equity_interval: self.scenario.report.own.params.span("equity_interval").unwrap_or(Span::HOUR),
         };
-        Some(Assembled { spec, prices })
+        Some(Assembled { spec, prices, meter })
     }
 
     fn time(&self, key: &str) -> Option<Ts> {

@@ -10,8 +10,15 @@ use crate::failure::Failure;
 /// Whether the run shall stop.
 pub static STOP: AtomicBool = AtomicBool::new(false);
 
-/// The unfinished folder, to be removed if the process must go at once.
-static UNFINISHED: Mutex<Option<PathBuf>> = Mutex::new(None);
+/// What must not outlive an interrupted process.
+struct Leftovers {
+    unfinished: PathBuf,
+    /// Folders that were made for it, outermost first.
+    made: Vec<PathBuf>,
+}
+
+/// To be removed if the process must go at once.
+static LEFTOVERS: Mutex<Option<Leftovers>> = Mutex::new(None);
 
 /// How long the run has to stop by itself.
 const PATIENCE: Duration = Duration::from_millis(600);
@@ -24,10 +31,11 @@ pub fn listen() -> Result<(), Failure> {
     ctrlc::set_handler(|| {
         STOP.store(true, Ordering::Relaxed);
         std::thread::sleep(PATIENCE);
-        let folder = UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(folder) = folder {
+        let leftovers = LEFTOVERS.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(leftovers) = leftovers {
             // The process ends anyway; what cannot be removed is named as unfinished.
-            let _ = std::fs::remove_dir_all(folder);
+            let _ = std::fs::remove_dir_all(leftovers.unfinished);
+            remove_empty(&leftovers.made);
         }
         Failure::Interrupted.report();
         std::process::exit(i32::from(Failure::Interrupted.exit_code()));
@@ -35,9 +43,23 @@ pub fn listen() -> Result<(), Failure> {
     .map_err(Failure::internal)
 }
 
-/// Names the folder that must not outlive an interrupted process; `None` once it is complete.
-pub fn guard(folder: Option<&Path>) {
-    *UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner) = folder.map(Path::to_owned);
+/// Names the folder that must not outlive an interrupted process, and the folders made for it.
+pub fn guard(unfinished: &Path, made: &[PathBuf]) {
+    let leftovers = Leftovers { unfinished: unfinished.to_owned(), made: made.to_vec() };
+    *LEFTOVERS.lock().unwrap_or_else(PoisonError::into_inner) = Some(leftovers);
+}
+
+/// The folder is complete and stays.
+pub fn release() {
+    *LEFTOVERS.lock().unwrap_or_else(PoisonError::into_inner) = None;
+}
+
+/// Removes those folders that are empty; `folders` lists outer ones before inner ones.
+pub fn remove_empty(folders: &[PathBuf]) {
+    for folder in folders.iter().rev() {
+        // A folder that holds something, as after every good run, stays.
+        let _ = std::fs::remove_dir(folder);
+    }
 }
 
 /// Whether Ctrl-C was pressed.

@@ -26,6 +26,7 @@ mod load;
 mod manifest;
 mod page;
 mod play;
+mod progress;
 mod registry;
 mod run_folder;
 pub mod scenario;

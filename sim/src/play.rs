@@ -12,6 +12,7 @@ use tapedeck_reports::TableOptions;
 use crate::assemble::{PriceTaps, assemble};
 use crate::failure::Failure;
 use crate::journal_writer::{self, Written};
+use crate::progress::Progress;
 use crate::registry::Registry;
 use crate::scenario::Scenario;
 
@@ -37,6 +38,8 @@ pub struct Stage<'a> {
     pub folder: &'a Path,
     /// Set by Ctrl-C.
     pub stop: &'a AtomicBool,
+    /// Whether a person watches.
+    pub progress: Progress,
 }
 
 /// Plays a scenario.
@@ -52,7 +55,9 @@ pub fn play(scenario: &Scenario, stage: &Stage<'_>) -> Result<Played, Failure> {
     let (mut sink, queue) = journal_writer::channel(stage.stop);
     let (summary, written) = std::thread::scope(|scope| {
         let writer = scope.spawn(|| journal_writer::write_all(queue, stage.folder, options));
+        let shown = stage.progress.show(scope, &assembled.meter);
         let summary = driver.run(&mut sink, stage.stop);
+        drop(shown);
         // Hanging up ends the writer.
         drop(sink);
         (summary, writer.join())

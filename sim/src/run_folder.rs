@@ -25,6 +25,29 @@ pub const PRICES: &str = "prices.json";
 /// A run folder that is being written.
 pub struct Unfinished {
     folder: TempDir,
+    // Dropped after the folder, which is in it.
+    _made: MadeFolders,
+}
+
+/// Folders that were made for a run folder, outermost first. Those that are empty when this is
+/// dropped go again: a run that failed leaves nothing.
+struct MadeFolders(Vec<PathBuf>);
+
+impl MadeFolders {
+    /// Makes `folder` and what it lies in.
+    fn make(folder: &Path) -> Result<Self, Failure> {
+        let missing = folder.ancestors().filter(|above| !above.as_os_str().is_empty() && !above.exists());
+        let mut made = Self(missing.map(Path::to_owned).collect());
+        made.0.reverse();
+        fs::create_dir_all(folder).map_err(|error| Failure::file(folder, "create", &error))?;
+        Ok(made)
+    }
+}
+
+impl Drop for MadeFolders {
+    fn drop(&mut self) {
+        interrupt::remove_empty(&self.0);
+    }
 }
 
 /// What became of a finished folder.
@@ -41,13 +64,13 @@ impl Unfinished {
     /// # Errors
     /// [`Failure::Input`] if the folder cannot be made.
     pub fn create(parent: &Path) -> Result<Self, Failure> {
-        fs::create_dir_all(parent).map_err(|error| Failure::file(parent, "create", &error))?;
+        let made = MadeFolders::make(parent)?;
         let folder = tempfile::Builder::new()
             .prefix(".unfinished-")
             .tempdir_in(parent)
             .map_err(|error| Failure::file(parent, "write in", &error))?;
-        interrupt::guard(Some(folder.path()));
-        Ok(Self { folder })
+        interrupt::guard(folder.path(), &made.0);
+        Ok(Self { folder, _made: made })
     }
 
     /// Where it is now.
@@ -79,7 +102,7 @@ impl Unfinished {
         fs::rename(self.path(), target).map_err(|error| Failure::file(target, "create", &error))?;
         // It is no longer there under its temporary name, so there is nothing to remove.
         let _ = self.folder.keep();
-        interrupt::guard(None);
+        interrupt::release();
         Ok(Finished { path, kept: false })
     }
 }

@@ -1,16 +1,17 @@
 //! Sources: files and generators, and a look at their prices for the charts.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tapedeck_catalog::{CatalogError, DataKind, FileSpec, Format, OnError, ReadAhead, TimeUnit, VolumeUnit};
 use tapedeck_kernel::spec::SourceSlot;
+use tapedeck_kernel::venue::RecordKind;
 use tapedeck_model::param::ParamError;
-use tapedeck_model::port::DataIssues;
-use tapedeck_model::{Chunk, Columns, Instrument, InstrumentIx, Source, SourceError, Span, Ts};
+use tapedeck_model::{Instrument, InstrumentIx, Source, Span, Ts};
 use tapedeck_reports::Series;
 use tapedeck_synth::{SynthContext, SynthKind};
 
+use super::tap::{Chart, Meter, Tap};
 use super::{Builder, Tables, find};
 use crate::scenario::{Chosen, Item, Problem};
 
@@ -24,30 +25,40 @@ const PRICE_BUCKETS: usize = 1_000;
 pub type PriceTaps = Vec<(InstrumentIx, Arc<Mutex<Series>>)>;
 
 impl Builder<'_> {
-    pub(super) fn sources(&mut self, tables: &Tables) -> (Vec<SourceSlot>, PriceTaps) {
-        let (mut slots, mut taps) = (Vec::new(), PriceTaps::new());
+    pub(super) fn sources(&mut self, tables: &Tables, meter: &Arc<Meter>) -> (Vec<SourceSlot>, PriceTaps) {
+        let (mut slots, mut prices) = (Vec::new(), PriceTaps::new());
         for item in &self.scenario.data {
             let instrument = item.own.text("instrument").and_then(|name| tables.instrument(&name));
             let Some(instrument) = instrument.and_then(|ix| tables.instruments.get(ix.usize())) else { continue };
             let Some(source) = self.source(item, instrument) else { continue };
-            // One chart per instrument: the first of its sources by name.
-            let source = if taps.iter().any(|(ix, _)| *ix == instrument.ix) {
-                source
-            } else {
-                let series = Arc::new(Mutex::new(Series::new(PRICE_BUCKETS)));
-                taps.push((instrument.ix, Arc::clone(&series)));
-                Box::new(Tap { inner: source, series, price_scale: instrument.price_scale })
-            };
             let name = item.own.text("name").unwrap_or_default();
+            let tap = Tap {
+                inner: source,
+                name: name.clone(),
+                meter: Arc::clone(meter),
+                chart: chart(&mut prices, instrument),
+                wants_volume: self.wants_volume(item, instrument),
+                records: 0,
+            };
             let latency = item.parts.get("feed_latency");
             let feed_latency = match latency {
                 Some(chosen) if chosen.name != "none" => self.latency(latency, &format!("data/{name}/latency")),
                 Some(_) | None => None,
             };
-            let source = ReadAhead::spawn(source, READ_AHEAD_CHUNKS);
+            let source = ReadAhead::spawn(Box::new(tap), READ_AHEAD_CHUNKS);
             slots.push(SourceSlot { name, instrument: instrument.ix, feed_latency, source });
         }
-        (slots, taps)
+        (slots, prices)
+    }
+
+    /// The part of a bar's volume that the venue lets us take, if these bars are what it fills from.
+    fn wants_volume(&self, item: &Item, instrument: &Instrument) -> Option<String> {
+        let venue =
+            self.scenario.venues.iter().find(|venue| venue.own.text("name") == Some(instrument.id.venue.clone()));
+        let share = venue?.own.text("participation").filter(|share| share != "none")?;
+        let fills = item.own.text("kind").as_deref() == Some("bars")
+            && self.finest(&instrument.id.to_string()) == RecordKind::Bars;
+        fills.then_some(share)
     }
 
     /// When the first record may open: the warm-up before the start.
@@ -95,6 +106,16 @@ impl Builder<'_> {
         let built = (component.build)(&chosen.section.params, &context);
         self.take(&chosen.section, built)
     }
+}
+
+/// One chart per instrument: of the first of its sources by name.
+fn chart(prices: &mut PriceTaps, instrument: &Instrument) -> Option<Chart> {
+    if prices.iter().any(|(ix, _)| *ix == instrument.ix) {
+        return None;
+    }
+    let series = Arc::new(Mutex::new(Series::new(PRICE_BUCKETS)));
+    prices.push((instrument.ix, Arc::clone(&series)));
+    Some(Chart { series, price_scale: instrument.price_scale })
 }
 
 enum Refusal {
@@ -147,48 +168,4 @@ fn file_spec(item: &Item, instrument: &Instrument, base_dir: &Path) -> Result<Fi
         end: None,
         instrument: instrument.clone(),
     })
-}
-
-/// A source that shows its prices to a chart as they go by.
-struct Tap {
-    inner: Box<dyn Source>,
-    series: Arc<Mutex<Series>>,
-    price_scale: u8,
-}
-
-/// Records that are summed up before the chart sees them, so that it costs next to nothing.
-const TAP_STRIDE: usize = 16;
-
-impl Source for Tap {
-    fn next_chunk(&mut self, chunk: &mut Chunk) -> Result<bool, SourceError> {
-        let more = self.inner.next_chunk(chunk)?;
-        if more {
-            let unit = tapedeck_model::number::pow10(self.price_scale) as f64;
-            let (low, high, last) = match &chunk.columns {
-                Columns::Bars { low, high, close, .. } => (low, high, close),
-                Columns::Trades { px, .. } => (px, px, px),
-                Columns::Quotes { bid_px, ask_px, .. } => (bid_px, ask_px, bid_px),
-            };
-            let mut series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
-            let rows = chunk.ts_event.chunks(TAP_STRIDE).zip(low.chunks(TAP_STRIDE));
-            for ((ts, low), (high, last)) in rows.zip(high.chunks(TAP_STRIDE).zip(last.chunks(TAP_STRIDE))) {
-                let (Some(ts), Some(low), Some(high), Some(last)) =
-                    (ts.last(), low.iter().min(), high.iter().max(), last.last())
-                else {
-                    continue;
-                };
-                let scaled = |raw: &i64| *raw as f64 / unit;
-                series.push(Ts::from_nanos(*ts), scaled(low), scaled(high), scaled(last));
-            }
-        }
-        Ok(more)
-    }
-
-    fn content_hash(&self) -> [u8; 32] {
-        self.inner.content_hash()
-    }
-
-    fn issues(&self) -> DataIssues {
-        self.inner.issues()
-    }
 }

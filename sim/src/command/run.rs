@@ -14,6 +14,7 @@ use crate::load::{Loaded, load};
 use crate::manifest::{Provenance, manifest, peak_rss_bytes};
 use crate::page;
 use crate::play::{Played, Stage, play};
+use crate::progress::Progress;
 use crate::registry::Registry;
 use crate::run_folder::{Finished, MANIFEST, PRICES, SCENARIO, Unfinished, fingerprint_of, occupied};
 
@@ -51,7 +52,13 @@ pub fn run(args: &Args, registry: &Registry) -> Result<(), Failure> {
     let loaded = load(&args.scenario, &overrides, registry)?;
     let parent = parent_of(args.out.as_deref())?;
     let unfinished = Unfinished::create(&parent)?;
-    let stage = Stage { registry, base_dir: &loaded.base_dir, folder: unfinished.path(), stop: &interrupt::STOP };
+    let stage = Stage {
+        registry,
+        base_dir: &loaded.base_dir,
+        folder: unfinished.path(),
+        stop: &interrupt::STOP,
+        progress: if args.json { Progress::Hidden } else { Progress::on_terminal() },
+    };
     let played = play(&loaded.scenario, &stage)?;
     let fingerprint = played.written.fingerprint.to_string();
     let metrics = Metrics::of(&played.written.facts);

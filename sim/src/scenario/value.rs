@@ -10,25 +10,32 @@ use tapedeck_model::number::parse_decimal;
 use tapedeck_model::param::{ParamKind, ParamValue};
 use tapedeck_model::{Decimal, Span, Ts};
 
-use super::document::{Entry, Node, Value};
+use super::document::{Entry, Node, Place, Value};
 use super::problem::{Problem, suggest};
 
-/// What is wrong with a value: message and help.
+/// What is wrong with a value: message and help, and where, if that is not the value as a whole.
 struct Wrong {
     code: &'static str,
     message: String,
     help: Option<String>,
+    element: Option<Place>,
 }
 
 type Read = Result<ParamValue, Wrong>;
 
 impl Wrong {
     fn new(code: &'static str, message: String) -> Self {
-        Self { code, message, help: None }
+        Self { code, message, help: None, element: None }
     }
 
     fn kind(expected: &str, value: &Value) -> Self {
         Self::new("scenario::wrong_type", format!("must be {expected}, not {}", value.describe()))
+    }
+
+    /// Points at one element of a list or table.
+    fn at(mut self, node: &Node) -> Self {
+        self.element = Some(node.place.clone());
+        self
     }
 
     fn help(mut self, help: String) -> Self {
@@ -43,7 +50,8 @@ impl Wrong {
 /// A [`Problem`] at the value.
 pub fn read(name: &str, kind: &ParamKind, node: &Node) -> Result<ParamValue, Problem> {
     read_kind(kind, &node.value).map_err(|wrong| {
-        let problem = Problem::new(wrong.code, format!("`{name}` {}", wrong.message), node.place.clone());
+        let place = wrong.element.unwrap_or_else(|| node.place.clone());
+        let problem = Problem::new(wrong.code, format!("`{name}` {}", wrong.message), place);
         Problem { help: wrong.help, ..problem }
     })
 }
@@ -83,28 +91,19 @@ fn read_kind(kind: &ParamKind, value: &Value) -> Read {
         ParamKind::Span => read_span(value),
         ParamKind::Time => read_time(value),
         ParamKind::Texts => read_texts(value),
-        ParamKind::Decimals => {
-            let pairs = table(value, "a table such as `{ USD = \"10000\" }`")?;
-            pairs
-                .iter()
-                .map(|e| Ok((e.key.clone(), read_decimal(&e.node.value)?)))
-                .collect::<Result<_, _>>()
-                .map(ParamValue::Decimals)
-        }
-        ParamKind::TextMap => {
-            let pairs = table(value, "a table such as `{ ts = \"timestamp\" }`")?;
-            let pairs: Result<BTreeMap<_, _>, _> =
-                pairs.iter().map(|e| Ok((e.key.clone(), read_text(&e.node.value)?))).collect();
-            pairs.map(ParamValue::TextMap)
-        }
+        ParamKind::Decimals => read_table("{ USD = \"10000\" }", value, read_decimal).map(ParamValue::Decimals),
+        ParamKind::TextMap => read_table("{ ts = \"timestamp\" }", value, read_text).map(ParamValue::TextMap),
     }
 }
 
-fn table<'a>(value: &'a Value, expected: &str) -> Result<&'a [Entry], Wrong> {
-    match value {
-        Value::Table(entries) => Ok(entries),
-        other => Err(Wrong::kind(expected, other)),
-    }
+fn read_table<T>(
+    example: &str,
+    value: &Value,
+    read: fn(&Value) -> Result<T, Wrong>,
+) -> Result<BTreeMap<String, T>, Wrong> {
+    let Value::Table(pairs) = value else { return Err(Wrong::kind(&format!("a table such as `{example}`"), value)) };
+    let read = |pair: &Entry| Ok((pair.key.clone(), read(&pair.node.value).map_err(|wrong| wrong.at(&pair.node))?));
+    pairs.iter().map(read).collect()
 }
 
 fn read_int(min: i64, max: i64, value: &Value) -> Read {
@@ -179,7 +178,10 @@ fn read_time(value: &Value) -> Read {
 fn read_texts(value: &Value) -> Read {
     let texts = match value {
         Value::Text(text) => vec![text.clone()],
-        Value::List(items) => items.iter().map(|item| read_text(&item.value)).collect::<Result<_, _>>()?,
+        Value::List(items) => {
+            let read = |item: &Node| read_text(&item.value).map_err(|wrong| wrong.at(item));
+            items.iter().map(read).collect::<Result<_, _>>()?
+        }
         other => return Err(Wrong::kind("a text or a list of texts", other)),
     };
     if texts.is_empty() {
