@@ -51,7 +51,8 @@ impl Drop for ReadAhead {
     }
 }
 
-fn empty_chunk() -> Chunk {
+/// A chunk without records, to be filled by a source.
+pub(crate) fn empty_chunk() -> Chunk {
     let columns = Columns::Trades { px: Vec::new(), qty: Vec::new(), aggressor: Vec::new() };
     Chunk { instrument: InstrumentIx(0), first_number: 0, ts_event: Vec::new(), ts_recv: Vec::new(), columns }
 }

@@ -283,7 +283,8 @@ pub(crate) fn times(array: &dyn Array, unit: Option<TimeUnit>, out: &mut Vec<i64
     }));
 }
 
-fn time_reader(array: &dyn Array, unit: Option<TimeUnit>) -> Read<'_, i64> {
+/// Reads times cell by cell, in nanoseconds.
+pub(crate) fn time_reader(array: &dyn Array, unit: Option<TimeUnit>) -> Read<'_, i64> {
     let step = unit.map_or(1, TimeUnit::nanos);
     match array.data_type() {
         DataType::Timestamp(ArrowUnit::Second, _) => steps::<TimestampSecondType>(array, 1_000_000_000),

@@ -24,7 +24,21 @@ use crate::rows::{Bad, Fault, Rows};
 use crate::spec::{DataKind, FileSpec, Format, VolumeUnit};
 
 /// Batches of the projected columns, in the order of their positions in the file.
-type Batches = Box<dyn Iterator<Item = Result<RecordBatch, String>> + Send>;
+type Batches = Box<dyn Iterator<Item = Result<Batch, String>> + Send>;
+
+/// Consecutive rows as Arrow columns.
+struct Batch {
+    columns: RecordBatch,
+    /// Rows of text that have no cells, because their line has a wrong number of fields.
+    torn: Vec<Torn>,
+}
+
+/// A line with a wrong number of fields.
+struct Torn {
+    row: usize,
+    found: usize,
+    expected: usize,
+}
 
 /// A file about to be read.
 struct Opened {
@@ -70,14 +84,7 @@ pub(crate) struct FileReader {
 impl FileReader {
     /// Opens a file and checks that it can be read as `spec` says.
     pub(crate) fn open(spec: &FileSpec, path: &Path, batch_rows: usize, part: Part) -> Result<Self, CatalogError> {
-        let format = spec
-            .format
-            .or_else(|| format_of(path))
-            .ok_or_else(|| CatalogError::format(path, "its ending is neither .parquet nor .csv; state `format`"))?;
-        let opened = match format {
-            Format::Parquet => parquet_file::open(path)?,
-            Format::Csv => csv_file::open(path)?,
-        };
+        let opened = open(path, spec.format)?;
         let mut layout = Layout::resolve(spec, path, &opened.schema)?;
         let range = wanted_range(spec, &layout, &opened.schema);
         if part == Part::Times {
@@ -98,10 +105,15 @@ impl FileReader {
     pub(crate) fn next(&mut self, spec: &FileSpec, rows: &mut Rows) -> Result<bool, SourceError> {
         let refuse = |problem: String| SourceError::File { file: self.path.display().to_string(), problem };
         let Some(batch) = self.batches.next() else { return Ok(false) };
-        let batch = batch.map_err(refuse)?;
+        let Batch { columns: batch, torn } = batch.map_err(refuse)?;
         rows.clear();
         rows.first_row = self.next_row;
         self.next_row += batch.num_rows() as u64;
+        let column = self.layout.time_position();
+        rows.faults.extend(torn.into_iter().map(|Torn { row, found, expected }| {
+            let value = format!("{found} fields");
+            Fault { row, column, bad: Bad::Fields { found, expected }, value }
+        }));
         for (column, place) in self.places.iter().enumerate() {
             let array = batch.column(*place).as_ref();
             self.decode_column(spec, column, array, rows);
@@ -173,6 +185,27 @@ impl FileReader {
             }));
         }
     }
+}
+
+/// Opens a file of a stated format, or of the one that its ending names.
+fn open(path: &Path, format: Option<Format>) -> Result<Opened, CatalogError> {
+    let format = format
+        .or_else(|| format_of(path))
+        .ok_or_else(|| CatalogError::format(path, "its ending is neither .parquet nor .csv; state `format`"))?;
+    match format {
+        Format::Parquet => parquet_file::open(path),
+        Format::Csv => csv_file::open(path),
+    }
+}
+
+/// The columns of any file and its first rows, at most `rows` (one batch).
+pub(crate) fn first_rows(path: &Path, rows: usize) -> Result<(Schema, Option<RecordBatch>), CatalogError> {
+    let Opened { schema, start } = open(path, None)?;
+    let positions: Vec<usize> = (0..schema.fields().len()).collect();
+    let refuse = |problem: String| CatalogError::format(path, problem);
+    let (mut batches, _) = start(&positions, rows.max(1), None).map_err(refuse)?;
+    let first = batches.next().transpose().map_err(refuse)?;
+    Ok((schema, first.map(|batch| batch.columns)))
 }
 
 fn is_quote_volume(spec: &FileSpec) -> bool {

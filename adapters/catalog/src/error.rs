@@ -77,6 +77,14 @@ pub enum CatalogError {
         /// Where both begin.
         at: String,
     },
+    /// A file of the catalog is there already and holds something else.
+    #[error("{}: {problem}; move it away or import into another folder", file.display())]
+    Conflict {
+        /// The file, which was left alone.
+        file: PathBuf,
+        /// How it differs.
+        problem: String,
+    },
     /// A row is wrong.
     #[error(transparent)]
     Data(#[from] SourceError),

@@ -35,7 +35,7 @@ const fn known(field: Field, name: &'static str, aliases: &'static [&'static str
 
 const TS: Known = known(Field::Ts, "ts", &["ts", "time", "timestamp", "date", "datetime", "open_time", "ts_event"]);
 const CLOSE_TIME: Known = known(Field::CloseTime, "close_time", &[]);
-const TS_RECV: Known = known(Field::TsRecv, "ts_recv", &[]);
+const TS_RECV: Known = known(Field::TsRecv, "ts_recv", &["ts_recv"]);
 
 const BARS: &[Known] = &[
     TS,

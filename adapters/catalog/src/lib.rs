@@ -1,7 +1,9 @@
-//! Market data on disk: Parquet and CSV sources.
+//! Market data on disk: Parquet and CSV sources, and a catalog of day files.
 //!
-//! Enters: files. Leaves: chunks of exact records in order of time. Invariants: the order in which files are named and the size of batches change no
-//! record; a defect is an error with its place or is counted, never passed on in silence.
+//! Enters: files, or a source to be kept. Leaves: chunks of exact records in order of time, or
+//! Parquet files. Invariants: the order in which files are named and the size of batches change no
+//! record; a defect is an error with its place or is counted, never passed on in silence; a file
+//! that was written is complete and gives the same records when it is read.
 //! Deliberately absent: network, exchange formats, guesses about units.
 
 #![deny(missing_docs)]
@@ -12,18 +14,28 @@ mod cells;
 mod check;
 mod decode;
 mod error;
+mod footer;
 mod hash;
+mod head;
+mod import;
 mod layout;
+mod list;
+mod partition;
 mod paths;
 mod rows;
 mod source;
 mod spec;
+mod write;
 
 pub use ahead::ReadAhead;
 pub use error::CatalogError;
+pub use head::{Table, head};
+pub use import::{ImportSummary, import};
+pub use list::{CatalogEntry, ls};
 pub use paths::expand_paths;
 pub use source::{FileSource, open};
 pub use spec::{DataKind, FileSpec, Format, OnError, TimeUnit, VolumeUnit};
+pub use write::{FileLayout, WriteSummary, write_source};
 
 #[cfg(test)]
 mod tests;

@@ -45,7 +45,8 @@ fn expand_pattern(pattern: &str, full: &Path, named: &mut Vec<PathBuf>) -> Resul
     Ok(())
 }
 
-fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), CatalogError> {
+/// Onto `files`: `path` itself, or the data files in it, in no order.
+pub(crate) fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), CatalogError> {
     if !path.is_dir() {
         files.push(path.to_owned());
         return Ok(());

@@ -13,6 +13,8 @@ pub(crate) enum Bad {
     OffScale(u8),
     /// Does not fit 64 bits in its scale.
     TooLarge,
+    /// The line has more or fewer fields than the header.
+    Fields { found: usize, expected: usize },
 }
 
 impl Bad {
@@ -25,6 +27,9 @@ impl Bad {
                 format!("does not fit {scale} decimals; expected a price of the instrument's scale")
             }
             Self::TooLarge => "the value is too large".to_owned(),
+            Self::Fields { found, expected } => {
+                format!("the line has {found} fields, the header has {expected}")
+            }
         }
     }
 }

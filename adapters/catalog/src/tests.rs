@@ -24,7 +24,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::cells::{Scaling, numbers};
 
-fn instrument(tick: i64) -> Instrument {
+pub(crate) fn instrument(tick: i64) -> Instrument {
     let rules = DatedRules {
         from: Ts::MIN,
         tick_size: Price::from_raw(tick),
@@ -48,9 +48,9 @@ fn instrument(tick: i64) -> Instrument {
     }
 }
 
-const MINUTE_BARS: DataKind = DataKind::Bars { interval: Span::MINUTE };
+pub(crate) const MINUTE_BARS: DataKind = DataKind::Bars { interval: Span::MINUTE };
 
-fn spec(kind: DataKind, paths: &[PathBuf]) -> FileSpec {
+pub(crate) fn spec(kind: DataKind, paths: &[PathBuf]) -> FileSpec {
     FileSpec {
         name: "test".to_owned(),
         kind,
@@ -70,13 +70,13 @@ fn spec(kind: DataKind, paths: &[PathBuf]) -> FileSpec {
 }
 
 #[derive(Debug, PartialEq)]
-struct Played {
-    records: Vec<MarketRecord>,
-    issues: DataIssues,
+pub(crate) struct Played {
+    pub(crate) records: Vec<MarketRecord>,
+    pub(crate) issues: DataIssues,
     hash: [u8; 32],
 }
 
-fn drain(mut source: Box<dyn Source>) -> Result<Played, String> {
+pub(crate) fn drain(mut source: Box<dyn Source>) -> Result<Played, String> {
     let columns = Columns::Trades { px: Vec::new(), qty: Vec::new(), aggressor: Vec::new() };
     let mut chunk =
         Chunk { instrument: InstrumentIx(9), first_number: 0, ts_event: Vec::new(), ts_recv: Vec::new(), columns };
@@ -89,11 +89,11 @@ fn drain(mut source: Box<dyn Source>) -> Result<Played, String> {
     Ok(Played { records, issues: source.issues(), hash: source.content_hash() })
 }
 
-fn play(spec: FileSpec) -> Result<Played, String> {
+pub(crate) fn play(spec: FileSpec) -> Result<Played, String> {
     drain(open(spec).map_err(|e| e.to_string())?)
 }
 
-fn play_in(spec: FileSpec, batch_rows: usize) -> Result<Played, String> {
+pub(crate) fn play_in(spec: FileSpec, batch_rows: usize) -> Result<Played, String> {
     drain(Box::new(FileSource::open(spec, batch_rows).map_err(|e| e.to_string())?))
 }
 
@@ -106,13 +106,13 @@ fn write_parquet(path: &Path, columns: Vec<(&str, ArrayRef)>, group_rows: usize)
     writer.close().unwrap();
 }
 
-fn write_text(folder: &TempDir, name: &str, text: &str) -> PathBuf {
+pub(crate) fn write_text(folder: &TempDir, name: &str, text: &str) -> PathBuf {
     let path = folder.path().join(name);
     std::fs::write(&path, text).unwrap();
     path
 }
 
-const MINUTE_NS: i64 = 60_000_000_000;
+pub(crate) const MINUTE_NS: i64 = 60_000_000_000;
 
 /// `rows` bars from minute `from`, in float columns.
 fn write_bars(path: &Path, from: i64, rows: i64, group_rows: usize) {
@@ -245,7 +245,8 @@ fn bad_rows_are_told_with_their_place() {
         ("2021-12-31T23:59:00,10,11,9,10,1", "row 2, column `ts`", "goes back"),
         ("2022-01-01T00:00:30,10,11,9,10,1", "row 2, column `ts`", "no multiple of 1m"),
         ("yesterday,10,11,9,10,1", "row 2, column `ts`", "cannot be read"),
-        ("2022-01-01T00:01:00,10", "record 2 (line: 3", "found record with 2 fields"),
+        ("2022-01-01T00:01:00,10", "row 2, column `ts`", "the line has 2 fields, the header has 6"),
+        ("2022-01-01T00:01:00,10,11,9,10,1,1", "row 2, column `ts`", "the line has 7 fields"),
     ] {
         let path = write_text(&folder, "bars.csv", &format!("{HEADER}{row}\n"));
         let error = play(spec(MINUTE_BARS, &[path])).unwrap_err();
@@ -305,6 +306,21 @@ fn skip_and_repair_count_what_they_do() {
             panic!("four bars")
         };
         assert_eq!((widened.high.raw(), silent.volume.raw(), silent.open.raw()), (1000, 0, 1000));
+    }
+}
+
+#[test]
+fn torn_lines_are_left_out_where_bad_rows_are() {
+    let folder = TempDir::new().unwrap();
+    let rows = "2022-01-01T00:01:00,10\n2022-01-01T00:02:00,10,11,9,10,1,1\n2022-01-01T00:03:00,10,11,9,10,1\n";
+    let torn_first = "ts,open,high,low,close,volume\n1,2\n2022-01-01T00:00:00,10,11,9,10,1\n";
+    for (text, kept, torn) in [(format!("{HEADER}{rows}"), 2, 2), (torn_first.to_owned(), 1, 1)] {
+        let path = write_text(&folder, "bars.csv", &text);
+        for (on_error, issue) in [(OnError::Skip, DataIssue::SkippedRow), (OnError::Repair, DataIssue::RepairedRow)] {
+            let played = play(FileSpec { on_error, ..spec(MINUTE_BARS, std::slice::from_ref(&path)) }).unwrap();
+            assert_eq!(played.records.len(), kept);
+            assert_eq!(played.issues.iter().find(|(found, _)| *found == issue), Some(&(issue, torn)));
+        }
     }
 }
 

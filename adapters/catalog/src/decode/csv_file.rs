@@ -1,4 +1,5 @@
-//! CSV with a header line, as columns of text. A byte order mark and CRLF are fine.
+//! CSV with a header line, as columns of text. A byte order mark and CRLF are fine. A line with a
+//! wrong number of fields keeps its place as a row without cells, with a note.
 
 use std::fs::File;
 use std::path::Path;
@@ -9,12 +10,12 @@ use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
 use csv::{Reader, ReaderBuilder, StringRecord, Trim};
 
-use super::{Batches, Opened, TimeRange};
+use super::{Batch, Batches, Opened, TimeRange, Torn};
 use crate::error::CatalogError;
 
 pub(super) fn open(path: &Path) -> Result<Opened, CatalogError> {
     let file = File::open(path).map_err(|e| CatalogError::io(path, e))?;
-    let mut reader = ReaderBuilder::new().trim(Trim::All).buffer_capacity(256 * 1024).from_reader(file);
+    let mut reader = ReaderBuilder::new().flexible(true).trim(Trim::All).buffer_capacity(256 * 1024).from_reader(file);
     let header = reader.headers().map_err(|e| CatalogError::format(path, e))?.clone();
     if header.is_empty() {
         return Err(CatalogError::format(path, "the file is empty; expected a header line"));
@@ -24,8 +25,10 @@ pub(super) fn open(path: &Path) -> Result<Opened, CatalogError> {
         return Err(CatalogError::format(path, problem));
     }
     let fields: Vec<Field> = header.iter().map(|name| Field::new(name, DataType::Utf8, true)).collect();
+    let fields_expected = header.len();
     let start = Box::new(move |positions: &[usize], batch_rows: usize, _range: Option<TimeRange>| {
-        let lines = Lines { reader, record: StringRecord::new(), positions: positions.to_vec(), batch_rows };
+        let positions = positions.to_vec();
+        let lines = Lines { reader, record: StringRecord::new(), positions, batch_rows, fields_expected };
         let batches: Batches = Box::new(lines);
         Ok((batches, 0))
     });
@@ -37,22 +40,28 @@ struct Lines {
     record: StringRecord,
     positions: Vec<usize>,
     batch_rows: usize,
+    fields_expected: usize,
 }
 
 impl Iterator for Lines {
-    type Item = Result<RecordBatch, String>;
+    type Item = Result<Batch, String>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let mut columns: Vec<StringBuilder> = self.positions.iter().map(|_| StringBuilder::new()).collect();
         let mut rows = 0;
+        let mut torn = Vec::new();
         while rows < self.batch_rows {
             match self.reader.read_record(&mut self.record) {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(error) => return Some(Err(error.to_string())),
             }
+            let is_whole = self.record.len() == self.fields_expected;
+            if !is_whole {
+                torn.push(Torn { row: rows, found: self.record.len(), expected: self.fields_expected });
+            }
             for (column, position) in columns.iter_mut().zip(&self.positions) {
-                column.append_option(self.record.get(*position).filter(|cell| !cell.is_empty()));
+                column.append_option(self.record.get(*position).filter(|cell| is_whole && !cell.is_empty()));
             }
             rows += 1;
         }
@@ -61,9 +70,7 @@ impl Iterator for Lines {
         }
         let named = self.positions.iter().map(usize::to_string);
         let arrays = columns.iter_mut().map(|column| Arc::new(column.finish()) as ArrayRef);
-        Some(
-            RecordBatch::try_from_iter_with_nullable(named.zip(arrays).map(|(n, a)| (n, a, true)))
-                .map_err(|e| e.to_string()),
-        )
+        let columns = RecordBatch::try_from_iter_with_nullable(named.zip(arrays).map(|(n, a)| (n, a, true)));
+        Some(columns.map(|columns| Batch { columns, torn }).map_err(|e| e.to_string()))
     }
 }

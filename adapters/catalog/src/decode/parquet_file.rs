@@ -10,7 +10,7 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, Parq
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
 
-use super::{Batches, Opened, TimeRange};
+use super::{Batch, Batches, Opened, TimeRange};
 use crate::error::CatalogError;
 use crate::spec::TimeUnit;
 
@@ -32,7 +32,8 @@ pub(super) fn open(path: &Path) -> Result<Opened, CatalogError> {
             .with_row_groups(groups)
             .build()
             .map_err(|e| e.to_string())?;
-        let batches: Batches = Box::new(reader.map(|batch| batch.map_err(|e| e.to_string())));
+        let whole = |columns| Batch { columns, torn: Vec::new() };
+        let batches: Batches = Box::new(reader.map(move |batch| batch.map(whole).map_err(|e| e.to_string())));
         Ok((batches, passed))
     });
     Ok(Opened { schema, start })

@@ -1,0 +1,116 @@
+//! Where a day of a data set lies in the catalog:
+//! `<root>/<kind>/venue=V/instrument=I[/interval=1m]/date=YYYY-MM-DD/part-0.parquet`.
+//!
+//! Invariants: a name is read back as it was written; characters that mean something in a path are
+//! written as `%` and two hexadecimal digits, so a symbol never leads out of the catalog.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use tapedeck_model::{InstrumentId, Span, Ts};
+
+use crate::spec::DataKind;
+
+/// The name of the one file of a day.
+const FILE_NAME: &str = "part-0.parquet";
+
+/// One data set of the catalog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Series {
+    pub(crate) kind: DataKind,
+    pub(crate) instrument: InstrumentId,
+}
+
+impl Series {
+    /// The file of the day that begins at `day`.
+    pub(crate) fn day_file(&self, root: &Path, day: Ts) -> PathBuf {
+        let mut path = root.join(self.kind.text());
+        path.push(format!("venue={}", escaped(&self.instrument.venue)));
+        path.push(format!("instrument={}", escaped(&self.instrument.symbol)));
+        if let DataKind::Bars { interval } = self.kind {
+            path.push(format!("interval={interval}"));
+        }
+        let text = day.to_string();
+        path.push(format!("date={}", text.split_once('T').map_or(text.as_str(), |(date, _)| date)));
+        path.push(FILE_NAME);
+        path
+    }
+
+    /// The data set that a file belongs to, by its path below the root; `None` if it is not laid out
+    /// as a catalog is.
+    pub(crate) fn of_file(below_root: &Path) -> Option<Self> {
+        let mut parts = below_root.iter().map(|part| part.to_str());
+        let mut part = || parts.next().flatten();
+        let kind = part()?;
+        let venue = unescaped(part()?.strip_prefix("venue=")?)?;
+        let symbol = unescaped(part()?.strip_prefix("instrument=")?)?;
+        let kind = match kind {
+            "bars" => {
+                let interval: Span = part()?.strip_prefix("interval=")?.parse().ok()?;
+                DataKind::Bars { interval }
+            }
+            "trades" => DataKind::Trades,
+            "quotes" => DataKind::Quotes,
+            _ => return None,
+        };
+        part()?.strip_prefix("date=")?;
+        part()?.ends_with(".parquet").then_some(Self { kind, instrument: InstrumentId { venue, symbol } })
+    }
+}
+
+fn escaped(name: &str) -> String {
+    let mut text = String::new();
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "%{byte:02X}");
+        }
+    }
+    text
+}
+
+fn unescaped(text: &str) -> Option<String> {
+    let mut bytes = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let digits = [rest.next()?, rest.next()?];
+        bytes.push(u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?);
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_read_as_they_were_written() {
+        let day: Ts = "2022-01-31".parse().unwrap();
+        let minutes = DataKind::Bars { interval: Span::MINUTE };
+        for (kind, venue, symbol, expected) in [
+            (minutes, "SIM", "BTCUSD", "bars/venue=SIM/instrument=BTCUSD/interval=1m/date=2022-01-31/part-0.parquet"),
+            (DataKind::Trades, "A B", "x", "trades/venue=A%20B/instrument=x/date=2022-01-31/part-0.parquet"),
+            (
+                DataKind::Quotes,
+                "V",
+                "../é%2F",
+                "quotes/venue=V/instrument=..%2F%C3%A9%252F/date=2022-01-31/part-0.parquet",
+            ),
+        ] {
+            let series =
+                Series { kind, instrument: InstrumentId { venue: venue.to_owned(), symbol: symbol.to_owned() } };
+            let path = series.day_file(Path::new(""), day);
+            assert_eq!(path, Path::new(expected));
+            assert_eq!(Series::of_file(&path), Some(series));
+        }
+        for other in ["notes.parquet", "bars/venue=V/instrument=I/date=2022-01-01/part-0.parquet", "trades/a/b/c/d"] {
+            assert_eq!(Series::of_file(Path::new(other)), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Rows of a chunk as Arrow columns of a layout.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, Decimal128Array, Float64Array, RecordBatch, StringArray, TimestampNanosecondArray};
+use arrow_schema::{DataType, Field, Schema, TimeUnit};
+use tapedeck_model::Instrument;
+use tapedeck_model::market::{Chunk, Columns};
+use tapedeck_model::number::{format_scaled, pow10};
+
+use super::FileLayout;
+use crate::spec::DataKind;
+
+/// Digits of a decimal that Parquet keeps in 64 bits.
+const DECIMAL_DIGITS: u8 = 18;
+/// Raw numbers up to here have a 64-bit float of their own.
+const FLOAT_EXACT_MAX: u64 = 1 << 53;
+
+/// What the columns of a file are.
+#[derive(Debug, Clone)]
+pub(super) struct Shape {
+    pub(super) kind: DataKind,
+    layout: FileLayout,
+    instrument: String,
+    price_scale: u8,
+    qty_scale: u8,
+    has_recv: bool,
+}
+
+/// One column of prices or quantities.
+pub(super) struct Values<'a> {
+    pub(super) name: &'static str,
+    is_price: bool,
+    pub(super) raw: &'a [i64],
+}
+
+/// Some rows of a chunk.
+pub(super) struct Slices<'a> {
+    /// Times as in the file: open times of bars.
+    pub(super) ts: Vec<i64>,
+    /// Receive times, or empty.
+    pub(super) ts_recv: &'a [i64],
+    pub(super) values: Vec<Values<'a>>,
+    /// Of trades, else empty.
+    pub(super) aggressor: &'a [i8],
+}
+
+impl Shape {
+    pub(super) fn new(instrument: &Instrument, kind: DataKind, layout: FileLayout, chunk: &Chunk) -> Self {
+        Self {
+            kind,
+            layout,
+            instrument: instrument.id.to_string(),
+            price_scale: instrument.price_scale,
+            qty_scale: instrument.qty_scale,
+            has_recv: !chunk.ts_recv.is_empty(),
+        }
+    }
+
+    /// What a reader may want to know besides the columns.
+    pub(super) fn facts(&self) -> Vec<(&'static str, String)> {
+        let mut facts = vec![("kind", self.kind.text().to_owned()), ("instrument", self.instrument.clone())];
+        if let DataKind::Bars { interval } = self.kind {
+            facts.push(("interval", interval.to_string()));
+        }
+        facts.push(("price_scale", self.price_scale.to_string()));
+        facts.push(("qty_scale", self.qty_scale.to_string()));
+        facts
+    }
+
+    /// The rows of a chunk, which must be of this shape.
+    pub(super) fn slices<'a>(&self, chunk: &'a Chunk, rows: Range<usize>) -> Result<Slices<'a>, String> {
+        if self.has_recv == chunk.ts_recv.is_empty() {
+            return Err("some records have receive times and some have not; write them apart".to_owned());
+        }
+        let part = |name, is_price, column: &'a [i64]| Values { name, is_price, raw: rows_of(column, &rows) };
+        let (mut shift, mut aggressor): (i64, &[i8]) = (0, &[]);
+        let values = match (&chunk.columns, self.kind) {
+            (Columns::Bars { interval, open, high, low, close, volume }, DataKind::Bars { interval: wanted })
+                if *interval == wanted =>
+            {
+                shift = interval.nanos();
+                let prices = [("open", open), ("high", high), ("low", low), ("close", close)];
+                let mut values: Vec<Values<'a>> = prices.map(|(name, column)| part(name, true, column)).into();
+                values.push(part("volume", false, volume));
+                values
+            }
+            (Columns::Trades { px, qty, aggressor: sides }, DataKind::Trades) => {
+                aggressor = rows_of(sides, &rows);
+                vec![part("px", true, px), part("qty", false, qty)]
+            }
+            (Columns::Quotes { bid_px, ask_px, bid_qty, ask_qty }, DataKind::Quotes) => vec![
+                part("bid_px", true, bid_px),
+                part("ask_px", true, ask_px),
+                part("bid_qty", false, bid_qty),
+                part("ask_qty", false, ask_qty),
+            ],
+            _ => return Err(format!("the source gives other records than {}", self.facts_text())),
+        };
+        let ts = rows_of(&chunk.ts_event, &rows).iter().map(|ts| ts.saturating_sub(shift)).collect();
+        Ok(Slices { ts, ts_recv: rows_of(&chunk.ts_recv, &rows), values, aggressor })
+    }
+
+    fn facts_text(&self) -> String {
+        match self.kind {
+            DataKind::Bars { interval } => format!("bars of {interval}"),
+            kind => kind.text().to_owned(),
+        }
+    }
+
+    pub(super) fn schema(&self) -> Schema {
+        let time = || DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()));
+        let number = |name: &str, is_price: bool| {
+            let data = match self.layout {
+                FileLayout::Catalog => DataType::Decimal128(DECIMAL_DIGITS, self.scale(is_price).cast_signed()),
+                FileLayout::Float => DataType::Float64,
+            };
+            Field::new(name, data, false)
+        };
+        let mut fields = vec![Field::new(self.time_name(), time(), false)];
+        if self.has_recv {
+            fields.push(Field::new("ts_recv", time(), false));
+        }
+        match self.kind {
+            DataKind::Bars { .. } => {
+                fields.extend(["open", "high", "low", "close"].map(|name| number(name, true)));
+                fields.push(number("volume", false));
+            }
+            DataKind::Trades => {
+                fields.extend([number("px", true), number("qty", false), Field::new("side", DataType::Utf8, true)]);
+            }
+            DataKind::Quotes => {
+                fields.extend(["bid_px", "ask_px"].map(|name| number(name, true)));
+                fields.extend(["bid_qty", "ask_qty"].map(|name| number(name, false)));
+            }
+        }
+        Schema::new(fields)
+    }
+
+    fn time_name(&self) -> &'static str {
+        match (self.layout, self.kind) {
+            (FileLayout::Catalog, DataKind::Trades | DataKind::Quotes) => "ts_event",
+            (FileLayout::Catalog, DataKind::Bars { .. }) | (FileLayout::Float, _) => "ts",
+        }
+    }
+
+    const fn scale(&self, is_price: bool) -> u8 {
+        if is_price { self.price_scale } else { self.qty_scale }
+    }
+
+    pub(super) fn batch(&self, slices: Slices<'_>) -> Result<RecordBatch, String> {
+        let times = |ts: Vec<i64>| Arc::new(TimestampNanosecondArray::from(ts).with_timezone("UTC"));
+        let mut arrays: Vec<ArrayRef> = vec![times(slices.ts)];
+        if self.has_recv {
+            arrays.push(times(slices.ts_recv.to_vec()));
+        }
+        for values in &slices.values {
+            arrays.push(self.numbers(values)?);
+        }
+        if self.kind == DataKind::Trades {
+            let side = |aggressor: &i8| match aggressor {
+                1 => Some("buy"),
+                -1 => Some("sell"),
+                _ => None,
+            };
+            arrays.push(Arc::new(slices.aggressor.iter().map(side).collect::<StringArray>()));
+        }
+        RecordBatch::try_new(Arc::new(self.schema()), arrays).map_err(|e| e.to_string())
+    }
+
+    fn numbers(&self, values: &Values<'_>) -> Result<ArrayRef, String> {
+        let scale = self.scale(values.is_price);
+        let limit = match self.layout {
+            FileLayout::Catalog => pow10(DECIMAL_DIGITS).unsigned_abs() as u64 - 1,
+            FileLayout::Float => FLOAT_EXACT_MAX,
+        };
+        if let Some(raw) = values.raw.iter().find(|raw| raw.unsigned_abs() > limit) {
+            let value = format_scaled(i128::from(*raw), scale);
+            return Err(format!("column `{}`: {value} does not fit the layout exactly", values.name));
+        }
+        match self.layout {
+            FileLayout::Catalog => Decimal128Array::from_iter_values(values.raw.iter().map(|raw| i128::from(*raw)))
+                .with_precision_and_scale(DECIMAL_DIGITS, scale.cast_signed())
+                .map(|array| Arc::new(array) as ArrayRef)
+                .map_err(|e| e.to_string()),
+            FileLayout::Float => {
+                // Both are exact floats, so the quotient is the float nearest to the decimal.
+                let unit = pow10(scale) as f64;
+                Ok(Arc::new(values.raw.iter().map(|raw| *raw as f64 / unit).collect::<Float64Array>()))
+            }
+        }
+    }
+}
+
+/// Rows of a column; an empty column has none.
+fn rows_of<'a, T>(column: &'a [T], rows: &Range<usize>) -> &'a [T] {
+    column.get(rows.clone()).unwrap_or_default()
+}
