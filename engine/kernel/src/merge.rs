@@ -53,33 +53,13 @@ pub enum Item {
     Timer(StrategyIx, u64),
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Queued {
-    key: Key,
-    item: Item,
-}
-
-impl PartialEq for Queued {
-    fn eq(&self, other: &Self) -> bool {
-        self.key == other.key
-    }
-}
-impl Eq for Queued {}
-impl PartialOrd for Queued {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Queued {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.key.cmp(&other.key)
-    }
-}
-
-/// What is under way, by [`Key`]. Its buffer is reused: steady state allocates nothing.
+/// What is under way, by [`Key`]. Its buffers are reused: steady state allocates nothing.
 #[derive(Debug, Default)]
 pub struct Queue {
-    heap: BinaryHeap<Reverse<Queued>>,
+    /// Keys with the slot of their item: a heap moves what it holds, and items are large.
+    heap: BinaryHeap<Reverse<(Key, u32)>>,
+    items: Vec<Item>,
+    free: Vec<u32>,
     seq: u64,
 }
 
@@ -88,30 +68,37 @@ impl Queue {
     pub fn push(&mut self, ts: Ts, phase: Phase, source: u16, item: Item) {
         self.seq += 1;
         let key = Key { ts, phase, source, seq: self.seq };
-        self.heap.push(Reverse(Queued { key, item }));
+        self.insert(key, item);
     }
 
     /// Adds a market record.
     pub fn push_market(&mut self, ts: Ts, at: RecordRef, record: MarketRecord) {
         let key = Key { ts, phase: Phase::Market, source: at.source.0, seq: at.number };
-        self.heap.push(Reverse(Queued { key, item: Item::Market(at, record) }));
+        self.insert(key, Item::Market(at, record));
+    }
+
+    fn insert(&mut self, key: Key, item: Item) {
+        let slot = if let Some(slot) = self.free.pop() {
+            self.items[slot as usize] = item;
+            slot
+        } else {
+            self.items.push(item);
+            (self.items.len() - 1) as u32
+        };
+        self.heap.push(Reverse((key, slot)));
     }
 
     /// When and in which place the next thing comes.
     #[inline]
     pub fn peek(&self) -> Option<Key> {
-        self.heap.peek().map(|queued| queued.0.key)
+        self.heap.peek().map(|Reverse((key, _))| *key)
     }
 
     /// Takes the next thing.
     pub fn pop(&mut self) -> Option<(Key, Item)> {
-        self.heap.pop().map(|queued| (queued.0.key, queued.0.item))
-    }
-
-    /// Whether nothing is under way.
-    #[inline]
-    pub fn is_empty(&self) -> bool {
-        self.heap.is_empty()
+        let Reverse((key, slot)) = self.heap.pop()?;
+        self.free.push(slot);
+        Some((key, self.items[slot as usize]))
     }
 }
 

@@ -224,7 +224,9 @@ impl Core {
                 }
             }
         }
-        self.observe_equity()?;
+        if self.moved {
+            self.observe_equity()?;
+        }
         self.tell()
     }
 
