@@ -1,4 +1,8 @@
-//! What the benchmarks share: tapes in memory and runs built by hand.
+//! What the benchmarks share: tapes in memory and on disk, venues and runs built by hand.
+
+#![allow(clippy::expect_used, reason = "a benchmark that cannot be set up has nothing better to do than end")]
+
+pub mod parquet_tape;
 
 use std::collections::VecDeque;
 
@@ -13,14 +17,15 @@ use tapedeck_kernel::venue::{
 use tapedeck_model::port::{FeeModel, LatencyModel, SlippageModel};
 use tapedeck_model::{
     Amount, Chunk, Columns, Currency, CurrencyIx, DatedRules, Decimal, Draws, Instrument, InstrumentId, InstrumentIx,
-    InstrumentKind, ParamKind, ParamSpec, ParamValue, Params, Price, Qty, Source, SourceError, Span, Strategy, Ts,
+    InstrumentKind, MarketRecord, ParamKind, ParamSpec, ParamValue, Params, Price, Qty, Source, SourceError, Span,
+    Strategy, Ts,
 };
 
 /// Rows of a chunk, as files are decoded.
-const CHUNK_ROWS: usize = 65_536;
+pub const CHUNK_ROWS: usize = 65_536;
 
-/// The start of every tape here: 2020-01-01T00:00:00Z.
-const START: i64 = 1_577_836_800_000_000_000;
+/// The start of every tape here, nanoseconds: 2020-01-01T00:00:00Z.
+pub const START: i64 = 1_577_836_800_000_000_000;
 
 /// A tape in memory. It hands its chunks over, so a run needs its own copy.
 #[derive(Clone)]
@@ -30,6 +35,11 @@ impl MemoryTape {
     /// Of these chunks.
     pub fn new(chunks: Vec<Chunk>) -> Self {
         Self(chunks.into())
+    }
+
+    /// Its records, in order.
+    pub fn records(&self) -> Vec<MarketRecord> {
+        self.0.iter().flat_map(|chunk| (0..chunk.len()).map(|row| chunk.record(row))).collect()
     }
 }
 
@@ -47,14 +57,17 @@ impl Source for MemoryTape {
 
 /// A random walk of closes in cents, the same on every machine.
 pub fn walk(rows: usize) -> Vec<i64> {
+    endless_walk().take(rows).collect()
+}
+
+/// [`walk`] without an end.
+pub fn endless_walk() -> impl Iterator<Item = i64> {
     let mut stream = Draws::new(1, "bench/walk").stream(0);
     let mut px = 2_000_000_i64;
-    (0..rows)
-        .map(|_| {
-            px = (px + stream.below(2001) as i64 - 1000).max(10_000);
-            px
-        })
-        .collect()
+    std::iter::repeat_with(move || {
+        px = (px + stream.below(2001) as i64 - 1000).max(10_000);
+        px
+    })
 }
 
 /// Minute bars around a walk of closes.
@@ -100,6 +113,26 @@ pub fn trades(prices: &[i64]) -> MemoryTape {
                 px: part.to_vec(),
                 qty: vec![1_000; part.len()],
                 aggressor: vec![1; part.len()],
+            },
+        }
+    });
+    MemoryTape::new(chunks.collect())
+}
+
+/// Quotes two cents wide around a walk of prices, a millisecond apart.
+pub fn quotes(prices: &[i64]) -> MemoryTape {
+    let chunks = prices.chunks(CHUNK_ROWS).enumerate().map(|(nth, part)| {
+        let first = nth * CHUNK_ROWS;
+        Chunk {
+            instrument: InstrumentIx(0),
+            first_number: first as u64,
+            ts_event: (0..part.len()).map(|row| START + (first + row) as i64 * 1_000_000).collect(),
+            ts_recv: Vec::new(),
+            columns: Columns::Quotes {
+                bid_px: part.iter().map(|px| px - 1).collect(),
+                ask_px: part.iter().map(|px| px + 1).collect(),
+                bid_qty: vec![1_000; part.len()],
+                ask_qty: vec![1_000; part.len()],
             },
         }
     });
@@ -163,11 +196,14 @@ fn fee(instrument: &Instrument) -> Box<dyn FeeModel> {
     (model.build)(&params, &[instrument]).expect("0.1 % fits")
 }
 
-/// A run of one strategy over one tape: no latency, no slippage, 0.1 % fee, a spot account.
-pub fn run_spec(tape: MemoryTape, strategy: Box<dyn Strategy>, finest: RecordKind, rules: Vec<RiskSlot>) -> RunSpec {
-    let instrument = instrument();
-    let deposits = vec![(CurrencyIx(1), Amount::parse("1000000000").expect("it fits"))];
-    let venue = VenueSpec {
+/// A billion dollars.
+pub fn deposits() -> Vec<(CurrencyIx, Amount)> {
+    vec![(CurrencyIx(1), Amount::parse("1000000000").expect("it fits"))]
+}
+
+/// A venue without latency and slippage, with a fee of 0.1 % and a spot account of [`deposits`].
+pub fn venue_spec(finest: RecordKind) -> VenueSpec {
+    VenueSpec {
         name: "SIM".to_owned(),
         instruments: vec![InstrumentIx(0)],
         finest: vec![(InstrumentIx(0), finest)],
@@ -179,19 +215,23 @@ pub fn run_spec(tape: MemoryTape, strategy: Box<dyn Strategy>, finest: RecordKin
         cancel_latency: no_latency(),
         report_latency: no_latency(),
         slippage: no_slippage(),
-        fees: fee(&instrument),
-        funds: Some(deposits.clone()),
-    };
+        fees: fee(&instrument()),
+        funds: Some(deposits()),
+    }
+}
+
+/// A run of one strategy over one tape: no latency, no slippage, 0.1 % fee, a spot account.
+pub fn run_spec(tape: MemoryTape, strategy: Box<dyn Strategy>, finest: RecordKind, rules: Vec<RiskSlot>) -> RunSpec {
     let code = |code| Currency::new(code).expect("a currency code");
     RunSpec {
         seed: 1,
         scenario_hash: [0; 32],
         base_currency: CurrencyIx(1),
         currencies: vec![code("BTC"), code("USD")],
-        instruments: vec![instrument],
+        instruments: vec![instrument()],
         account: AccountKind::Spot,
-        deposits,
-        venues: vec![venue],
+        deposits: deposits(),
+        venues: vec![venue_spec(finest)],
         strategies: vec![StrategySlot { id: "bench".to_owned(), instruments: vec![InstrumentIx(0)], strategy }],
         rules,
         sources: vec![SourceSlot {

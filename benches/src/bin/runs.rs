@@ -4,6 +4,8 @@
 //! decisions over arrays. With `--json` one JSON object per line. Any other argument chooses the works
 //! whose names contain it.
 
+#![allow(clippy::expect_used, reason = "a benchmark that cannot go on has nothing better to do than end")]
+
 use std::time::Instant;
 
 use tapedeck_benches::{MemoryTape, SealingSink, bars, instrument, play, run_spec, trades, walk, with_defaults};
