@@ -49,6 +49,9 @@ pub struct Branch {
 /// The difference of two runs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Diff {
+    /// Whether the runs were of other scenarios or seeds: their first records say so. The search for
+    /// the first record that differs begins after them.
+    pub other_scenario: bool,
     /// Position of the first record that differs, and both sides; `None` if the journals are equal.
     pub parting: Option<(u64, Branch, Branch)>,
     /// How the first run ended.
@@ -66,6 +69,18 @@ fn same(a: &Record, b: &Record) -> bool {
         (Event::Signal { strategy: sa, name: na, value: va }, Event::Signal { strategy: sb, name: nb, value: vb }) => {
             a.header == b.header && sa == sb && na == nb && va.to_bits() == vb.to_bits()
         }
+        _ => false,
+    }
+}
+
+/// Whether both are the first records of runs in the same format and base currency: what else they
+/// say, the hash of the scenario and the seed, is the cause of all that follows and not its start.
+fn both_start(a: &Record, b: &Record) -> bool {
+    match (&a.event, &b.event) {
+        (
+            Event::RunStarted { format: fa, base_currency: ca, .. },
+            Event::RunStarted { format: fb, base_currency: cb, .. },
+        ) => a.header == b.header && (fa, ca) == (fb, cb),
         _ => false,
     }
 }
@@ -139,16 +154,17 @@ where
 {
     let mut a = a.map(|record| record.map_err(ReportError::journal));
     let mut b = b.map(|record| record.map_err(ReportError::journal));
-    let (mut tally, mut index) = (Tally::default(), 0_u64);
+    let (mut tally, mut index, mut other_scenario) = (Tally::default(), 0_u64, false);
     let mut past: VecDeque<Record> = VecDeque::with_capacity(LOOK_BACK);
     let mut describer = Describer::new();
     let (first, second) = loop {
         match (a.next().transpose()?, b.next().transpose()?) {
             (None, None) => {
                 let outcome = tally.finish();
-                return Ok(Diff { parting: None, a: outcome.clone(), b: outcome });
+                return Ok(Diff { other_scenario, parting: None, a: outcome.clone(), b: outcome });
             }
-            (Some(x), Some(y)) if same(&x, &y) => {
+            (Some(x), Some(y)) if same(&x, &y) || both_start(&x, &y) => {
+                other_scenario |= !same(&x, &y);
                 tally.take(&x);
                 describer.learn(&x);
                 if past.len() == LOOK_BACK {
@@ -174,7 +190,7 @@ where
     for record in b {
         tally_b.take(&record?);
     }
-    Ok(Diff { parting: Some(parting), a: tally_a.finish(), b: tally_b.finish() })
+    Ok(Diff { other_scenario, parting: Some(parting), a: tally_a.finish(), b: tally_b.finish() })
 }
 
 fn minus(b: Option<Amount>, a: Option<Amount>) -> String {
@@ -189,13 +205,19 @@ fn text(amount: Option<Amount>) -> String {
 impl Diff {
     /// Whether the journals are equal.
     pub const fn is_equal(&self) -> bool {
-        self.parting.is_none()
+        self.parting.is_none() && !self.other_scenario
     }
 }
 
 impl fmt::Display for Diff {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.other_scenario {
+            writeln!(f, "The runs are of different scenarios or seeds")?;
+        }
         let Some((index, a, b)) = &self.parting else {
+            if self.other_scenario {
+                return writeln!(f, "Nothing that happened differs: {} records", self.a.events);
+            }
             return writeln!(f, "The journals are equal: {} records", self.a.events);
         };
         writeln!(f, "The journals part at record {index}")?;
@@ -270,6 +292,25 @@ mod tests {
         let text = found.to_string();
         assert!(text.contains("fee 4.2 USD") && text.contains("fee 9 USD"), "{text}");
         assert!(text.contains("1.5"), "{text}");
+    }
+
+    #[test]
+    fn another_scenario_is_said_and_the_search_goes_on_behind_it() {
+        let a = busy(500, 10);
+        let mut b = a.clone();
+        let Some(Event::RunStarted { scenario_hash, .. }) = b.records.first_mut().map(|r| &mut r.event) else {
+            panic!("a journal starts with its start");
+        };
+        scenario_hash[0] ^= 1;
+        let found = compare(&a, &b);
+        assert!(found.other_scenario && found.parting.is_none() && !found.is_equal());
+        let nth = a.records.iter().position(|r| matches!(r.event, Event::Filled { .. })).unwrap();
+        if let Event::Filled { report, .. } = &mut b.records[nth].event {
+            report.fee = amount("9");
+        }
+        let found = compare(&a, &b);
+        assert_eq!(found.parting.as_ref().map(|(index, ..)| *index), Some(nth as u64));
+        assert!(found.to_string().contains("different scenarios"));
     }
 
     #[test]

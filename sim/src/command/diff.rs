@@ -21,7 +21,7 @@ pub struct Args {
 /// [`Failure::Difference`] if they do.
 pub fn diff(args: &Args) -> Result<(), Failure> {
     let (a, b) = (RunFolder::open(&args.a)?, RunFolder::open(&args.b)?);
-    let diff = tapedeck_reports::diff(a.journal()?, b.journal()?).map_err(|error| Failure::input(error.to_string()))?;
+    let diff = tapedeck_reports::diff(a.journal()?, b.journal()?).map_err(|error| Failure::caused(&error))?;
     print_out(&diff.to_string())?;
-    if diff.parting.is_none() { Ok(()) } else { Err(Failure::Difference { message: "the runs differ".to_owned() }) }
+    if diff.is_equal() { Ok(()) } else { Err(Failure::Difference { message: "the runs differ".to_owned() }) }
 }
