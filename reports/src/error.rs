@@ -49,9 +49,6 @@ pub enum ReportError {
         /// What is missing.
         what: &'static str,
     },
-    /// The thread that writes tables died.
-    #[error("the thread that writes tables died")]
-    Thread,
 }
 
 impl ReportError {

@@ -116,6 +116,11 @@ impl Names {
         &self.rules
     }
 
+    /// Names of all data sources, by index.
+    pub fn sources(&self) -> &[String] {
+        &self.sources
+    }
+
     /// Writes an order's name, `sma-17`, without allocating.
     pub fn write_order(&self, id: ClientOrderId, into: &mut impl std::fmt::Write) {
         // Writing to a string or a string builder does not fail.
@@ -132,9 +137,7 @@ impl Names {
                 break;
             }
         }
-        for digit in &digits[at..] {
-            let _ = into.write_char(char::from(*digit));
-        }
+        let _ = into.write_str(std::str::from_utf8(&digits[at..]).unwrap_or_default());
     }
 
     /// An order's name, `sma-17`.

@@ -3,11 +3,24 @@
 //! Enters: records in order, pushed as a run goes or read from its journal. Leaves: `events`,
 //! `orders`, `fills`, `trades`, `positions` and `equity` in a folder, and the [`RunFacts`] gathered
 //! on the way. One pass; memory is bounded by the size of a row group, however long the journal.
-//! Parquet is encoded on two threads of its own, so that a push costs only its columns.
+//!
+//! Columns:
+//! - Words (kinds, names, sides, reasons) are dictionaries; instants are UTC nanoseconds.
+//! - Prices and quantities are exact: `Decimal(18, s)` if all instruments of the run have the same
+//!   scale `s` for them, stored as the 64-bit integer that they are in the journal (so a value
+//!   beyond 18 digits is kept as it is), else `Decimal(38, s)` with the finest scale.
+//! - Money and average prices are `Decimal(38, 18)`; money has up to 24 decimals and is rounded half
+//!   to even at the 18th. The journal has it exact.
+//! - `events` names an order by `strategy` and `order_number`, `orders` and `fills` also by
+//!   `client_order_id`, which is both: `sma-17`.
+//!
+//! No thread is started: to encode a row group costs less than to hand it over.
 
+mod column;
+mod encode;
+mod file;
 mod layout;
 mod rows;
-mod sink;
 
 #[cfg(test)]
 mod tests;
@@ -20,12 +33,9 @@ use crate::error::ReportError;
 use crate::facts::{Gatherer, RunFacts};
 use crate::names::Names;
 use crate::orders::Orders;
+use file::TableFile;
 use layout::{ColumnSpec, FillContext};
 use rows::Rows;
-use sink::Sink;
-
-/// Rows after which a batch goes to the writing thread.
-const BATCH_ROWS: usize = 16_384;
 
 /// How tables are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +48,7 @@ pub struct TableOptions {
 
 impl Default for TableOptions {
     fn default() -> Self {
-        Self { returns_interval: Span::DAY, row_group_rows: 131_072 }
+        Self { returns_interval: Span::DAY, row_group_rows: 65_536 }
     }
 }
 
@@ -62,8 +72,8 @@ pub struct TableWriter {
     gatherer: Gatherer,
     orders: Orders,
     rows: [Rows; 6],
-    events_sink: Sink,
-    rest_sink: Sink,
+    files: Vec<TableFile>,
+    group_rows: usize,
 }
 
 impl TableWriter {
@@ -72,16 +82,15 @@ impl TableWriter {
     /// # Errors
     /// [`ReportError::Io`] or [`ReportError::Table`].
     pub fn new(folder: &Path, options: TableOptions) -> Result<Self, ReportError> {
-        let rows = COLUMNS.map(Rows::new);
-        let specs: Vec<_> = TABLES.iter().zip(&rows).map(|(name, rows)| (*name, rows.schema().clone())).collect();
-        let (events, rest) = specs.split_at(1);
-        let group = options.row_group_rows.max(1);
+        let tables = TABLES.into_iter().zip(COLUMNS);
+        let files: Result<Vec<_>, _> =
+            tables.map(|(table, columns)| TableFile::create(folder, table, columns)).collect();
         Ok(Self {
             gatherer: Gatherer::new(options.returns_interval),
             orders: Orders::new(),
-            rows,
-            events_sink: Sink::start(folder, events, group)?,
-            rest_sink: Sink::start(folder, rest, group)?,
+            rows: COLUMNS.map(Rows::new),
+            files: files?,
+            group_rows: options.row_group_rows.max(1),
         })
     }
 
@@ -123,23 +132,17 @@ impl TableWriter {
             Event::Equity(point) => layout::equity_row(&mut self.rows[EQUITY], record, point),
             _ => {}
         }
-        self.flush(BATCH_ROWS)
+        self.flush(self.group_rows)
     }
 
-    /// Hands tables of at least `rows_min` rows to their threads.
+    /// Writes the rows of tables that have at least `rows_min`.
     fn flush(&mut self, rows_min: usize) -> Result<(), ReportError> {
-        for (nth, rows) in self.rows.iter_mut().enumerate() {
-            if rows.len() < rows_min {
-                continue;
-            }
-            let table = TABLES[nth];
-            let batch = rows
-                .take(&self.gatherer.facts().names)
-                .map_err(|source| ReportError::Table { table, source: source.into() })?;
-            if nth == EVENTS {
-                self.events_sink.send(0, batch)?;
-            } else {
-                self.rest_sink.send(nth - 1, batch)?;
+        let names = &self.gatherer.facts().names;
+        for (rows, file) in self.rows.iter_mut().zip(&mut self.files) {
+            let len = rows.len();
+            if len >= rows_min {
+                let pages = rows.take(names, file.forms(names)?).map_err(|source| file.failed(source))?;
+                file.write(len, pages, names)?;
             }
         }
         Ok(())
@@ -157,9 +160,9 @@ impl TableWriter {
                 .ok_or(ReportError::Overflow { seq, what: "an average price" })?;
         }
         self.flush(1)?;
-        self.events_sink.finish()?;
-        self.rest_sink.finish()?;
-        self.gatherer.finish()
+        let facts = self.gatherer.finish()?;
+        self.files.into_iter().try_for_each(|file| file.close(&facts.names))?;
+        Ok(facts)
     }
 }
 

@@ -6,7 +6,8 @@ use tapedeck_model::{
     StrategyIx, TimeInForce,
 };
 
-use super::rows::{Kind, NameSet, Rows};
+use super::column::{Kind, NameSet};
+use super::rows::Rows;
 use crate::names::Names;
 use crate::orders::OrderState;
 use crate::trips::{RoundTrip, average_px_e18};
@@ -24,13 +25,13 @@ pub const EVENTS: &[ColumnSpec] = &[
     ("seq", Kind::Int, false),
     ("input", Kind::Int, false),
     ("ts", Kind::Ts, false),
-    ("kind", Kind::Named(NameSet::Events), false),
+    ("kind", Kind::Event, false),
     ("strategy", STRATEGY, true),
     ("instrument", INSTRUMENT, true),
-    ("client_order_id", Kind::Text, true),
+    ("order_number", Kind::Int, true),
     ("side", SIDE, true),
-    ("px", Kind::Decimal, true),
-    ("qty", Kind::Decimal, true),
+    ("px", Kind::Px, true),
+    ("qty", Kind::Qty, true),
     ("amount", Kind::Decimal, true),
     ("currency", CURRENCY, true),
     ("text", Kind::Word, true),
@@ -48,13 +49,13 @@ pub const ORDERS: &[ColumnSpec] = &[
     ("expires", Kind::Ts, true),
     ("post_only", Kind::Bool, false),
     ("reduce_only", Kind::Bool, false),
-    ("limit_px", Kind::Decimal, true),
-    ("trigger_px", Kind::Decimal, true),
+    ("limit_px", Kind::Px, true),
+    ("trigger_px", Kind::Px, true),
     ("status", Kind::Word, true),
     ("reason", Kind::Word, true),
-    ("order_qty", Kind::Decimal, false),
-    ("cum_qty", Kind::Decimal, false),
-    ("canceled_qty", Kind::Decimal, false),
+    ("order_qty", Kind::Qty, false),
+    ("cum_qty", Kind::Qty, false),
+    ("canceled_qty", Kind::Qty, false),
     ("avg_px", Kind::Decimal, true),
     ("fills", Kind::Int, false),
     ("fee", Kind::Decimal, true),
@@ -77,21 +78,21 @@ pub const FILLS: &[ColumnSpec] = &[
     ("strategy", STRATEGY, false),
     ("instrument", INSTRUMENT, false),
     ("side", SIDE, false),
-    ("last_px", Kind::Decimal, false),
-    ("last_qty", Kind::Decimal, false),
-    ("cum_qty", Kind::Decimal, false),
-    ("leaves_qty", Kind::Decimal, false),
+    ("last_px", Kind::Px, false),
+    ("last_qty", Kind::Qty, false),
+    ("cum_qty", Kind::Qty, false),
+    ("leaves_qty", Kind::Qty, false),
     ("notional", Kind::Decimal, true),
     ("liquidity", Kind::Word, false),
     ("fee", Kind::Decimal, false),
     ("fee_currency", CURRENCY, false),
     ("basis", Kind::Word, false),
-    ("source", Kind::Word, false),
+    ("source", Kind::Named(NameSet::Sources), false),
     ("source_record", Kind::Int, false),
-    ("reference_px", Kind::Decimal, false),
-    ("slippage_px", Kind::Decimal, false),
-    ("available_qty", Kind::Decimal, false),
-    ("queue_ahead_qty", Kind::Decimal, false),
+    ("reference_px", Kind::Px, false),
+    ("slippage_px", Kind::Px, false),
+    ("available_qty", Kind::Qty, false),
+    ("queue_ahead_qty", Kind::Qty, false),
 ];
 
 /// One row for each round trip.
@@ -102,8 +103,8 @@ pub const TRADES: &[ColumnSpec] = &[
     ("entry_ts", Kind::Ts, false),
     ("exit_ts", Kind::Ts, false),
     ("duration_ns", Kind::Int, false),
-    ("qty", Kind::Decimal, false),
-    ("qty_max", Kind::Decimal, false),
+    ("qty", Kind::Qty, false),
+    ("qty_max", Kind::Qty, false),
     ("entry_px", Kind::Decimal, false),
     ("exit_px", Kind::Decimal, false),
     ("gross_pnl", Kind::Decimal, false),
@@ -119,7 +120,7 @@ pub const POSITIONS: &[ColumnSpec] = &[
     ("ts", Kind::Ts, false),
     ("strategy", STRATEGY, false),
     ("instrument", INSTRUMENT, false),
-    ("net_qty", Kind::Decimal, false),
+    ("net_qty", Kind::Qty, false),
     ("entry_cost", Kind::Decimal, false),
     ("realized_pnl", Kind::Decimal, false),
     ("currency", CURRENCY, false),
@@ -163,7 +164,7 @@ pub fn event_row(rows: &mut Rows, record: &Record, known: Option<InstrumentIx>, 
     rows.event(record.event.number(), record.event.text());
     rows.name(cells.strategy.map(|ix| ix.0));
     rows.name(cells.instrument.map(|ix| ix.0));
-    rows.order(order, names);
+    rows.maybe_count(order.map(|id| u64::from(id.number)));
     rows.side(cells.side);
     rows.px(cells.px, instrument.map(|i| i.price_scale));
     rows.qty(cells.qty, instrument.map(|i| i.qty_scale));
@@ -291,7 +292,7 @@ pub fn order_row(rows: &mut Rows, order: &OrderState, names: &Names) -> Option<(
     let request = &order.request;
     let instrument = names.instrument(request.instrument);
     let (px_scale, qty_scale) = (instrument.map(|i| i.price_scale), instrument.map(|i| i.qty_scale));
-    rows.order(Some(order.client_order_id), names);
+    rows.order(order.client_order_id, names);
     rows.maybe_count(order.venue_order_id.map(|id| id.0));
     rows.name(Some(order.client_order_id.strategy.0));
     rows.name(Some(request.instrument.0));
@@ -349,7 +350,7 @@ pub fn fill_row(rows: &mut Rows, record: &Record, report: &FillReport, context: 
     rows.count(record.header.input);
     rows.ts(record.header.ts);
     rows.ts(report.ts_event);
-    rows.order(Some(report.client_order_id), names);
+    rows.order(report.client_order_id, names);
     rows.count(report.trade_id.0);
     rows.name(Some(strategy.0));
     rows.name(Some(instrument.ix.0));
@@ -364,7 +365,7 @@ pub fn fill_row(rows: &mut Rows, record: &Record, report: &FillReport, context: 
     rows.name(Some(report.fee_currency.0));
     let evidence = &report.evidence;
     rows.word(Some(evidence.basis.text()));
-    rows.word(Some(names.source(evidence.record.source)));
+    rows.name(Some(evidence.record.source.0));
     rows.count(evidence.record.number);
     rows.px(Some(evidence.reference_px), px_scale);
     rows.px(Some(evidence.slippage_px), px_scale);
@@ -415,6 +416,6 @@ pub fn equity_row(rows: &mut Rows, record: &Record, point: &EquityPoint) {
     rows.amount(Some(point.high));
     rows.amount(Some(point.low));
     rows.amount(Some(point.exposure));
-    rows.float(Some(point.max_drawdown));
+    rows.float(point.max_drawdown);
     rows.end();
 }
