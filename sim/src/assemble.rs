@@ -22,6 +22,7 @@ use crate::scenario::{Chosen, Item, Place, Problem, Problems, Scenario, Section}
 
 mod currencies;
 mod data;
+pub(crate) mod data_set;
 mod instruments;
 mod tap;
 

@@ -9,6 +9,7 @@ use crate::failure::Failure;
 use crate::registry::Registry;
 
 mod completions;
+mod data;
 mod diff;
 mod list;
 mod new;
@@ -50,6 +51,9 @@ enum Command {
     New(new::Args),
     /// Writes the tables and the page of a run folder again, from its journal.
     Report(report::Args),
+    /// Writes, imports and lists market data.
+    #[command(subcommand)]
+    Data(data::Command),
     /// Prints completions for a shell.
     Completions(completions::Args),
 }
@@ -84,6 +88,7 @@ fn answer(command: Command, registry: &Registry) -> Result<(), Failure> {
         Command::Schema => schema::print_schema(registry),
         Command::New(args) => new::new_crate(&args),
         Command::Report(args) => report::report(&args, registry),
+        Command::Data(command) => data::data(&command, registry),
         Command::Completions(args) => completions::completions(&args),
     }
 }

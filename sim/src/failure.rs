@@ -1,5 +1,6 @@
 //! How a command ends when it does not end well, and the exit code that tells.
 
+use std::error::Error;
 use std::fmt;
 use std::io::IsTerminal as _;
 use std::path::Path;
@@ -42,6 +43,21 @@ impl Failure {
     /// Bad input with advice.
     pub fn input_with_help(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self::Input { message: message.into(), help: help.into() }
+    }
+
+    /// Bad input that a part of the house found, with what it goes back to.
+    pub fn caused(error: &dyn Error) -> Self {
+        let mut message = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            let text = error.to_string();
+            // Some messages quote their cause already.
+            if !message.contains(&text) {
+                message = format!("{message}: {text}");
+            }
+            cause = error.source();
+        }
+        Self::input(message)
     }
 
     /// A failure that is not the user's fault.

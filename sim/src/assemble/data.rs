@@ -13,7 +13,7 @@ use tapedeck_synth::{SynthContext, SynthKind};
 
 use super::tap::{Chart, Meter, Tap};
 use super::{Builder, Tables, find};
-use crate::scenario::{Chosen, Item, Problem};
+use crate::scenario::{Chosen, Item};
 
 /// Chunks that are decoded ahead of the kernel.
 const READ_AHEAD_CHUNKS: usize = 3;
@@ -78,18 +78,19 @@ impl Builder<'_> {
         });
         match spec.and_then(|spec| tapedeck_catalog::open(spec).map_err(|error| Refusal::Data(Box::new(error)))) {
             Ok(source) => Some(source),
-            Err(Refusal::Param(error)) => {
-                self.problems.push(item.own.refuse(&error));
-                None
-            }
-            Err(Refusal::Data(error)) => {
-                self.problems.push(Problem::new("data::refused", error.to_string(), item.own.place_of("path")));
+            Err(refusal) => {
+                self.refuse(item, refusal);
                 None
             }
         }
     }
 
-    fn synthetic(&mut self, item: &Item, chosen: &Chosen, instrument: &Instrument) -> Option<Box<dyn Source>> {
+    pub(super) fn synthetic(
+        &mut self,
+        item: &Item,
+        chosen: &Chosen,
+        instrument: &Instrument,
+    ) -> Option<Box<dyn Source>> {
         let component = find(&self.registry.synthetic, &chosen.name)?;
         let kind = match self.take(&item.own, data_kind(item))? {
             DataKind::Bars { interval } => SynthKind::Bars { interval },
@@ -118,7 +119,7 @@ fn chart(prices: &mut PriceTaps, instrument: &Instrument) -> Option<Chart> {
     Some(Chart { series, price_scale: instrument.price_scale })
 }
 
-enum Refusal {
+pub(super) enum Refusal {
     Param(ParamError),
     Data(Box<CatalogError>),
 }
@@ -129,7 +130,7 @@ impl From<ParamError> for Refusal {
     }
 }
 
-fn data_kind(item: &Item) -> Result<DataKind, ParamError> {
+pub(super) fn data_kind(item: &Item) -> Result<DataKind, ParamError> {
     let params = &item.own.params;
     match params.text("kind")?.as_str() {
         "bars" => Ok(DataKind::Bars { interval: params.span("interval")? }),
@@ -139,7 +140,7 @@ fn data_kind(item: &Item) -> Result<DataKind, ParamError> {
     }
 }
 
-fn file_spec(item: &Item, instrument: &Instrument, base_dir: &Path) -> Result<FileSpec, Refusal> {
+pub(super) fn file_spec(item: &Item, instrument: &Instrument, base_dir: &Path) -> Result<FileSpec, Refusal> {
     let params = &item.own.params;
     let scale = |key: &str| params.int_opt(key).map(|scale| scale.map(|scale| scale.clamp(0, 24) as u8));
     let paths = tapedeck_catalog::expand_paths(&params.texts("path")?, base_dir)

@@ -22,8 +22,7 @@ pub struct Args {
 /// [`Failure::Input`] for a damaged journal, [`Failure::Difference`] if the auditor disagrees.
 pub fn replay(args: &Args) -> Result<(), Failure> {
     let folder = RunFolder::open(&args.run.run)?;
-    let replay =
-        tapedeck_reports::replay(folder.journal()?, args.until).map_err(|error| Failure::input(error.to_string()))?;
+    let replay = tapedeck_reports::replay(folder.journal()?, args.until).map_err(|error| Failure::caused(&error))?;
     print_out(&replay.to_string())?;
     if replay.audit.agrees() {
         Ok(())

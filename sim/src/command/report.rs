@@ -35,8 +35,7 @@ pub fn report(args: &Args, registry: &Registry) -> Result<(), Failure> {
         .map_err(|error| Failure::file(&folder.path, "write in", &error))?;
     let returns_interval = scenario.report.own.params.span("returns_interval").unwrap_or(Span::DAY);
     let options = TableOptions { returns_interval, ..TableOptions::default() };
-    let facts =
-        write_tables(folder.journal()?, fresh.path(), options).map_err(|error| Failure::input(error.to_string()))?;
+    let facts = write_tables(folder.journal()?, fresh.path(), options).map_err(|error| Failure::caused(&error))?;
     let files = page::files(&scenario, &facts, folder.text("fingerprint"), &prices.unwrap_or_default())?;
     for (name, text) in &files {
         let path = fresh.path().join(name);

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::PathBuf;
 
-use tapedeck_journal::{RawFrame, Reader};
+use tapedeck_journal::{JournalError, RawFrame, Reader};
 use tapedeck_kernel::drive::{JournalSink, RunSummary, SimDriver};
 use tapedeck_model::Record;
 use tapedeck_reports::Describer;
@@ -16,7 +16,7 @@ use crate::journal_writer::{WriteError, each_record};
 use crate::manifest::hex;
 use crate::play::run_failure;
 use crate::registry::Registry;
-use crate::run_folder::{RunFolder, SCENARIO};
+use crate::run_folder::{JOURNAL, RunFolder, SCENARIO};
 use crate::scenario::{Origin, Scenario};
 
 /// Arguments.
@@ -32,7 +32,7 @@ pub struct Args {
 /// Runs a run folder's scenario again.
 ///
 /// # Errors
-/// [`Failure::Difference`] if anything differs.
+/// [`Failure::Difference`] if anything differs, [`Failure::Input`] if the journal is damaged.
 pub fn verify(args: &Args, registry: &Registry) -> Result<(), Failure> {
     interrupt::listen()?;
     let folder = RunFolder::open(&args.run.run)?;
@@ -46,6 +46,9 @@ pub fn verify(args: &Args, registry: &Registry) -> Result<(), Failure> {
     // It goes on after a difference: only at the end is it known which data changed.
     let summary = driver.run(&mut sink, &interrupt::STOP).map_err(run_failure)?;
     sink.expect_end();
+    if let Some(damage) = sink.damage {
+        return Err(Failure::input(format!("{}: {damage}", folder.path.join(JOURNAL).display())));
+    }
     let mut notes = changes(&folder, &scenario);
     notes.extend(changed_data(&folder, &summary));
     match sink.difference {
@@ -103,15 +106,17 @@ struct Compare {
     scratch: Vec<u8>,
     matched: u64,
     difference: Option<String>,
+    /// Where the journal cannot be read: then it says nothing about the run.
+    damage: Option<JournalError>,
 }
 
 impl Compare {
     fn with(journal: Reader<File>) -> Self {
-        Self { journal, describer: Describer::new(), scratch: Vec::new(), matched: 0, difference: None }
+        Self { journal, describer: Describer::new(), scratch: Vec::new(), matched: 0, difference: None, damage: None }
     }
 
     fn compare(&mut self, record: &Record) {
-        if self.difference.is_some() {
+        if self.difference.is_some() || self.damage.is_some() {
             return;
         }
         match self.journal.next_record() {
@@ -127,18 +132,21 @@ impl Compare {
                 let seq = record.header.seq;
                 self.difference = Some(format!("event {seq} differs\n  then: {then}\n  now:  {now}"));
             }
-            Err(error) => self.difference = Some(format!("the journal is damaged: {error}")),
+            Err(error) => self.damage = Some(error),
         }
     }
 
     /// Nothing may follow in the journal.
     fn expect_end(&mut self) {
-        if self.difference.is_none() {
-            self.difference = match self.journal.next_record() {
-                Ok(None) => None,
-                Ok(Some(then)) => Some(format!("the journal goes on\n  then: {}", self.describer.line(&then))),
-                Err(error) => Some(format!("the journal is damaged: {error}")),
-            };
+        if self.difference.is_some() || self.damage.is_some() {
+            return;
+        }
+        match self.journal.next_record() {
+            Ok(None) => {}
+            Ok(Some(then)) => {
+                self.difference = Some(format!("the journal goes on\n  then: {}", self.describer.line(&then)));
+            }
+            Err(error) => self.damage = Some(error),
         }
     }
 }

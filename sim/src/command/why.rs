@@ -19,8 +19,7 @@ pub struct Args {
 /// [`Failure::Input`] if there is no such order.
 pub fn why(args: &Args) -> Result<(), Failure> {
     let folder = RunFolder::open(&args.run.run)?;
-    let chain =
-        tapedeck_reports::why(folder.journal()?, &args.order).map_err(|error| Failure::input(error.to_string()))?;
+    let chain = tapedeck_reports::why(folder.journal()?, &args.order).map_err(|error| Failure::caused(&error))?;
     if chain.lines.is_empty() {
         let help = "orders are named by strategy and number, for example `sma-1`; `orders.parquet` lists them";
         return Err(Failure::input_with_help(format!("there is no order `{}` in this run", args.order), help));

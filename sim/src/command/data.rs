@@ -1,0 +1,42 @@
+//! `sim data ...`: files of market data.
+
+use clap::Subcommand;
+
+use crate::failure::Failure;
+use crate::registry::Registry;
+
+mod head;
+mod import;
+mod ls;
+mod synth;
+
+/// What to do with data.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Writes the synthetic data of a scenario into a file.
+    Synth(synth::Args),
+    /// Copies files into a catalog: one file per day, exact decimals, times in UTC.
+    Import(Box<import::Args>),
+    /// Lists what is in a catalog.
+    Ls(ls::Args),
+    /// Prints the first rows of a Parquet or CSV file.
+    Head(head::Args),
+}
+
+/// Does it.
+///
+/// # Errors
+/// [`Failure`] of the command.
+pub fn data(command: &Command, registry: &Registry) -> Result<(), Failure> {
+    match command {
+        Command::Synth(args) => synth::synth(args, registry),
+        Command::Import(args) => import::import(args, registry),
+        Command::Ls(args) => ls::ls(args),
+        Command::Head(args) => head::head(args),
+    }
+}
+
+/// Data that cannot be read or written are the user's to mend.
+fn refused(error: tapedeck_catalog::CatalogError) -> Failure {
+    Failure::caused(&error)
+}

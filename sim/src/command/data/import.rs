@@ -1,0 +1,173 @@
+//! `sim data import`.
+//!
+//! What is read is described by a `[[data]]` section: of a scenario, or of one that is made from the
+//! arguments, so that both are checked by the same tables.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use tapedeck_model::param::ParamValue;
+
+use super::refused;
+use crate::assemble::data_set::{DataSet, Origin, data_set};
+use crate::command::print_out;
+use crate::failure::Failure;
+use crate::load::load;
+use crate::registry::Registry;
+use crate::scenario::{self, Scenario};
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The catalog's folder.
+    #[arg(long, value_name = "ROOT")]
+    into: PathBuf,
+    /// Takes everything from a scenario's `[[data]]`.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "kind", "venue", "symbol", "tick", "lot"])]
+    scenario: Option<PathBuf>,
+    /// Name of the `[[data]]`; may be left out if there is one.
+    #[arg(long, value_name = "NAME", requires = "scenario")]
+    data: Option<String>,
+    #[command(flatten)]
+    described: Described,
+}
+
+/// Data described by arguments; they mean what the same keys of a scenario mean.
+#[derive(Debug, clap::Args)]
+struct Described {
+    /// bars, trades or quotes.
+    #[arg(long, required_unless_present = "scenario")]
+    kind: Option<String>,
+    /// The venue.
+    #[arg(long, required_unless_present = "scenario")]
+    venue: Option<String>,
+    /// The venue's symbol.
+    #[arg(long, required_unless_present = "scenario")]
+    symbol: Option<String>,
+    /// Step of a price; its decimals are kept.
+    #[arg(long, required_unless_present = "scenario", value_name = "DECIMAL")]
+    tick: Option<String>,
+    /// Step of a quantity; its decimals are kept.
+    #[arg(long, required_unless_present = "scenario", value_name = "DECIMAL")]
+    lot: Option<String>,
+    /// Length of a bar.
+    #[arg(long)]
+    interval: Option<String>,
+    /// Our column name = the file's, where it is not a usual one.
+    #[arg(long, value_name = "OURS=THEIRS", value_delimiter = ',')]
+    columns: Vec<String>,
+    /// Unit of times that are plain numbers: s, ms, us or ns.
+    #[arg(long)]
+    time_unit: Option<String>,
+    /// Decimals of prices that are whole numbers.
+    #[arg(long, value_name = "DECIMALS")]
+    price_scale: Option<u8>,
+    /// Decimals of quantities that are whole numbers.
+    #[arg(long, value_name = "DECIMALS")]
+    qty_scale: Option<u8>,
+    /// Unit of a bar's volume: base or quote.
+    #[arg(long)]
+    volume_unit: Option<String>,
+    /// parquet or csv; default: by the files' names.
+    #[arg(long)]
+    format: Option<String>,
+    /// What happens to bad rows: fail, skip or repair.
+    #[arg(long)]
+    on_error: Option<String>,
+    /// Files, globs or folders.
+    #[arg(required_unless_present = "scenario")]
+    paths: Vec<String>,
+}
+
+/// Copies the data.
+///
+/// # Errors
+/// [`Failure`]; days that were complete before it stay.
+pub fn import(args: &Args, registry: &Registry) -> Result<(), Failure> {
+    let set = match &args.scenario {
+        Some(file) => {
+            let loaded = load(file, &[], registry)?;
+            data_set(&loaded.scenario, registry, &loaded.base_dir, args.data.as_deref())?
+        }
+        None => described(&args.described, registry)?,
+    };
+    let Origin::Files(spec) = set.origin else {
+        let help = "write them with `sim data synth`";
+        return Err(Failure::input_with_help("these data are made, not read from files", help));
+    };
+    let summary = tapedeck_catalog::import(*spec, &args.into).map_err(refused)?;
+    let mut out = format!(
+        "{} {} of {}, {} .. {}: {} days written, {} were there\n",
+        summary.rows,
+        set.kind.text(),
+        set.instrument.id,
+        summary.first,
+        summary.last,
+        summary.days_written,
+        summary.days_unchanged
+    );
+    for (issue, count) in summary.issues.iter().filter(|(_, count)| *count > 0) {
+        // Writing into a `String` cannot fail.
+        let _ = writeln!(out, "{issue}: {count}");
+    }
+    print_out(&out)
+}
+
+fn described(asked: &Described, registry: &Registry) -> Result<DataSet, Failure> {
+    let text = scenario_text(asked)?;
+    let origin = scenario::Origin { file: "(arguments)", text: &text, overrides: &[] };
+    let scenario = Scenario::load(origin, registry)?;
+    data_set(&scenario, registry, Path::new(""), None)
+}
+
+/// The least scenario that has these data. Currencies and the rest do not matter to an import.
+fn scenario_text(asked: &Described) -> Result<String, Failure> {
+    let text = |value: &Option<String>| value.as_ref().map(|text| ParamValue::Text(text.clone()));
+    let int = |value: Option<u8>| value.map(|number| ParamValue::Int(i64::from(number)));
+    let mut columns = std::collections::BTreeMap::new();
+    for pair in &asked.columns {
+        let (ours, theirs) = pair.split_once('=').ok_or_else(|| {
+            Failure::input_with_help(format!("--columns: `{pair}` has no `=`"), "write for example `ts=timestamp`")
+        })?;
+        columns.insert(ours.trim().to_owned(), theirs.trim().to_owned());
+    }
+    let columns = Some(columns).filter(|columns| !columns.is_empty()).map(ParamValue::TextMap);
+    let instrument = [
+        ("symbol", text(&asked.symbol)),
+        ("venue", text(&asked.venue)),
+        ("tick_size", text(&asked.tick)),
+        ("lot_size", text(&asked.lot)),
+    ];
+    let data = [
+        ("instrument", text(&asked.symbol)),
+        ("kind", text(&asked.kind)),
+        ("interval", text(&asked.interval)),
+        ("path", Some(ParamValue::Texts(asked.paths.clone()))),
+        ("columns", columns),
+        ("time_unit", text(&asked.time_unit)),
+        ("price_scale", int(asked.price_scale)),
+        ("qty_scale", int(asked.qty_scale)),
+        ("volume_unit", text(&asked.volume_unit)),
+        ("format", text(&asked.format)),
+        ("on_error", text(&asked.on_error)),
+    ];
+    let section = |header: &str, keys: &[(&str, Option<ParamValue>)]| {
+        let mut out = format!("{header}\n");
+        for (key, value) in keys {
+            if let Some(value) = value {
+                // Writing into a `String` cannot fail.
+                let _ = writeln!(out, "{key} = {}", scenario::print(value));
+            }
+        }
+        out
+    };
+    Ok([
+        section("[[data]]", &data),
+        section("[[instrument]]", &instrument),
+        "base = \"BASE\"\nquote = \"QUOTE\"\n".to_owned(),
+        section("[[venue]]", &[("name", text(&asked.venue))]),
+        "[scenario]\nname = \"import\"\nbase_currency = \"QUOTE\"\n".to_owned(),
+        "[account]\ndeposits = { QUOTE = 1 }\n[[strategy]]\ntype = \"noop\"\n".to_owned(),
+    ]
+    .concat())
+}

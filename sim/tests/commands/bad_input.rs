@@ -1,0 +1,60 @@
+//! What is wrong is refused with exit code 2 and its place, and nothing is left behind.
+
+use std::fs;
+
+use super::{Stage, scenario};
+
+#[test]
+fn bad_input_ends_with_2_and_leaves_nothing() {
+    let random = scenario("random.toml");
+    let random = random.as_str();
+    let rows: &[(&[&str], &str)] = &[
+        (&["run", "absent.toml"], "cannot read absent.toml"),
+        (&["run", "empty.toml"], "[scenario] is missing"),
+        (&["run", "broken.toml"], "broken.toml:1:1"),
+        (&["run", "nodata.toml"], "absent.csv"),
+        (&["run", "--json", "nodata.toml", "--out", "deep/er/run"], "absent.csv"),
+        (&["run", "badrow.toml"], "badrow.csv, row 2, column `high`"),
+        (&["run", "novolume.toml"], "not one bar has volume"),
+        (&["run", random, "--set", "strategy.0.speed=1"], "no key `speed`"),
+        (&["run", random, "--set", "account.deposits.USD=true"], "must be a decimal"),
+        (&["run", random, "--set", "nonsense"], "has no `=`"),
+        (&["run", random, "--seed", "minus"], "minus"),
+        (&["run", random, "--out", "occupied"], "is not a run folder"),
+        (&["run"], "SCENARIO"),
+        (&["frobnicate"], "frobnicate"),
+        (&["list", "strategy"], "did you mean `strategies`?"),
+        (&["replay", "occupied"], "is not a run folder"),
+        (&["verify", "absent"], "is not a run folder"),
+        (&["diff", "absent", "absent"], "is not a run folder"),
+        (&["why", "absent", "sma-1"], "is not a run folder"),
+        (&["new", "Bad Name"], "cannot be the name of a crate"),
+        (&["data", "head", "absent.csv"], "absent.csv"),
+        (&["data", "synth", "badrow.toml", "--out", "x.parquet"], "are read from files"),
+        (&["data", "synth", random, "--data", "ETH", "--out", "x.parquet"], "no [[data]] named `ETH`"),
+        (&["data", "import", "--scenario", random, "--into", "c"], "are made, not read"),
+        (&["data", "import", "--into", "c", "badrow.csv"], "--kind"),
+    ];
+    let stage = Stage::new();
+    let text = fs::read_to_string(random).unwrap();
+    let synthetic = text.find("[data.synthetic]").unwrap();
+    let venue = text.find("[[venue]]").unwrap();
+    let with_file = |file: &str| format!("{}path = \"{file}\"\n{}", &text[..synthetic], &text[venue..]);
+    stage.write("empty.toml", "");
+    stage.write("broken.toml", "[scenario");
+    stage.write("nodata.toml", &with_file("absent.csv"));
+    stage.write("badrow.toml", &with_file("badrow.csv"));
+    stage.write("novolume.toml", &with_file("novolume.csv"));
+    let head = "ts,open,high,low,close,volume\n2024-01-01T00:00:00Z,10,11,9,10,0\n";
+    stage.write("badrow.csv", &format!("{head}2024-01-01T00:01:00Z,10,8,9,10,5\n"));
+    stage.write("novolume.csv", &format!("{head}2024-01-01T00:01:00Z,10,11,9,10,0\n"));
+    fs::create_dir(stage.path("occupied")).unwrap();
+    let before = stage.left();
+    for (args, fragment) in rows {
+        let said = stage.sim(args);
+        said.check(2, &[]);
+        assert!(said.err.contains(fragment), "{args:?}: no `{fragment}` in\n{}", said.err);
+        assert_eq!(said.out, "", "{args:?}");
+        assert_eq!(stage.left(), before, "{args:?}");
+    }
+}

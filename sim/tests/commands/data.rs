@@ -1,0 +1,83 @@
+//! `sim data`: synthetic files, imports, what is in a catalog.
+
+use std::fs;
+
+use serde_json::Value;
+
+use super::{Stage, scenario};
+
+const CSV: &str = "when,open,high,low,close,volume\n\
+    1704067200000,10.5,11.25,9,10,3\n\
+    1704153600000,10,11,9,10.75,2.5\n";
+
+#[test]
+fn a_synthetic_file_gives_the_same_prices_as_the_generator() {
+    let stage = Stage::new();
+    let file = scenario("buy_and_hold.toml");
+    let end = "scenario.end=2024-01-03";
+    for layout in ["catalog", "float"] {
+        let out = format!("{layout}.parquet");
+        let args = ["data", "synth", &file, "--out", &out, "--layout", layout, "--set", end];
+        stage.sim(&args).check(0, &["2879 bars of BTCUSD.SIM, 2024-01-01"]);
+        stage.sim(&["data", "head", &out, "-n", "3"]).check(0, &["close", "2024-01-01T00:02"]);
+    }
+    let text = fs::read_to_string(&file).unwrap();
+    let (synthetic, venue) = (text.find("[data.synthetic]").unwrap(), text.find("[[venue]]").unwrap());
+    let made = stage.run(&file, &["--set", end]);
+    for layout in ["catalog", "float"] {
+        let read = format!("{}path = \"{layout}.parquet\"\n{}", &text[..synthetic], &text[venue..]);
+        stage.write("read.toml", &read);
+        let read = stage.run("read.toml", &["--set", end, "--out", layout]);
+        assert_eq!(made["final_equity"], read["final_equity"], "{layout}");
+        assert_eq!((&made["fills"], &made["inputs"]), (&read["fills"], &read["inputs"]), "{layout}");
+    }
+}
+
+#[test]
+fn an_import_is_listed_and_repeated_without_change() {
+    let stage = Stage::new();
+    stage.write("bars.csv", CSV);
+    let import = [
+        "data",
+        "import",
+        "--kind",
+        "bars",
+        "--venue",
+        "SIM",
+        "--symbol",
+        "BTCUSD",
+        "--interval",
+        "1m",
+        "--tick",
+        "0.01",
+        "--lot",
+        "0.1",
+        "--columns",
+        "ts=when",
+        "--time-unit",
+        "ms",
+        "bars.csv",
+        "--into",
+        "catalog",
+    ];
+    stage.sim(&import).check(0, &["2 bars of BTCUSD.SIM", "2 days written, 0 were there"]);
+    stage.sim(&import).check(0, &["0 days written, 2 were there"]);
+    stage.sim(&["data", "ls", "catalog"]).check(0, &["BTCUSD.SIM bars 1m", "2 rows, 2 files"]);
+    let listed: Value = serde_json::from_str(&stage.sim(&["data", "ls", "catalog", "--json"]).out).unwrap();
+    assert_eq!(listed["data"][0]["symbol"], "BTCUSD");
+    assert_eq!(listed["data"][0]["rows"], 2);
+    stage.write("bars.csv", &CSV.replace("10.75", "10.76"));
+    stage.sim(&import).check(2, &["date=2024-01-02", "with other records"]);
+}
+
+#[test]
+fn an_import_takes_everything_from_a_scenario() {
+    let stage = Stage::new();
+    stage.write("bars.csv", CSV);
+    let text = fs::read_to_string(scenario("random.toml")).unwrap();
+    let (synthetic, venue) = (text.find("[data.synthetic]").unwrap(), text.find("[[venue]]").unwrap());
+    let keys = "path = \"bars.csv\"\ncolumns = { ts = \"when\" }\ntime_unit = \"ms\"\n";
+    stage.write("read.toml", &format!("{}{keys}{}", &text[..synthetic], &text[venue..]));
+    stage.sim(&["data", "import", "--scenario", "read.toml", "--into", "catalog"]).check(0, &["2 days written"]);
+    stage.sim(&["data", "ls", "catalog"]).check(0, &["2 rows, 2 files"]);
+}
