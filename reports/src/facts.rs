@@ -78,7 +78,8 @@ pub struct TripStats {
     pub losses: u64,
     /// The one currency of all trips so far; `None` before the first.
     pub currency: Option<CurrencyIx>,
-    /// Whether trips had several currencies, or a fee in a third one: then sums mean nothing.
+    /// Whether trips had several currencies, or a fee in a third one, or a sum left the range of an
+    /// amount: then sums mean nothing.
     pub mixed: bool,
     /// Sum of profits above zero.
     pub won: Amount,
@@ -159,10 +160,12 @@ pub struct RunFacts {
     pub period: Option<(Ts, Ts)>,
     /// Fees paid, by currency.
     pub fees: BTreeMap<CurrencyIx, Amount>,
-    /// What slippage cost: `slippage_px * qty * multiplier`, by quote currency.
-    pub slippage: BTreeMap<CurrencyIx, Amount>,
-    /// Notional of all fills, by quote currency.
-    pub traded: BTreeMap<CurrencyIx, Amount>,
+    /// What slippage cost: `slippage_px * qty * multiplier`, by quote currency; `None` once the sum
+    /// left the range of an amount.
+    pub slippage: BTreeMap<CurrencyIx, Option<Amount>>,
+    /// Notional of all fills, by quote currency; `None` once the sum left the range of an amount.
+    /// It grows without end while the account does not, so that is no error.
+    pub traded: BTreeMap<CurrencyIx, Option<Amount>>,
     /// Money put in, by currency.
     pub deposits: BTreeMap<CurrencyIx, Amount>,
     /// Equity at the start: deposits if all are in the base currency, else the first known equity.
@@ -209,6 +212,12 @@ fn add<K: Ord>(sums: &mut BTreeMap<K, Amount>, key: K, amount: Amount) -> Option
     let sum = sums.entry(key).or_default();
     *sum = sum.checked_add(amount)?;
     Some(())
+}
+
+/// Adds to the sum of a key, which is unknown for good once it left the range.
+fn tally(sums: &mut BTreeMap<CurrencyIx, Option<Amount>>, key: CurrencyIx, amount: Option<Amount>) {
+    let sum = sums.entry(key).or_insert(Some(Amount::ZERO));
+    *sum = sum.zip(amount).and_then(|(sum, amount)| sum.checked_add(amount));
 }
 
 impl Gatherer {
@@ -318,14 +327,15 @@ impl Gatherer {
         facts.counts.maker_fills += u64::from(report.liquidity == Liquidity::Maker);
         facts.marks.push(FillMark { instrument: ix, ts: report.ts_event, side, px: report.last_px });
         let instrument = facts.names.instrument(ix).ok_or(ReportError::Unknown { seq, what: "the instrument" })?;
+        tally(&mut facts.traded, instrument.quote, instrument.notional(report.last_px, report.last_qty));
+        let slippage = instrument.notional(report.evidence.slippage_px, report.last_qty);
+        tally(&mut facts.slippage, instrument.quote, slippage);
         let mut sums = || {
             add(&mut facts.fees, report.fee_currency, report.fee)?;
-            add(&mut facts.traded, instrument.quote, instrument.notional(report.last_px, report.last_qty)?)?;
-            let slippage = instrument.notional(report.evidence.slippage_px, report.last_qty)?;
-            add(&mut facts.slippage, instrument.quote, slippage)?;
             let trip = self.trips.on_fill(instrument, side, report)?;
             if let Some(trip) = &trip {
-                facts.trips.push(trip)?;
+                // Sums of profits out of range mean as little as those of several currencies.
+                facts.trips.mixed |= facts.trips.push(trip).is_none();
                 facts.trips_shown.push(*trip);
             }
             Some(trip)

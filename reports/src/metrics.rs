@@ -63,7 +63,8 @@ pub struct Metrics {
     pub trades_currency: Option<String>,
     /// Share of the time with an open position.
     pub exposure_time: Option<f64>,
-    /// Notional traded over mean equity, if all of it is quoted in the base currency.
+    /// Notional traded over mean equity, if all of it is quoted in the base currency and its sum is
+    /// in the range of an amount.
     pub turnover: Option<f64>,
     /// Realised profit before fees, by strategy and currency.
     pub realized_pnl: Vec<(String, String, Amount)>,
@@ -183,7 +184,7 @@ fn turnover(facts: &RunFacts) -> Option<f64> {
     let (sum, count) = facts.equity_mean;
     let equity = ratio(sum, count as f64).filter(|mean| *mean > 0.0)?;
     let foreign = facts.traded.keys().any(|currency| *currency != facts.base_currency);
-    let traded = facts.traded.get(&facts.base_currency).copied().unwrap_or(Amount::ZERO);
+    let traded = facts.traded.get(&facts.base_currency).copied().unwrap_or(Some(Amount::ZERO))?;
     if foreign { None } else { ratio(traded.to_f64(), equity) }
 }
 
@@ -234,6 +235,28 @@ mod tests {
         }
         assert_eq!(json["returns_interval"], "1d");
         assert_eq!(json["periods_per_year"], 365.0);
+    }
+
+    #[test]
+    fn a_turnover_out_of_range_does_not_end_the_run() {
+        let mut journal = Journal::new();
+        // Each way is worth 9e13; an amount ends at 1.7e14.
+        for _ in 0..3 {
+            journal.input(60);
+            for side in [Side::Buy, Side::Sell] {
+                let id = journal.order(side, "0.5");
+                journal.fill(id, side, ("0.5", "0"), ("180000000000000", "1"));
+            }
+        }
+        journal.equity("10000", 0.0);
+        journal.end();
+        let facts = facts(&journal);
+        let usd = facts.base_currency;
+        assert_eq!(facts.traded[&usd], None);
+        let metrics = Metrics::of(&facts);
+        assert_eq!((metrics.turnover, metrics.trades), (None, 3));
+        assert_eq!(metrics.fees, [("USD".to_owned(), amount("6"))]);
+        assert!(crate::summary::costs(&facts).contains(&("Notional traded".to_owned(), "n/a USD".to_owned())));
     }
 
     #[test]

@@ -62,11 +62,11 @@ pub fn costs(facts: &RunFacts) -> Vec<(String, String)> {
     for (currency, sum) in &facts.fees {
         rows.push(("Fees".to_owned(), format!("{} {}", money(*sum), names.currency(*currency))));
     }
-    for (currency, sum) in &facts.slippage {
-        rows.push(("Slippage".to_owned(), format!("{} {}", money(*sum), names.currency(*currency))));
-    }
-    for (currency, sum) in &facts.traded {
-        rows.push(("Notional traded".to_owned(), format!("{} {}", money(*sum), names.currency(*currency))));
+    for (title, sums) in [("Slippage", &facts.slippage), ("Notional traded", &facts.traded)] {
+        for (currency, sum) in sums {
+            let sum = sum.map_or_else(|| NONE.to_owned(), money);
+            rows.push((title.to_owned(), format!("{sum} {}", names.currency(*currency))));
+        }
     }
     if facts.counts.fills > 0 {
         let (maker, fills) = (facts.counts.maker_fills, facts.counts.fills);
