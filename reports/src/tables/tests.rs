@@ -105,3 +105,28 @@ fn a_folder_that_is_not_there_is_an_error() {
     let missing = tempfile::tempdir().unwrap().path().join("gone");
     assert!(matches!(TableWriter::new(&missing, TableOptions::default()), Err(ReportError::Io { .. })));
 }
+
+#[test]
+fn scales_that_differ_share_the_finest() {
+    let mut journal = Journal::new();
+    let mut fine = crate::fixture::instrument();
+    fine.ix = tapedeck_model::InstrumentIx(1);
+    fine.id.symbol = "ETHUSD".to_owned();
+    fine.price_scale = 6;
+    journal.push(Event::InstrumentDeclared { instrument: Box::new(fine) });
+    let buy = journal.order(Side::Buy, "0.1");
+    journal.fill(buy, Side::Buy, ("0.1", "0"), ("42000.5", "1.25"));
+    journal.end();
+    let folder = tempfile::tempdir().unwrap();
+    write(&journal, folder.path());
+    let fills = read(folder.path(), "fills");
+    assert_eq!(decimals(&fills[0], "last_px"), [42_000_500_000]);
+    assert_eq!(decimals(&fills[0], "last_qty"), [10_000]);
+    // Empty cells stand where they belong.
+    let events = read(folder.path(), "events");
+    let numbers = events[0].column_by_name("order_number").unwrap().as_primitive::<arrow_array::types::Int64Type>();
+    let expected: Vec<Option<i64>> =
+        journal.records.iter().map(|record| record.event.client_order_id().map(|id| i64::from(id.number))).collect();
+    assert_eq!(numbers.iter().collect::<Vec<_>>(), expected);
+    assert!(expected.contains(&None) && expected.contains(&Some(1)));
+}
