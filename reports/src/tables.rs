@@ -48,7 +48,7 @@ pub struct TableOptions {
 
 impl Default for TableOptions {
     fn default() -> Self {
-        Self { returns_interval: Span::DAY, row_group_rows: 65_536 }
+        Self { returns_interval: Span::DAY, row_group_rows: 16_384 }
     }
 }
 
