@@ -7,9 +7,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use tapedeck_journal::{Defect, FRAME_HEADER_LEN, Fingerprint, RECORD_HEADER_LEN, RawFrame, Sealer, decode_value};
+use tapedeck_journal::{Defect, Fingerprint, RawFrame, Sealer};
 use tapedeck_kernel::drive::JournalSink;
-use tapedeck_model::{Event, Header, Record, Ts};
 use tapedeck_reports::{ReportError, RunFacts, TableOptions, TableWriter};
 use thiserror::Error;
 
@@ -86,50 +85,17 @@ pub fn write_all(queue: FrameQueue, folder: &Path, options: TableOptions) -> Res
     let io = |source| WriteError::Io { file: path.display().to_string(), source };
     let mut file = BufWriter::with_capacity(1 << 18, File::create(&path).map_err(io)?);
     let mut tables = TableWriter::new(folder, options)?;
-    let (mut sealer, mut sealed, mut scratch) = (Sealer::new(), Vec::new(), Vec::new());
+    let (mut sealer, mut sealed) = (Sealer::new(), Vec::new());
     for frame in &queue.frames {
         sealed.clear();
         sealer.seal(&frame, &mut sealed);
         file.write_all(&sealed).map_err(io)?;
-        each_record(&frame, &mut scratch, &mut |record| tables.push(record).map_err(WriteError::from))?;
+        for record in frame.decoded() {
+            tables.push(&record?)?;
+        }
         // A full channel only means that the kernel has enough buffers.
         let _ = queue.spent.try_send(frame);
     }
     file.flush().map_err(io)?;
     Ok(Written { fingerprint: sealer.fingerprint(), bytes: sealer.bytes(), facts: tables.finish()? })
-}
-
-/// Calls `visit` for each record of a frame that has just been encoded, in order. Its hash is not
-/// looked at: it has none yet.
-///
-/// # Errors
-/// [`WriteError::Defect`], or what `visit` returns.
-pub fn each_record(
-    frame: &RawFrame,
-    scratch: &mut Vec<u8>,
-    visit: &mut dyn FnMut(&Record) -> Result<(), WriteError>,
-) -> Result<(), WriteError> {
-    let mut rest = frame.bytes().get(FRAME_HEADER_LEN..).unwrap_or_default();
-    let mut seq = frame.first_seq();
-    while let Some((head, tail)) = rest.split_at_checked(RECORD_HEADER_LEN) {
-        let (kind, head) = head.split_at(2);
-        let (payload_len, head) = head.split_at(4);
-        let (input, ts) = head.split_at(8);
-        let payload_len = le(payload_len) as usize;
-        let (payload, next) = tail.split_at_checked(payload_len).unwrap_or((tail, &[]));
-        scratch.clear();
-        scratch.extend_from_slice(kind);
-        scratch.extend_from_slice(payload);
-        let event: Event = decode_value(scratch)?;
-        let header = Header { seq, input: le(input), ts: Ts::from_nanos(le(ts) as i64) };
-        visit(&Record { header, event })?;
-        seq += 1;
-        rest = next;
-    }
-    Ok(())
-}
-
-/// A little-endian number of at most 8 bytes.
-fn le(bytes: &[u8]) -> u64 {
-    bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }

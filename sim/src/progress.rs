@@ -8,7 +8,7 @@ use std::thread::Scope;
 use std::time::Duration;
 
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
 use crate::assemble::Meter;
 
@@ -44,10 +44,11 @@ impl Progress {
         scope.spawn(move || {
             let bar = ProgressBar::new_spinner().with_style(style());
             while hung_up.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
-                if let Some(time) = meter.tape_time() {
-                    bar.set_message(time.to_string());
-                }
-                bar.set_position(meter.records());
+                let Some(time) = meter.tape_time() else { continue };
+                let records = meter.records();
+                let rate = records as f64 / bar.elapsed().as_secs_f64();
+                bar.set_message(format!("{time}  {} records, {}/s", HumanCount(records), HumanCount(rate as u64)));
+                bar.tick();
             }
             bar.finish_and_clear();
         });
@@ -57,6 +58,5 @@ impl Progress {
 
 fn style() -> ProgressStyle {
     // A template that is wrong shows the plain spinner: no reason to end a run.
-    ProgressStyle::with_template("{spinner} {msg}  {human_pos} records, {per_sec}")
-        .unwrap_or_else(|_| ProgressStyle::default_spinner())
+    ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner())
 }

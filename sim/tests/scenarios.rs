@@ -86,6 +86,14 @@ fn bad_scenarios_are_refused_at_the_line() {
             "did you mean `sma`?",
         ),
         ("slow = 50", "slow = 50\ninstruments = [\"ETHUSD\"]", "scenario::unknown_instrument", 33, "ETHUSD"),
+        ("slow = 50", "slow = 50\ninstruments = [\n\"BTCUSD\",\n5,\n]", "scenario::wrong_type", 35, "must be a text"),
+        (
+            "deposits = { USD = \"10000\" }",
+            "[account.deposits]\nUSD = 1\nEUR = true",
+            "scenario::wrong_type",
+            28,
+            "`deposits`",
+        ),
         ("base_currency = \"USD\"", "base_currency = USD", "scenario::syntax", 3, "not TOML"),
     ];
     for (from, to, code, line, fragment) in rows {

@@ -12,7 +12,6 @@ use super::{RunArg, print_out};
 use crate::assemble::assemble;
 use crate::failure::Failure;
 use crate::interrupt;
-use crate::journal_writer::{WriteError, each_record};
 use crate::manifest::hex;
 use crate::play::run_failure;
 use crate::registry::Registry;
@@ -103,7 +102,6 @@ fn changed_data(folder: &RunFolder, summary: &RunSummary) -> Vec<String> {
 struct Compare {
     journal: Reader<File>,
     describer: Describer,
-    scratch: Vec<u8>,
     matched: u64,
     difference: Option<String>,
     /// Where the journal cannot be read: then it says nothing about the run.
@@ -112,7 +110,7 @@ struct Compare {
 
 impl Compare {
     fn with(journal: Reader<File>) -> Self {
-        Self { journal, describer: Describer::new(), scratch: Vec::new(), matched: 0, difference: None, damage: None }
+        Self { journal, describer: Describer::new(), matched: 0, difference: None, damage: None }
     }
 
     fn compare(&mut self, record: &Record) {
@@ -153,14 +151,13 @@ impl Compare {
 
 impl JournalSink for Compare {
     fn frame(&mut self, frame: RawFrame) -> Option<RawFrame> {
-        let mut scratch = std::mem::take(&mut self.scratch);
-        let decoded = each_record(&frame, &mut scratch, &mut |record| {
-            self.compare(record);
-            Ok::<(), WriteError>(())
-        });
-        self.scratch = scratch;
-        if let Err(error) = decoded {
-            self.difference.get_or_insert(error.to_string());
+        for record in frame.decoded() {
+            match record {
+                Ok(record) => self.compare(&record),
+                Err(defect) => {
+                    self.difference.get_or_insert(format!("a new frame cannot be decoded: {defect}"));
+                }
+            }
         }
         Some(frame)
     }

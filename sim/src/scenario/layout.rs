@@ -103,7 +103,12 @@ pub const SCENARIO: SectionSpec = SectionSpec {
             "UTC",
             "When trading starts; absent: with the first record. Bars that open before it are not played, but for the warm-up.",
         ),
-        ParamSpec::optional("end", ParamKind::Time, "UTC", "Records at or after it are not played; absent: all are."),
+        ParamSpec::optional(
+            "end",
+            ParamKind::Time,
+            "UTC",
+            "Records at or after it, and bars that open at or after it, are not played; absent: all are.",
+        ),
         ParamSpec::optional("warm_up", ParamKind::Span, "duration", "Played before `start`, with orders denied.")
             .or("0s"),
     ]],
