@@ -19,9 +19,13 @@ doc:
 bench:
     cargo bench -p tapedeck-benches
 
-# Whole runs: tape in memory, Parquet to run folder
+# Whole runs over a tape in memory
 bench-runs:
     cargo run --release -p tapedeck-benches --bin runs
+
+# Whole processes: from a Parquet file to the finished run folder
+bench-files:
+    cargo build --release && cargo run --release -p tapedeck-benches --bin files
 
 # The Python peers, beside us on the same work
 bench-peers:

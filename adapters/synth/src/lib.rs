@@ -6,7 +6,7 @@
 //! Deliberately absent: files, clocks, and any claim that such a market exists.
 //!
 //! Bars: the first opens at `start`; a bar's `ts_event` is its open + interval. Records at or after
-//! `end` are not made.
+//! `end`, and bars that open at or after it, are not made.
 
 #![deny(missing_docs)]
 #![deny(unsafe_code)]
@@ -53,7 +53,8 @@ pub struct SynthContext<'a> {
     pub draws: Draws,
     /// When the first bar opens or the first quote comes.
     pub start: Ts,
-    /// Records at or after this are not made; `None` needs the parameter `count`.
+    /// Records at or after this (bars: that open at or after it) are not made; `None` needs the
+    /// parameter `count`.
     pub end: Option<Ts>,
     /// Of which kind.
     pub kind: SynthKind,

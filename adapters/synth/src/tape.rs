@@ -122,10 +122,10 @@ fn schedule(params: &Params, context: &SynthContext<'_>) -> Result<Schedule, Par
     if interval <= 0 {
         return Err(ParamError::new("", "bars need an interval above zero"));
     }
-    // Bar n closes at start + (n + 1) * interval, which must lie before the end.
+    // Bar n opens at start + n * interval, which must lie before the end, as with bars from files.
     let fitting = context.end.map(|end| {
         let length = i128::from(end.nanos()) - i128::from(start);
-        u64::try_from((length - 1).div_euclid(i128::from(interval))).unwrap_or(0)
+        u64::try_from((length - 1).div_euclid(i128::from(interval)) + 1).unwrap_or(0)
     });
     let count = match (given::count(params)?, fitting) {
         (Some(count), Some(fitting)) => count.min(fitting),

@@ -75,10 +75,10 @@ fn the_first_bar_opens_at_the_start() {
     assert_eq!(bars[0].volume.raw(), 7_002, "whole lots of 0.002");
 }
 
-/// End in seconds after the start -> how many minute bars close before it.
+/// End in seconds after the start -> how many minute bars open before it.
 #[test]
 fn nothing_is_made_at_or_after_the_end() {
-    for (end, expected) in [(-1, 0), (0, 0), (60, 0), (61, 1), (120, 1), (121, 2), (600, 3)] {
+    for (end, expected) in [(-1, 0), (0, 0), (1, 1), (60, 1), (61, 2), (120, 2), (121, 3), (600, 3)] {
         let item = instrument();
         let mut given = context(&item, MINUTES, 1);
         given.end = Some(Ts::from_nanos((1_000 + end) * 1_000_000_000));
