@@ -18,7 +18,7 @@ fn a_synthetic_file_gives_the_same_prices_as_the_generator() {
     for layout in ["catalog", "float"] {
         let out = format!("{layout}.parquet");
         let args = ["data", "synth", &file, "--out", &out, "--layout", layout, "--set", end];
-        stage.sim(&args).check(0, &["2879 bars of BTCUSD.SIM, 2024-01-01"]);
+        stage.sim(&args).check(0, &["2880 bars of BTCUSD.SIM, 2024-01-01"]);
         stage.sim(&["data", "head", &out, "-n", "3"]).check(0, &["close", "2024-01-01T00:02"]);
     }
     let text = fs::read_to_string(&file).unwrap();
