@@ -2,13 +2,13 @@
 //!
 //! Enters: a [`RunSpec`]. Leaves: journal frames and a summary. It owns virtual time: latency is a
 //! later place in the merge, never a wait. Invariants: the venue sees a record at `ts_event`, we at
-//! `ts_recv`; a venue's reports do not overtake each other; at the end what is under way to us still
+//! `ts_recv`; messages between a strategy and a venue do not overtake each other; at the end what is under way to us still
 //! arrives, and no order leaves any more.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tapedeck_journal::RawFrame;
-use tapedeck_model::{Amount, Command, Event, InstrumentIx, MarketRecord, RecordRef, SourceIx, Span, Ts};
+use tapedeck_model::{Amount, Command, Event, InstrumentIx, MarketRecord, RecordRef, SourceIx, Span, StrategyIx, Ts};
 
 use crate::account::AccountSpec;
 use crate::merge::{Cursor, Item, Key, Phase, Queue, Sources};
@@ -60,14 +60,36 @@ pub struct SourceEnd {
     pub issues: tapedeck_model::port::DataIssues,
 }
 
+/// When the last message of each (venue, strategy) arrives. Every strategy has a session of its own,
+/// so that no strategy's messages wait for another's.
+struct Sessions {
+    strategies: usize,
+    last: Vec<Ts>,
+}
+
+impl Sessions {
+    fn new(venues: usize, strategies: usize) -> Self {
+        Self { strategies, last: vec![Ts::MIN; venues * strategies] }
+    }
+
+    /// When a message arrives that would by itself arrive at `ts`.
+    fn in_order(&mut self, venue: u16, strategy: StrategyIx, ts: Ts) -> Ts {
+        let last = &mut self.last[usize::from(venue) * self.strategies + strategy.usize()];
+        *last = ts.max(*last);
+        *last
+    }
+}
+
 /// A backtest, ready to go.
 pub struct SimDriver {
     core: Core,
     venues: Vec<SimVenue>,
     /// Position of each instrument's venue.
     venue_of: Vec<u16>,
-    /// When each venue's last report arrives.
-    report_last: Vec<Ts>,
+    /// When the last message of each session arrives: what a strategy says to a venue, and what the
+    /// venue says to it, does not overtake itself.
+    command_last: Sessions,
+    report_last: Sessions,
     sources: Sources,
     names: Vec<String>,
     queue: Queue,
@@ -119,9 +141,10 @@ impl SimDriver {
         let first_ts = sources.peek().ok_or_else(|| RunError::Spec {
             problem: "there is no market record to play between `start` and `end`".to_owned(),
         })?;
+        let strategies = spec.strategies.len();
         let account = AccountSpec {
             kind: spec.account,
-            strategies: spec.strategies.len(),
+            strategies,
             base_currency: spec.base_currency,
             currencies: spec.currencies.len(),
         };
@@ -141,7 +164,8 @@ impl SimDriver {
             equity_interval: spec.equity_interval,
         })?;
         Ok(Self {
-            report_last: vec![Ts::MIN; venues.len()],
+            command_last: Sessions::new(venues.len(), strategies),
+            report_last: Sessions::new(venues.len(), strategies),
             core,
             venues,
             venue_of,
@@ -311,7 +335,8 @@ impl SimDriver {
             };
             let venue = self.venue_of[instrument.usize()];
             let delay = self.venues[usize::from(venue)].entry_delay_ns(&command);
-            let arrival = self.now.saturating_add(Span::from_nanos(delay));
+            let sent = self.now.saturating_add(Span::from_nanos(delay));
+            let arrival = self.command_last.in_order(venue, command.client_order_id().strategy, sent);
             self.queue.push(arrival, Phase::Command, venue, Item::Command(command));
         }
         self.core.take_timers(&mut self.timers);
@@ -320,13 +345,13 @@ impl SimDriver {
         }
     }
 
-    /// Reports of a venue travel in order: none arrives before the one sent before it.
+    /// Sends the reports that wait on their way to us.
     fn schedule_reports(&mut self, venue: u16) {
         let ix = usize::from(venue);
         for TimedReport { report, .. } in self.reports.drain(..) {
             let delay = self.venues[ix].report_delay_ns(&report);
-            let arrival = self.now.saturating_add(Span::from_nanos(delay)).max(self.report_last[ix]);
-            self.report_last[ix] = arrival;
+            let sent = self.now.saturating_add(Span::from_nanos(delay));
+            let arrival = self.report_last.in_order(venue, report.client_order_id().strategy, sent);
             self.queue.push(arrival, Phase::Report, venue, Item::Report(report));
         }
     }

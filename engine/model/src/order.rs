@@ -233,6 +233,17 @@ pub enum Intent {
     },
 }
 
+impl Intent {
+    /// Which order it is about.
+    pub const fn client_order_id(&self) -> ClientOrderId {
+        match self {
+            Self::Submit { client_order_id, .. }
+            | Self::Amend { client_order_id, .. }
+            | Self::Cancel { client_order_id } => *client_order_id,
+        }
+    }
+}
+
 /// What goes to the venue.
 pub type Command = Intent;
 

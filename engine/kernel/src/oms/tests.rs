@@ -115,7 +115,10 @@ fn orders_walk_through_the_table() {
         ack fill:1@4 amend amend_rejected          -> partially_filled 4 6 0
         ack amend cancel replaced:12 canceled      -> canceled 0 0 12
         ack amend fill:1@10                        -> filled 10 0 0
-        ack replaced:6                             -> accepted 0 10 0 illegal_transition
+        ack replaced:6                             -> accepted 0 6 0
+        replaced:6                                 -> submitted 0 10 0 illegal_transition
+        ack amend cancel cancel_rejected replaced:6 -> accepted 0 6 0
+        ack amend cancel_rejected replaced:6       -> accepted 0 6 0
         ack fill:1@10 cancel                       -> filled 10 0 0 unknown_order
         ack fill:1@10 fill:2@1                     -> filled 10 0 0 overfill";
     for line in table.lines().map(str::trim).filter(|line| !line.is_empty()) {

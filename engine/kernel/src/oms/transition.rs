@@ -12,9 +12,12 @@
 //! | expired         | expired | expired | expired | expired | expired | expired | - | - | - |
 //! | amend submitted | pend. amend | same | same | same | - | - | - | - | - |
 //! | cancel submitted| pend. cancel | same | same | same | pend. cancel | - | - | - | - |
-//! | replaced        | - | - | - | - | working | keep | - | - | - |
-//! | amend rejected  | - | - | - | - | working | keep | keep | keep | rejected: keep |
-//! | cancel rejected | - | - | - | - | - | working | keep | keep | rejected: keep |
+//! | replaced        | - | working | working | working | working | keep | - | - | - |
+//! | amend rejected  | - | keep | keep | keep | working | keep | keep | keep | rejected: keep |
+//! | cancel rejected | - | keep | keep | keep | keep | working | keep | keep | rejected: keep |
+//!
+//! A change may be answered after the answer to a later cancel: the venue's word on what the order is
+//! counts whatever we are waiting for.
 //!
 //! "Working" is submitted, accepted or partially filled, by what is known of the order.
 //! A change or cancel refused because the order ended in the meantime arrives after the end: it changes nothing.
@@ -128,7 +131,10 @@ pub const fn next(status: OrderStatus, stimulus: Stimulus) -> Option<Next> {
             Next::To(S::PendingCancel)
         }
         (S::PendingAmend, X::Replaced | X::AmendRejected) | (S::PendingCancel, X::CancelRejected) => Next::Working,
+        (S::Accepted | S::Triggered | S::PartiallyFilled, X::Replaced) => Next::Working,
         (S::PendingCancel, X::Replaced | X::AmendRejected) => Next::Keep,
+        (S::PendingAmend, X::CancelRejected) => Next::Keep,
+        (S::Accepted | S::Triggered | S::PartiallyFilled, X::CancelRejected | X::AmendRejected) => Next::Keep,
         (S::Filled | S::Canceled | S::Expired | S::Rejected, X::CancelRejected | X::AmendRejected) => Next::Keep,
         _ => return None,
     })
