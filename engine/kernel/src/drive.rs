@@ -39,6 +39,8 @@ pub struct RunSummary {
     pub max_drawdown: f64,
     /// Fees by currency.
     pub fees: Vec<Amount>,
+    /// Fees in the base currency, at the last known prices.
+    pub fees_in_base: Option<Amount>,
     /// Whether a risk rule ended the run early.
     pub halted: bool,
     /// Content hash and number of records of each source, by position.
@@ -409,6 +411,7 @@ impl SimDriver {
             equity_last: self.core.equity(),
             max_drawdown: self.core.max_drawdown(),
             fees: self.core.fees().to_vec(),
+            fees_in_base: self.core.fees_in_base(),
             halted,
             sources,
             span: (self.first_ts, self.now),

@@ -339,6 +339,13 @@ impl Core {
         &self.fees
     }
 
+    /// Fees paid so far, in the base currency at the last known prices; `None` if one is not known.
+    pub fn fees_in_base(&self) -> Option<Amount> {
+        self.fees.iter().enumerate().try_fold(Amount::ZERO, |sum, (ix, fee)| {
+            sum.checked_add(self.state.marks.to_base(*fee, CurrencyIx(ix as u16))?)
+        })
+    }
+
     /// The account, for inspection.
     pub const fn account(&self) -> &Account {
         &self.state.account

@@ -85,7 +85,10 @@ fn three_processes_and_one_thread_give_one_fingerprint() {
         for key in KEYS {
             assert!(run.get(key).is_some(), "{key}");
         }
-        assert!(run["final_equity"].is_string() && run["fees"]["USD"].is_string(), "money is a decimal string");
+        assert!(
+            run["final_equity"].is_string() && run["fees"].is_string() && run["fees"] == run["fees_by_currency"]["USD"],
+            "money is a decimal string"
+        );
     }
 }
 
