@@ -1,6 +1,8 @@
 //! In steady state an input allocates nothing: a counting allocator watches a long run and compares
 //! it with one twice as long.
 
+#![allow(clippy::expect_used, reason = "a test that cannot set its stage fails")]
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 

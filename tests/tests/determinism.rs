@@ -1,5 +1,7 @@
 //! The first promise: same inputs, same bytes.
 
+#![allow(clippy::expect_used, reason = "a test that cannot set its stage fails")]
+
 use proptest::prelude::*;
 use tapedeck_model::{Event, Record, Side, Span, Ts};
 use tapedeck_tests::{declared, play};

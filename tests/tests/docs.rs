@@ -1,6 +1,8 @@
 //! The documents as a test: tables of keys, commands, paths and worked examples must be what the
 //! code says.
 
+#![allow(clippy::expect_used, reason = "a test that cannot set its stage fails")]
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;

@@ -2,6 +2,8 @@
 //! change of results and belongs in the changelog. `TAPEDECK_BLESS=1 cargo test -p tapedeck-tests
 //! --test golden` rewrites the file; the difference is to be reviewed.
 
+#![allow(clippy::expect_used, reason = "a test that cannot set its stage fails")]
+
 use std::collections::BTreeMap;
 use std::fs;
 
@@ -42,7 +44,7 @@ fn the_shipped_scenarios_give_their_committed_fingerprints() {
         let mut text = "# Fingerprints of the shipped scenarios; see tests/tests/golden.rs.\n".to_owned();
         let kept = committed.iter().filter(|(name, _)| left_out.contains(name));
         for (name, print) in found.iter().chain(kept).collect::<BTreeMap<_, _>>() {
-            text += &format!("{name} {print}\n");
+            text.extend([name, " ", print, "\n"]);
         }
         fs::write(root().join("scenarios/fingerprints.txt"), text).expect("the folder can be written");
         return;

@@ -2,6 +2,8 @@
 //! the feed sets, is recorded; the recording, fed through the kernel again, issues the same commands
 //! and gives the same fingerprint.
 
+#![allow(clippy::expect_used, reason = "a test that cannot set its stage fails")]
+
 use std::io;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};

@@ -1,6 +1,8 @@
 //! The second promise, true: a page of plain code that knows nothing of the kernel computes the same
 //! trades, fees and equity, to the last digit, on real data.
 
+#![allow(clippy::expect_used, reason = "a test that cannot set its stage fails")]
+
 use std::fs;
 
 use tapedeck_model::{Amount, Decimal, Event, Side, Ts};

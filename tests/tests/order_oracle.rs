@@ -1,6 +1,8 @@
 //! Order states against the reference cases: partial fills, duplicates, fills that overtake the
 //! acknowledgement, late fills, overfills, amendments.
 
+#![allow(clippy::expect_used, reason = "a test that cannot set its stage fails")]
+
 use std::fs;
 
 use serde_json::Value;

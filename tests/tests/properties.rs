@@ -1,5 +1,7 @@
 //! What must hold of every run, whatever the scenario: random strategies over random models.
 
+#![allow(clippy::expect_used, reason = "a test that cannot set its stage fails")]
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;

@@ -1,7 +1,7 @@
 //! The live driver: wall time around the same kernel that a backtest runs.
 //!
 //! Enters: market records and venue reports from a channel, as adapters receive them. Leaves:
-//! commands to a [`VenueLink`], a durable log of inputs, a journal. Invariants: an input is in the
+//! commands to a [`VenueLink`](tapedeck_model::port::VenueLink), a durable log of inputs, a journal. Invariants: an input is in the
 //! log, and the log is synced, before the kernel sees it; commands leave only after that; the
 //! kernel sees wall time only as the time of an input. So the log, played through the kernel again
 //! ([`replay`]), gives the same commands and the same fingerprint.

@@ -109,23 +109,7 @@ impl SimDriver {
     /// # Errors
     /// [`RunError`]: bad data, parts that do not fit.
     pub fn new(spec: RunSpec) -> Result<Self, RunError> {
-        let mut venue_of = vec![None; spec.instruments.len()];
-        for (ix, venue) in spec.venues.iter().enumerate() {
-            for instrument in &venue.instruments {
-                let place = venue_of.get_mut(instrument.usize());
-                match place {
-                    Some(place @ None) => *place = Some(ix as u16),
-                    Some(Some(_)) | None => {
-                        let problem = format!("venue {} lists an unknown or foreign instrument", venue.name);
-                        return Err(RunError::Spec { problem });
-                    }
-                }
-            }
-        }
-        let venue_of = venue_of
-            .into_iter()
-            .collect::<Option<Vec<u16>>>()
-            .ok_or_else(|| RunError::Spec { problem: "every instrument needs a venue".to_owned() })?;
+        let venue_of = venues_by_instrument(&spec)?;
         let venues = spec
             .venues
             .into_iter()
@@ -417,6 +401,27 @@ impl SimDriver {
             span: (self.first_ts, self.now),
         })
     }
+}
+
+/// The position of each instrument's venue.
+fn venues_by_instrument(spec: &RunSpec) -> Result<Vec<u16>, RunError> {
+    let mut venue_of = vec![None; spec.instruments.len()];
+    for (ix, venue) in spec.venues.iter().enumerate() {
+        for instrument in &venue.instruments {
+            let place = venue_of.get_mut(instrument.usize());
+            match place {
+                Some(place @ None) => *place = Some(ix as u16),
+                Some(Some(_)) | None => {
+                    let problem = format!("venue {} lists an unknown or foreign instrument", venue.name);
+                    return Err(RunError::Spec { problem });
+                }
+            }
+        }
+    }
+    venue_of
+        .into_iter()
+        .collect::<Option<Vec<u16>>>()
+        .ok_or_else(|| RunError::Spec { problem: "every instrument needs a venue".to_owned() })
 }
 
 /// What the journal says of the sources at the end.
