@@ -5,8 +5,8 @@
 //! records, commands for the venue, timers to set. Deliberately absent: sources, venues, latency
 //! (see [`crate::drive`] for simulated time, the live adapter for wall time), threads, files.
 //!
-//! Invariants: account and orders change only in [`Core::record`], which journals what it applies;
-//! a command leaves only with an [`Approved`] in hand; time and input numbers never go back.
+//! Invariants: account and orders change only in `Core::record`, which journals what it applies;
+//! a command leaves only with an [`Approved`](crate::risk::Approved) in hand; time and input numbers never go back.
 
 mod gate;
 mod halt;

@@ -6,8 +6,8 @@
 //! venue's counters and a spot account's balances. Deliberately absent: the way there and back
 //! (the driver adds latency), our own risk and accounts.
 //!
-//! Three kinds of record match orders, each in its own module: [`bars`], [`trades`], [`quotes`].
-//! They differ in what they offer; that an order takes an offer is the same for all: [`fills`].
+//! Three kinds of record match orders, each in its own module: `bars`, `trades`, `quotes`.
+//! They differ in what they offer; that an order takes an offer is the same for all: `fills`.
 //! An order book would be a fourth beside them.
 //!
 //! A cancel or an amendment takes effect when it arrives. Inside a bar that means: before the bar's
