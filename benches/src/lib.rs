@@ -5,6 +5,7 @@
 pub mod parquet_tape;
 
 use std::collections::VecDeque;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use tapedeck_journal::{RawFrame, Sealer};
 use tapedeck_kernel::account::AccountKind;
@@ -270,6 +271,39 @@ impl JournalSink for SealingSink {
         self.sealer.seal(&frame, &mut self.buffer);
         Some(frame)
     }
+}
+
+/// Hands frames to a thread that seals them, as `sim run` does.
+struct ForwardingSink {
+    frames: SyncSender<RawFrame>,
+    spent: Receiver<RawFrame>,
+}
+
+impl JournalSink for ForwardingSink {
+    fn frame(&mut self, frame: RawFrame) -> Option<RawFrame> {
+        self.frames.send(frame).expect("the sealing thread lives as long as the run");
+        self.spent.try_recv().ok()
+    }
+}
+
+/// Plays a run to its end on this thread and seals on another.
+///
+/// # Errors
+/// Whatever ends the run early.
+pub fn play_and_seal_elsewhere(spec: RunSpec) -> Result<RunSummary, RunError> {
+    let (frames, full) = sync_channel::<RawFrame>(32);
+    let (back, spent) = sync_channel(32);
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let mut sink = SealingSink::default();
+            for frame in full {
+                // A full channel only means that the kernel has buffers enough.
+                let _ = sink.frame(frame).map(|frame| back.try_send(frame));
+            }
+        });
+        let mut sink = ForwardingSink { frames, spent };
+        SimDriver::new(spec)?.run(&mut sink, &std::sync::atomic::AtomicBool::new(false))
+    })
 }
 
 /// Plays a run to its end on this thread.

@@ -55,7 +55,10 @@ pub struct LiveOutcome {
     pub commands: u64,
 }
 
-/// The live driver. See the module head for its invariants.
+/// The session's only venue: reports and commands bear its place in the log.
+const VENUE: u16 = 0;
+
+/// The live driver. See the crate's head for its invariants. A session has one venue.
 pub struct LiveDriver {
     core: Core,
     feed: Receiver<LiveInput>,
@@ -195,7 +198,7 @@ impl LiveDriver {
                 }
                 InputRecord::Market { at, record }
             }
-            LiveInput::Report(report) => InputRecord::Report { venue: 0, report },
+            LiveInput::Report(report) => InputRecord::Report { venue: VENUE, report },
             LiveInput::Stop => InputRecord::Stop,
         }
     }
@@ -208,7 +211,7 @@ impl LiveDriver {
         let mut commands: Vec<Command> = Vec::new();
         self.core.take_commands(&mut commands);
         for command in &commands {
-            self.inputs.encoder.append(self.input, self.now, &InputRecord::Command { venue: 0, command: *command });
+            self.inputs.encoder.append(self.input, self.now, &InputRecord::Command { venue: VENUE, command: *command });
         }
         self.inputs.commit()?;
         for command in &commands {

@@ -62,7 +62,7 @@ wire_enum! {
 /// A record of the log, with its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InputEntry {
-    /// Number in the log, number of the input (of a command: of the input that caused it), and
+    /// Number in the log, number of the input (of a command: of the last input logged before it), and
     /// time of receipt (of a command: of sending).
     pub header: Header,
     /// What happened.

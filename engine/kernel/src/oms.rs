@@ -371,21 +371,11 @@ fn judge_fill(entry: &Entry, fill: &FillReport) -> Result<Event, Anomaly> {
 
 /// The order as it will be once an amendment is accepted.
 pub fn amended(order: &Order, amendment: &Amendment) -> OrderRequest {
-    use tapedeck_model::OrderKind;
-    let mut request = order.request;
-    if let Some(order_qty) = amendment.order_qty {
-        request.order_qty = order_qty;
+    OrderRequest {
+        order_qty: amendment.order_qty.unwrap_or(order.request.order_qty),
+        kind: amendment.applied_to(order.request.kind),
+        ..order.request
     }
-    request.kind = match request.kind {
-        OrderKind::Market => OrderKind::Market,
-        OrderKind::Limit { limit_px } => OrderKind::Limit { limit_px: amendment.limit_px.unwrap_or(limit_px) },
-        OrderKind::Stop { trigger_px } => OrderKind::Stop { trigger_px: amendment.trigger_px.unwrap_or(trigger_px) },
-        OrderKind::StopLimit { trigger_px, limit_px } => OrderKind::StopLimit {
-            trigger_px: amendment.trigger_px.unwrap_or(trigger_px),
-            limit_px: amendment.limit_px.unwrap_or(limit_px),
-        },
-    };
-    request
 }
 
 /// The event that ends an order still open when the run ends.

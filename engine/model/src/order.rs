@@ -209,6 +209,22 @@ pub struct Amendment {
     pub trigger_px: Option<Price>,
 }
 
+impl Amendment {
+    /// The kind and prices of an order once this is accepted. A price that the kind does not have is
+    /// left out: the venue refuses such a change.
+    pub fn applied_to(&self, kind: OrderKind) -> OrderKind {
+        match kind {
+            OrderKind::Market => OrderKind::Market,
+            OrderKind::Limit { limit_px } => OrderKind::Limit { limit_px: self.limit_px.unwrap_or(limit_px) },
+            OrderKind::Stop { trigger_px } => OrderKind::Stop { trigger_px: self.trigger_px.unwrap_or(trigger_px) },
+            OrderKind::StopLimit { trigger_px, limit_px } => OrderKind::StopLimit {
+                trigger_px: self.trigger_px.unwrap_or(trigger_px),
+                limit_px: self.limit_px.unwrap_or(limit_px),
+            },
+        }
+    }
+}
+
 /// What a strategy wants done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Intent {

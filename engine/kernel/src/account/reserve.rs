@@ -234,20 +234,8 @@ impl Reservation {
         let present = open_part(self.full, self.order_qty)?;
         let Some(amendment) = self.pending else { return Some(present) };
         let order_qty = amendment.order_qty.unwrap_or(self.order_qty);
-        let asked = open_part(self.full_with(order_qty, amended(self.kind, amendment))?, order_qty)?;
+        let asked = open_part(self.full_with(order_qty, amendment.applied_to(self.kind))?, order_qty)?;
         Some(present.max(asked))
-    }
-}
-
-fn amended(kind: OrderKind, amendment: Amendment) -> OrderKind {
-    match kind {
-        OrderKind::Market => OrderKind::Market,
-        OrderKind::Limit { limit_px } => OrderKind::Limit { limit_px: amendment.limit_px.unwrap_or(limit_px) },
-        OrderKind::Stop { trigger_px } => OrderKind::Stop { trigger_px: amendment.trigger_px.unwrap_or(trigger_px) },
-        OrderKind::StopLimit { trigger_px, limit_px } => OrderKind::StopLimit {
-            trigger_px: amendment.trigger_px.unwrap_or(trigger_px),
-            limit_px: amendment.limit_px.unwrap_or(limit_px),
-        },
     }
 }
 
