@@ -59,10 +59,6 @@ pub fn synth(args: &Args, registry: &Registry) -> Result<(), Failure> {
         let help = "copy files into a catalog with `sim data import --scenario`";
         return Err(Failure::input_with_help("these data are read from files, not made", help));
     };
-    if !loaded.scenario.general.own.given("end") {
-        let help = "write `end` in [scenario], or give `--set scenario.end=2024-02-01`";
-        return Err(Failure::input_with_help("without an end the data would never end", help));
-    }
     let layout = match args.layout {
         Layout::Catalog => FileLayout::Catalog,
         Layout::Float => FileLayout::Float,
