@@ -30,3 +30,7 @@ bench-files:
 # The Python peers, beside us on the same work
 bench-peers:
     bash benches/peers/run.sh
+
+# The property tests with other cases than CI's
+explore:
+    PROPTEST_RNG_SEED=$(date +%s) cargo test --workspace
