@@ -2,8 +2,8 @@
 //!
 //! Enters: a [`RunSpec`]. Leaves: journal frames and a summary. It owns virtual time: latency is a
 //! later place in the merge, never a wait. Invariants: the venue sees a record at `ts_event`, we at
-//! `ts_recv`; messages between a strategy and a venue do not overtake each other; at the end what is under way to us still
-//! arrives, and no order leaves any more.
+//! `ts_recv`; messages between a strategy and a venue do not overtake each other; at the end what is
+//! under way to us still arrives, and no order leaves any more.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -188,10 +188,9 @@ impl SimDriver {
     pub fn play(&mut self, sink: &mut dyn JournalSink, stop: &AtomicBool) -> Result<(), RunError> {
         self.core.begin_run()?;
         self.dispatch();
-        let mut turns: u32 = 0;
         while !self.core.wants_stop() {
-            turns = turns.wrapping_add(1);
-            if turns.is_multiple_of(4096) && stop.load(Ordering::Relaxed) {
+            // At every turn: one turn may play a whole chunk.
+            if stop.load(Ordering::Relaxed) {
                 return Err(RunError::Stopped);
             }
             let Some(ts) = self.sources.peek() else { break };
