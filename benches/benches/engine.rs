@@ -4,6 +4,7 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a benchmark that cannot go on has nothing better to do")]
 
+use std::convert::Infallible;
 use std::hint::black_box;
 use std::time::Duration;
 
@@ -11,15 +12,15 @@ use criterion::{BatchSize, Bencher, BenchmarkId, Criterion, Throughput, criterio
 use tapedeck_benches::{CHUNK_ROWS, MemoryTape, START, bars, deposits, instrument, quotes, trades, venue_spec, walk};
 use tapedeck_journal::{Encoder, RawFrame, Sealer};
 use tapedeck_kernel::account::{Account, AccountKind, AccountSpec, Marks};
-use tapedeck_kernel::merge::{Cursor, Item, Phase, Queue, Sources};
+use tapedeck_kernel::merge::{Cursor, Item, Phase, Play, Queue, Sources};
 use tapedeck_kernel::oms::Oms;
 use tapedeck_kernel::venue::{LimitFill, RecordKind, SimVenue, TimedReport, VenueSpec};
 use tapedeck_model::event::{EquityPoint, PostingReason, RiskDecision};
 use tapedeck_model::order::{Evidence, FillBasis};
 use tapedeck_model::{
     Amount, Bar, Chunk, ClientOrderId, Columns, Command, CurrencyIx, Event, FillReport, Instrument, InstrumentIx,
-    Liquidity, MarketRecord, OrderRequest, Price, Qty, RecordRef, RuleIx, Side, SourceIx, Span, StrategyIx, TradeId,
-    Ts, VenueOrderId, VenueReport,
+    Liquidity, MarketRecord, OrderRequest, Price, Qty, RecordRef, RuleIx, Side, SourceIx, Span, StrategyIx, Tick,
+    TradeId, Ts, VenueOrderId, VenueReport,
 };
 
 const INSTRUMENT: InstrumentIx = InstrumentIx(0);
@@ -31,16 +32,24 @@ const RECORDS: usize = 4_096;
 /// Events between two looks at the encoder.
 const EVENTS: u64 = 1_000;
 
+/// Takes whatever comes.
+struct Taken;
+
+impl Play for Taken {
+    type Error = Infallible;
+
+    fn play<T: Tick>(&mut self, number: u64, tick: &T) -> Result<bool, Infallible> {
+        black_box((number, tick.ts_recv()));
+        Ok(true)
+    }
+}
+
 /// Takes every record, as the driver does: straight through where nothing else shares the time.
 fn drain(mut sources: Sources) -> u64 {
     let mut records = 0;
     while let Some(ts) = sources.peek() {
         let (at, until) = sources.leader(ts).unwrap();
-        let straight = sources.take_while_straight(at, until, |place, record| {
-            black_box((place, record));
-            Ok::<bool, ()>(true)
-        });
-        records += straight.unwrap();
+        records += sources.take_while_straight(at, until, &mut Taken).unwrap();
         while let Some(at) = sources.first_at(ts) {
             black_box(sources.take(at).unwrap());
             records += 1;
@@ -92,6 +101,7 @@ fn merge(c: &mut Criterion) {
         group.bench_function(BenchmarkId::new("queue pop and push", waiting), |b| {
             b.iter(|| {
                 let (key, item) = queue.pop().unwrap();
+                let item = *item;
                 queue.push(key.ts.saturating_add(Span::from_nanos(waiting)), Phase::Command, 0, item);
             });
         });

@@ -4,8 +4,8 @@
 
 pub mod parquet_tape;
 
-use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
 
 use tapedeck_journal::{RawFrame, Sealer};
 use tapedeck_kernel::account::AccountKind;
@@ -28,26 +28,38 @@ pub const CHUNK_ROWS: usize = 65_536;
 /// The start of every tape here, nanoseconds: 2020-01-01T00:00:00Z.
 pub const START: i64 = 1_577_836_800_000_000_000;
 
-/// A tape in memory. It hands its chunks over, so a run needs its own copy.
+/// A tape in memory. A run takes its chunks and gives them back when it is done with them, so that no
+/// run pays for making or freeing the data; a clone is another run over the same data, one at a time.
 #[derive(Clone)]
-pub struct MemoryTape(VecDeque<Chunk>);
+pub struct MemoryTape {
+    /// The chunks, and which of them is next.
+    chunks: Arc<Mutex<Vec<Chunk>>>,
+    next: usize,
+}
 
 impl MemoryTape {
     /// Of these chunks.
     pub fn new(chunks: Vec<Chunk>) -> Self {
-        Self(chunks.into())
+        Self { chunks: Arc::new(Mutex::new(chunks)), next: 0 }
     }
 
     /// Its records, in order.
     pub fn records(&self) -> Vec<MarketRecord> {
-        self.0.iter().flat_map(|chunk| (0..chunk.len()).map(|row| chunk.record(row))).collect()
+        let chunks = self.chunks.lock().expect("no run has panicked");
+        chunks.iter().flat_map(|chunk| (0..chunk.len()).map(|row| chunk.record(row))).collect()
     }
 }
 
 impl Source for MemoryTape {
     fn next_chunk(&mut self, chunk: &mut Chunk) -> Result<bool, SourceError> {
-        let Some(mut next) = self.0.pop_front() else { return Ok(false) };
-        std::mem::swap(chunk, &mut next);
+        let mut chunks = self.chunks.lock().expect("no run has panicked");
+        // The place of the chunk that is out holds what the cursor began with.
+        if let Some(out) = self.next.checked_sub(1).and_then(|at| chunks.get_mut(at)) {
+            std::mem::swap(chunk, out);
+        }
+        let Some(next) = chunks.get_mut(self.next) else { return Ok(false) };
+        std::mem::swap(chunk, next);
+        self.next += 1;
         Ok(true)
     }
 
@@ -249,12 +261,11 @@ pub fn run_spec(tape: MemoryTape, strategy: Box<dyn Strategy>, finest: RecordKin
 /// Seals what comes and keeps nothing: the whole cost of the chain, on the kernel's own thread.
 pub struct SealingSink {
     sealer: Sealer,
-    buffer: Vec<u8>,
 }
 
 impl Default for SealingSink {
     fn default() -> Self {
-        Self { sealer: Sealer::new(), buffer: Vec::new() }
+        Self { sealer: Sealer::new() }
     }
 }
 
@@ -267,8 +278,7 @@ impl SealingSink {
 
 impl JournalSink for SealingSink {
     fn frame(&mut self, frame: RawFrame) -> Option<RawFrame> {
-        self.buffer.clear();
-        self.sealer.seal(&frame, &mut self.buffer);
+        self.sealer.link(&frame);
         Some(frame)
     }
 }

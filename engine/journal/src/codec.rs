@@ -89,12 +89,27 @@ const ROOM_MIN: usize = 1024;
 /// ended.
 #[inline]
 pub(crate) fn write_at(bytes: &mut Vec<u8>, start: usize, write: impl Fn(Room<'_>) -> Room<'_>) -> usize {
+    match try_write_at(bytes, start, &write) {
+        Some(end) => end,
+        None => write_at_with_more_room(bytes, start, &write),
+    }
+}
+
+#[inline]
+fn try_write_at(bytes: &mut [u8], start: usize, write: &impl Fn(Room<'_>) -> Room<'_>) -> Option<usize> {
+    let whole = bytes.len();
+    write(Room(bytes.get_mut(start..))).0.map(|rest| whole - rest.len())
+}
+
+/// Apart, so that the usual way is no loop.
+#[cold]
+#[inline(never)]
+fn write_at_with_more_room(bytes: &mut Vec<u8>, start: usize, write: &impl Fn(Room<'_>) -> Room<'_>) -> usize {
     loop {
-        let whole = bytes.len();
-        if let Some(rest) = write(Room(bytes.get_mut(start..))).0 {
-            return whole - rest.len();
+        bytes.resize(bytes.len() * 2 + ROOM_MIN, 0);
+        if let Some(end) = try_write_at(bytes, start, write) {
+            return end;
         }
-        bytes.resize(whole * 2 + ROOM_MIN, 0);
     }
 }
 
@@ -103,13 +118,19 @@ pub(crate) fn write_at(bytes: &mut Vec<u8>, start: usize, write: impl Fn(Room<'_
 /// many.
 pub struct Room<'a>(Option<&'a mut [u8]>);
 
+/// [`Wire::LEN`] of a value's type.
+pub(crate) const fn len_of<T: Wire>(_: &T) -> usize {
+    T::LEN
+}
+
 impl Room<'_> {
+    /// Lets `write` fill the next `len` bytes.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "a call costs more than writing the few bytes of a field")]
-    fn put<const N: usize>(self, bytes: [u8; N]) -> Self {
-        let split = self.0.and_then(|room| room.split_first_chunk_mut::<N>());
+    pub(crate) fn put(self, len: usize, write: impl FnOnce(&mut [u8])) -> Self {
+        let split = self.0.and_then(|room| room.split_at_mut_checked(len));
         Self(split.map(|(head, rest)| {
-            *head = bytes;
+            write(head);
             rest
         }))
     }
@@ -136,6 +157,18 @@ pub fn decode_value<T: Value>(bytes: &[u8]) -> Result<T, Defect> {
 
 /// Both directions of a type.
 pub trait Wire: Sized {
+    /// How many bytes every value takes; 0 where that depends on the value. Known lengths let the
+    /// bytes of a whole struct be checked for and written at once.
+    const LEN: usize = 0;
+
+    /// Writes the value to exactly [`Wire::LEN`] bytes.
+    ///
+    /// # Panics
+    /// If there is no such length.
+    fn write(&self, at: &mut [u8]) {
+        unreachable!("{} bytes are no place for a value whose length is not fixed", at.len());
+    }
+
     /// Appends the value.
     fn encode<'a>(&self, out: Room<'a>) -> Room<'a>;
 
@@ -211,9 +244,16 @@ impl<'a> Cursor<'a> {
 macro_rules! wire_number {
     ($($name:ty)*) => {$(
         impl Wire for $name {
+            const LEN: usize = size_of::<$name>();
+
+            #[inline(always)]
+            fn write(&self, at: &mut [u8]) {
+                at.copy_from_slice(&self.to_le_bytes());
+            }
+
             #[inline]
             fn encode<'a>(&self, out: Room<'a>) -> Room<'a> {
-                out.put(self.to_le_bytes())
+                out.put(Self::LEN, |at| self.write(at))
             }
 
             #[inline]
@@ -227,9 +267,16 @@ macro_rules! wire_number {
 wire_number! { u8 u16 u32 u64 i64 i128 }
 
 impl<const N: usize> Wire for [u8; N] {
+    const LEN: usize = N;
+
+    #[inline]
+    fn write(&self, at: &mut [u8]) {
+        at.copy_from_slice(self);
+    }
+
     #[inline]
     fn encode<'a>(&self, out: Room<'a>) -> Room<'a> {
-        out.put(*self)
+        out.put(N, |at| self.write(at))
     }
 
     #[inline]
@@ -239,6 +286,13 @@ impl<const N: usize> Wire for [u8; N] {
 }
 
 impl Wire for f64 {
+    const LEN: usize = u64::LEN;
+
+    #[inline]
+    fn write(&self, at: &mut [u8]) {
+        self.to_bits().write(at);
+    }
+
     /// The bits, so that every value comes back as it was.
     #[inline]
     fn encode<'a>(&self, out: Room<'a>) -> Room<'a> {
@@ -251,6 +305,13 @@ impl Wire for f64 {
 }
 
 impl Wire for bool {
+    const LEN: usize = u8::LEN;
+
+    #[inline]
+    fn write(&self, at: &mut [u8]) {
+        u8::from(*self).write(at);
+    }
+
     #[inline]
     fn encode<'a>(&self, out: Room<'a>) -> Room<'a> {
         u8::from(*self).encode(out)
@@ -303,14 +364,30 @@ pub(crate) fn length(len: usize) -> u32 {
     len as u32
 }
 
-/// Structs: fields in the order of the format. A struct that can contradict itself names its check:
-/// decoding refuses what the check refuses, and encoding it is a bug.
+/// Structs: fields in the order of the format, after the number of bytes that they take together where
+/// that is the same for every value. A struct that can contradict itself names its check: decoding
+/// refuses what the check refuses, and encoding it is a bug.
 macro_rules! wire_struct {
-    ($($name:ident $(: $check:ident)? { $($field:ident),* $(,)? })*) => {$(
+    ($($name:ident $([$len:literal])? $(: $check:ident)? { $($field:ident),* $(,)? })*) => {$(
         impl $crate::codec::Wire for $name {
+            const LEN: usize = 0 $(+ $len)?;
+
+            #[inline(always)]
+            fn write(&self, at: &mut [u8]) {
+                let rest = at;
+                $(
+                    let (here, rest) = rest.split_at_mut($crate::codec::len_of(&self.$field));
+                    $crate::codec::Wire::write(&self.$field, here);
+                )*
+                assert!(rest.is_empty(), "the lengths of the fields add up");
+            }
+
             #[inline]
             fn encode<'a>(&self, out: $crate::codec::Room<'a>) -> $crate::codec::Room<'a> {
                 $(assert!(self.$check().is_ok(), "{self:?} could not be read back");)?
+                if Self::LEN > 0 {
+                    return out.put(Self::LEN, |at| self.write(at));
+                }
                 let Self { $($field),* } = self;
                 $(let out = $crate::codec::Wire::encode($field, out);)*
                 out
@@ -343,7 +420,18 @@ macro_rules! wire_enum {
             fn encode_fields<'a>(&self, out: $crate::codec::Room<'a>) -> $crate::codec::Room<'a> {
                 match self {
                     $(Self::$variant $({ $($field),* })? $(($inner))? => {
-                        $($(let out = $crate::codec::Wire::encode($field, out);)*)?
+                        $(
+                            if true $(&& $crate::codec::len_of($field) > 0)* {
+                                return out.put(0 $(+ $crate::codec::len_of($field))*, |rest| {
+                                    $(
+                                        let (here, rest) = rest.split_at_mut($crate::codec::len_of($field));
+                                        $crate::codec::Wire::write($field, here);
+                                    )*
+                                    assert!(rest.is_empty(), "the lengths of the fields add up");
+                                });
+                            }
+                            $(let out = $crate::codec::Wire::encode($field, out);)*
+                        )?
                         $(let out = $crate::codec::Wire::encode($inner, out);)?
                         out
                     })*

@@ -84,8 +84,8 @@ pub(crate) struct RecordHeader {
 }
 
 wire_struct! {
-    FrameHeader { magic, version, flags, payload_len, records, first_seq }
-    RecordHeader { kind, payload_len, input, ts }
+    FrameHeader[24] { magic, version, flags, payload_len, records, first_seq }
+    RecordHeader[22] { kind, payload_len, input, ts }
 }
 
 /// Where the lengths stand that are known only afterwards.

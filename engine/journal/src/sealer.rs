@@ -111,15 +111,24 @@ impl Sealer {
     /// # Panics
     /// If the frame is of another kind of log, is not the next one, or comes after the last one.
     pub fn seal(&mut self, frame: &RawFrame, out: &mut Vec<u8>) {
+        let hash = self.link(frame);
+        out.extend_from_slice(frame.bytes());
+        out.extend_from_slice(hash.as_bytes());
+    }
+
+    /// Adds a frame to the chain without copying it: gives the hash that follows its bytes in the log.
+    ///
+    /// # Panics
+    /// As [`Sealer::seal`].
+    pub fn link(&mut self, frame: &RawFrame) -> Fingerprint {
         assert_eq!(frame.log(), self.log, "a frame goes into its own kind of log");
         assert_eq!(frame.first_seq(), self.next_seq, "frames are sealed in order");
         assert!(!self.last, "nothing follows the last frame");
         self.chain = self.chain.chain(frame.bytes());
         self.next_seq += u64::from(frame.records());
         self.last = frame.is_last();
-        out.extend_from_slice(frame.bytes());
-        out.extend_from_slice(&self.chain.0);
         self.bytes += (frame.bytes().len() + HASH_LEN) as u64;
+        self.chain
     }
 
     /// The chain so far: the log's fingerprint once its last frame is sealed.

@@ -8,10 +8,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tapedeck_journal::RawFrame;
-use tapedeck_model::{Amount, Command, Event, InstrumentIx, MarketRecord, RecordRef, SourceIx, Span, StrategyIx, Ts};
+use tapedeck_model::{
+    Amount, Command, Event, InstrumentIx, MarketRecord, RecordRef, SourceIx, Span, StrategyIx, Tick, Ts,
+};
 
 use crate::account::AccountSpec;
-use crate::merge::{Cursor, Item, Key, Phase, Queue, Sources};
+use crate::merge::{Cursor, Item, Key, Phase, Play, Queue, Sources};
 use crate::run::{Core, Counts, TimerWish};
 use crate::spec::{CoreSpec, RunError, RunSpec};
 use crate::venue::{SimVenue, TimedReport};
@@ -217,22 +219,27 @@ impl SimDriver {
     #[inline]
     fn play_straight(&mut self, ts: Ts, queued: Ts) -> Result<bool, RunError> {
         let Some((at, others)) = self.sources.leader(ts) else { return Ok(false) };
+        let until = others.min(queued);
         let Self { sources, venues, venue_of, core, reports, now, .. } = self;
-        let mut answered = None;
-        let played = sources.take_while_straight(at, others.min(queued), |place, record| {
-            *now = record.ts_event();
-            let venue = venue_of[record.instrument().usize()];
-            venues[usize::from(venue)].on_record(place, record, reports)?;
-            if reports.is_empty() {
-                core.on_market(*now, record)?;
-                return Ok::<bool, RunError>(!core.needs_attention());
+        let Some((RecordRef { source, .. }, next)) = sources.next_of(at) else { return Ok(false) };
+        let venue = venue_of[next.instrument().usize()];
+        let desk = &mut venues[usize::from(venue)];
+        if desk.is_quiet_for(&next) {
+            let played = sources.take_while_straight(at, until, &mut Quiet { core, now })?;
+            if let Some((place, last)) = sources.last_of(at).filter(|_| played > 0) {
+                desk.on_quiet_records(played, place, &last);
             }
-            // The venue answered: its reports may be due before we receive the record.
-            answered = Some((venue, place, *record));
-            Ok(false)
-        })?;
+            self.records += played;
+            if self.core.has_output() {
+                self.dispatch();
+            }
+            return Ok(played > 0);
+        }
+        let mut watched = Watched { core, venue: desk, reports, now, source, answered: None };
+        let played = sources.take_while_straight(at, until, &mut watched)?;
+        let answered = watched.answered;
         self.records += played;
-        if let Some((venue, place, record)) = answered {
+        if let Some((place, record)) = answered {
             self.schedule_reports(venue);
             self.receive_in_turn(place, &record)?;
         } else if self.core.has_output() {
@@ -416,6 +423,52 @@ impl SimDriver {
 }
 
 /// The position of each instrument's venue.
+/// Records that concern no order at the venue: it is shown the last of them afterwards.
+struct Quiet<'a> {
+    core: &'a mut Core,
+    now: &'a mut Ts,
+}
+
+impl Play for Quiet<'_> {
+    type Error = RunError;
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "the way of every record: its fields stay in registers")]
+    fn play<T: Tick>(&mut self, _: u64, tick: &T) -> Result<bool, RunError> {
+        *self.now = tick.ts_recv();
+        self.core.on_tick(tick.ts_recv(), tick)?;
+        Ok(!self.core.needs_attention())
+    }
+}
+
+/// Records that the venue sees one by one.
+struct Watched<'a> {
+    core: &'a mut Core,
+    venue: &'a mut SimVenue,
+    reports: &'a mut Vec<TimedReport>,
+    now: &'a mut Ts,
+    source: SourceIx,
+    /// The record that the venue answered: its reports may be due before we receive the record.
+    answered: Option<(RecordRef, MarketRecord)>,
+}
+
+impl Play for Watched<'_> {
+    type Error = RunError;
+
+    #[inline]
+    fn play<T: Tick>(&mut self, number: u64, tick: &T) -> Result<bool, RunError> {
+        *self.now = tick.ts_recv();
+        let (place, record) = (RecordRef { source: self.source, number }, tick.record());
+        self.venue.on_record(place, &record, self.reports)?;
+        if self.reports.is_empty() {
+            self.core.on_market(tick.ts_recv(), &record)?;
+            return Ok(!self.core.needs_attention());
+        }
+        self.answered = Some((place, record));
+        Ok(false)
+    }
+}
+
 fn venues_by_instrument(spec: &RunSpec) -> Result<Vec<u16>, RunError> {
     let mut venue_of = vec![None; spec.instruments.len()];
     for (ix, venue) in spec.venues.iter().enumerate() {

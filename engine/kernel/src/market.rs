@@ -5,7 +5,7 @@
 //! by the feed latency.
 
 use tapedeck_model::event::MarketException;
-use tapedeck_model::{InstrumentIx, MarketRecord, MarketState};
+use tapedeck_model::{InstrumentIx, MarketState, Tick};
 
 /// What we have received last of every instrument.
 #[derive(Debug, Clone)]
@@ -26,31 +26,15 @@ impl MarketView {
     }
 
     /// Takes a record; returns twice the new mark, or why it changes nothing.
+    ///
+    /// # Errors
+    /// A crossed or locked quote.
     #[inline]
-    pub fn apply(&mut self, record: &MarketRecord) -> Result<i64, MarketException> {
-        let state = &mut self.states[record.instrument().usize()];
-        let mark_x2 = match record {
-            MarketRecord::Bar(bar) => {
-                state.bar = Some(*bar);
-                2 * bar.close.raw()
-            }
-            MarketRecord::Trade(trade) => {
-                state.trade = Some(*trade);
-                2 * trade.px.raw()
-            }
-            MarketRecord::Quote(quote) => {
-                if quote.bid_px > quote.ask_px {
-                    return Err(MarketException::CrossedQuote);
-                }
-                if quote.bid_px == quote.ask_px {
-                    return Err(MarketException::LockedQuote);
-                }
-                state.quote = Some(*quote);
-                quote.bid_px.raw() + quote.ask_px.raw()
-            }
-        };
+    pub fn apply<T: Tick>(&mut self, tick: &T) -> Result<i64, MarketException> {
+        let state = &mut self.states[tick.instrument().usize()];
+        let mark_x2 = tick.show(state)?;
         state.mark_x2 = Some(mark_x2);
-        state.mark_ts = record.ts_recv();
+        state.mark_ts = tick.ts_recv();
         Ok(mark_x2)
     }
 }
@@ -60,8 +44,8 @@ mod tests {
     use super::*;
     use tapedeck_model::{Price, Qty, QuoteTick, Ts};
 
-    fn quote(bid: i64, ask: i64) -> MarketRecord {
-        MarketRecord::Quote(QuoteTick {
+    fn quote(bid: i64, ask: i64) -> QuoteTick {
+        QuoteTick {
             instrument: InstrumentIx(0),
             ts_event: Ts::from_nanos(1),
             ts_recv: Ts::from_nanos(1),
@@ -69,7 +53,7 @@ mod tests {
             ask_px: Price::from_raw(ask),
             bid_qty: Qty::from_raw(1),
             ask_qty: Qty::from_raw(1),
-        })
+        }
     }
 
     #[test]

@@ -8,8 +8,8 @@ use std::collections::{BinaryHeap, VecDeque};
 
 use tapedeck_model::port::LatencyModel;
 use tapedeck_model::{
-    Bar, Chunk, Columns, Command, InstrumentIx, MarketRecord, Price, Qty, RecordRef, Source, SourceError, SourceIx,
-    StrategyIx, TradeTick, Ts, VenueReport,
+    Bar, Chunk, Columns, Command, InstrumentIx, MarketRecord, Price, Qty, QuoteTick, RecordRef, Source, SourceError,
+    SourceIx, StrategyIx, Tick, TradeTick, Ts, VenueReport,
 };
 
 /// What happens first at equal times. The first phase, 0, is the venue seeing market data; it is
@@ -123,8 +123,7 @@ impl Queue {
             (None, Some(_)) => true,
             (Some((lane, _)), Some(Reverse((heap, _)))) => heap < lane,
         };
-        let (key, slot) =
-            if from_heap { self.heap.pop().map(|Reverse(next)| next) } else { self.lane.pop_front() }?;
+        let (key, slot) = if from_heap { self.heap.pop().map(|Reverse(next)| next) } else { self.lane.pop_front() }?;
         self.free.push(slot);
         self.items.get(slot as usize).map(|item| (key, item))
     }
@@ -223,22 +222,16 @@ impl Cursor {
     /// # Errors
     /// What `play` gives; its record is taken.
     #[inline]
-    fn take_straight<E>(
-        &mut self,
-        until: Ts,
-        play: impl FnMut(RecordRef, &MarketRecord) -> Result<bool, E>,
-    ) -> Result<(), E> {
+    fn take_straight<P: Play>(&mut self, until: Ts, play: &mut P) -> Result<(), P::Error> {
         let next = self.chunk.ts_event.get(self.row).copied();
         let straight = self.feed_latency.is_none() && self.chunk.ts_recv.is_empty();
         if !straight || next.is_none_or(|ts| ts < self.ts_recv_last.nanos()) {
             return Ok(());
         }
-        let place = RecordRef { source: self.source, number: self.records };
-        let taken = play_straight(&self.chunk, self.row, (place, until.nanos()), play);
-        let count = taken.as_ref().map_or_else(|(count, _)| *count, |count| *count);
+        let (count, played) = play_straight(&self.chunk, self.row, (self.records, until.nanos()), play);
         self.row += count;
         self.records += count as u64;
-        taken.map(|_| ()).map_err(|(_, error)| error)
+        played
     }
 
     /// What the source says of itself at its end.
@@ -260,69 +253,119 @@ impl Cursor {
     }
 }
 
-/// Rows of a chunk from `first` on that happened before `until`, each alone at its time, until `play`
-/// has enough. The last row of the chunk is left: the next chunk may go on at its time. Gives the
-/// number of rows taken, on an error with it.
+/// Who is handed records that go straight through.
+pub trait Play {
+    /// What can go wrong.
+    type Error;
+
+    /// Takes the record with this number of its source; says whether the next one may follow at once.
+    ///
+    /// # Errors
+    /// Its own.
+    fn play<T: Tick>(&mut self, number: u64, tick: &T) -> Result<bool, Self::Error>;
+}
+
+/// Hands over the rows of a chunk from `first` on that happened before `until`, each alone at its
+/// time, until `play` has enough. The last row of the chunk is left: the next chunk may go on at its
+/// time. Gives the number of rows taken.
 ///
 /// One loop per kind of record, so that nothing is looked up twice per row.
 #[inline]
-fn play_straight<E>(
+fn play_straight<P: Play>(
     chunk: &Chunk,
     first: usize,
-    (place, until): (RecordRef, i64),
-    mut play: impl FnMut(RecordRef, &MarketRecord) -> Result<bool, E>,
-) -> Result<usize, (usize, E)> {
+    (number, until): (u64, i64),
+    play: &mut P,
+) -> (usize, Result<(), P::Error>) {
     let instrument = chunk.instrument;
     let times = chunk.ts_event.get(first..).unwrap_or_default();
-    let rows = times.windows(2).take_while(|pair| pair[0] < until && pair[0] < pair[1]);
-    let mut taken = 0;
-    // The place and the time of the next row; `Err` breaks with what was taken.
-    let mut each = |record: MarketRecord| {
-        let at = RecordRef { number: place.number + taken as u64, ..place };
-        taken += 1;
-        match play(at, &record) {
-            Ok(true) => Ok(()),
-            Ok(false) => Err((taken, None)),
-            Err(error) => Err((taken, Some(error))),
-        }
-    };
-    let played = match &chunk.columns {
+    let len = times.len();
+    let rows = Rows { times, number, until };
+    match &chunk.columns {
         Columns::Bars { interval, open, high, low, close, volume } => {
-            let prices = open[first..].iter().zip(&high[first..]).zip(low[first..].iter().zip(&close[first..]));
-            rows.zip(prices.zip(&volume[first..])).try_for_each(|(pair, (((open, high), (low, close)), volume))| {
-                let ts = Ts::from_nanos(pair[0]);
-                each(MarketRecord::Bar(Bar {
-                    instrument,
-                    ts_event: ts,
-                    ts_recv: ts,
-                    interval: *interval,
-                    open: Price::from_raw(*open),
-                    high: Price::from_raw(*high),
-                    low: Price::from_raw(*low),
-                    close: Price::from_raw(*close),
-                    volume: Qty::from_raw(*volume),
-                }))
+            let (open, high, low, close, volume) = (
+                cut(open, first, len),
+                cut(high, first, len),
+                cut(low, first, len),
+                cut(close, first, len),
+                cut(volume, first, len),
+            );
+            rows.play(play, |row, ts| Bar {
+                instrument,
+                ts_event: ts,
+                ts_recv: ts,
+                interval: *interval,
+                open: Price::from_raw(open[row]),
+                high: Price::from_raw(high[row]),
+                low: Price::from_raw(low[row]),
+                close: Price::from_raw(close[row]),
+                volume: Qty::from_raw(volume[row]),
             })
         }
         Columns::Trades { px, qty, aggressor } => {
-            let columns = px[first..].iter().zip(&qty[first..]).zip(&aggressor[first..]);
-            rows.zip(columns).try_for_each(|(pair, ((px, qty), aggressor))| {
-                let ts = Ts::from_nanos(pair[0]);
-                each(MarketRecord::Trade(TradeTick {
-                    instrument,
-                    ts_event: ts,
-                    ts_recv: ts,
-                    px: Price::from_raw(*px),
-                    qty: Qty::from_raw(*qty),
-                    aggressor: TradeTick::aggressor_from(*aggressor),
-                }))
+            let (px, qty) = (cut(px, first, len), cut(qty, first, len));
+            let aggressor = cut(aggressor, first, len);
+            rows.play(play, |row, ts| TradeTick {
+                instrument,
+                ts_event: ts,
+                ts_recv: ts,
+                px: Price::from_raw(px[row]),
+                qty: Qty::from_raw(qty[row]),
+                aggressor: TradeTick::aggressor_from(aggressor[row]),
             })
         }
-        Columns::Quotes { .. } => rows.enumerate().try_for_each(|(row, _)| each(chunk.record(first + row))),
-    };
-    match played {
-        Ok(()) | Err((_, None)) => Ok(taken),
-        Err((taken, Some(error))) => Err((taken, error)),
+        Columns::Quotes { bid_px, ask_px, bid_qty, ask_qty } => {
+            let (bid_px, ask_px, bid_qty, ask_qty) =
+                (cut(bid_px, first, len), cut(ask_px, first, len), cut(bid_qty, first, len), cut(ask_qty, first, len));
+            rows.play(play, |row, ts| QuoteTick {
+                instrument,
+                ts_event: ts,
+                ts_recv: ts,
+                bid_px: Price::from_raw(bid_px[row]),
+                ask_px: Price::from_raw(ask_px[row]),
+                bid_qty: Qty::from_raw(bid_qty[row]),
+                ask_qty: Qty::from_raw(ask_qty[row]),
+            })
+        }
+    }
+}
+
+/// `len` rows of a column from `first` on: of one known length, the columns need no check per row.
+fn cut<T>(column: &[T], first: usize, len: usize) -> &[T] {
+    &column[first..first + len]
+}
+
+/// The rows that may go straight through.
+struct Rows<'a> {
+    times: &'a [i64],
+    /// Number of the first one in its source.
+    number: u64,
+    until: i64,
+}
+
+impl Rows<'_> {
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "one loop over columns, without a call per row, is the way of every record"
+    )]
+    fn play<T: Tick, P: Play>(self, play: &mut P, tick: impl Fn(usize, Ts) -> T) -> (usize, Result<(), P::Error>) {
+        let mut row = 0;
+        while row + 1 < self.times.len() {
+            let (ts, next) = (self.times[row], self.times[row + 1]);
+            if ts >= self.until || ts >= next {
+                break;
+            }
+            let tick = tick(row, Ts::from_nanos(ts));
+            let played = play.play(self.number + row as u64, &tick);
+            row += 1;
+            match played {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => return (row, Err(error)),
+            }
+        }
+        (row, Ok(()))
     }
 }
 
@@ -372,17 +415,25 @@ impl Sources {
     /// # Errors
     /// What `play` gives.
     #[inline]
-    pub fn take_while_straight<E>(
-        &mut self,
-        at: usize,
-        until: Ts,
-        play: impl FnMut(RecordRef, &MarketRecord) -> Result<bool, E>,
-    ) -> Result<u64, E> {
+    pub fn take_while_straight<P: Play>(&mut self, at: usize, until: Ts, play: &mut P) -> Result<u64, P::Error> {
         let cursor = &mut self.cursors[at];
         let before = cursor.records;
         let taken = cursor.take_straight(until, play);
         self.heads[at] = Self::head(cursor);
         taken.map(|()| cursor.records - before)
+    }
+
+    /// The record that a cursor hands over next, as its source gave it.
+    pub fn next_of(&self, at: usize) -> Option<(RecordRef, MarketRecord)> {
+        let Cursor { source, records, chunk, row, .. } = &self.cursors[at];
+        (*row < chunk.len()).then(|| (RecordRef { source: *source, number: *records }, chunk.record(*row)))
+    }
+
+    /// The record that a cursor handed over last, if it is of the chunk at hand.
+    pub fn last_of(&self, at: usize) -> Option<(RecordRef, MarketRecord)> {
+        let Cursor { source, records, chunk, row, .. } = &self.cursors[at];
+        let row = row.checked_sub(1)?;
+        Some((RecordRef { source: *source, number: records - 1 }, chunk.record(row)))
     }
 
     /// The first cursor, in order of name, whose next record happened at `ts`.

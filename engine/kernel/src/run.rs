@@ -18,11 +18,11 @@ use tapedeck_journal::{Encoder, RawFrame};
 use tapedeck_model::event::{Anomaly, EquityPoint, PostingReason};
 use tapedeck_model::port::{RiskObservation, Wish};
 use tapedeck_model::{
-    Amount, ClientOrderId, Command, Context, CurrencyIx, Event, Fill, FillReport, Intent, MarketRecord, Order,
-    OrderUpdate, RuleIx, SourceIx, Strategy, StrategyIx, Ts, VenueReport, View,
+    Amount, Command, Context, CurrencyIx, Event, Fill, FillReport, Intent, MarketRecord, Order, OrderUpdate, RuleIx,
+    SourceIx, Strategy, StrategyIx, Tick, Ts, VenueReport, View,
 };
 
-use crate::account::{Account, EquityTrack, Marks};
+use crate::account::{Account, EquityTrack, LinearEquity, Marks};
 use crate::clock::Clock;
 use crate::host::Host;
 use crate::market::MarketView;
@@ -68,7 +68,7 @@ pub struct TimerWish {
 #[derive(Debug, Clone, Copy)]
 struct Notice {
     update: OrderUpdate,
-    fill: Option<Fill>,
+    fill: Option<FillReport>,
 }
 
 /// The deterministic machine.
@@ -97,6 +97,10 @@ pub struct Core {
     equity_first: Option<Amount>,
     /// Equity as last looked at; `None` once a price or the account has changed.
     equity_now: Option<Amount>,
+    /// Equity in a form that is quick to compute, as of the last change of the account.
+    linear: LinearEquity,
+    /// Whether there is such a form.
+    is_linear: bool,
 }
 
 impl Core {
@@ -135,6 +139,8 @@ impl Core {
             moved: true,
             equity_first: None,
             equity_now: None,
+            linear: LinearEquity::default(),
+            is_linear: false,
         };
         core.clock.start(spec.first_ts);
         core.declare(&spec)?;
@@ -187,17 +193,30 @@ impl Core {
     ///
     /// # Errors
     /// [`KernelError`], after which the machine must not be used.
-    #[inline]
     pub fn on_market(&mut self, now: Ts, record: &MarketRecord) -> Result<(), KernelError> {
+        match record {
+            MarketRecord::Bar(bar) => self.on_tick(now, bar),
+            MarketRecord::Trade(trade) => self.on_tick(now, trade),
+            MarketRecord::Quote(quote) => self.on_tick(now, quote),
+        }
+    }
+
+    /// The same for a record whose kind is known, for loops over many.
+    ///
+    /// # Errors
+    /// [`KernelError`], after which the machine must not be used.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "the way of every record: a call costs as much as what most of them do")]
+    pub fn on_tick<T: Tick>(&mut self, now: Ts, tick: &T) -> Result<(), KernelError> {
         self.begin_input(now);
-        let instrument = record.instrument();
-        match self.state.market.apply(record) {
+        let instrument = tick.instrument();
+        match self.state.market.apply(tick) {
             Ok(mark_x2) => {
                 self.state.marks.on_mark(instrument, mark_x2);
                 self.equity_now = None;
             }
             Err(exception) => {
-                self.refuse_record(exception, record);
+                self.refuse_record(exception, &tick.record());
                 return Ok(());
             }
         }
@@ -205,16 +224,13 @@ impl Core {
         let mut nth = 0;
         while let Some(strategy) = self.host.subscriber(instrument, nth) {
             nth += 1;
-            self.call(strategy, |strategy, ctx| match record {
-                MarketRecord::Bar(bar) => strategy.on_bar(ctx, bar),
-                MarketRecord::Trade(trade) => strategy.on_trade(ctx, trade),
-                MarketRecord::Quote(quote) => strategy.on_quote(ctx, quote),
-            })?;
+            let Self { host, state, .. } = self;
+            // Told from where it was written to: a copy read back at once would wait for its own stores.
+            let Some(tick) = T::last(state.market.state(instrument)) else { break };
+            let wished = host.call(strategy, (now, now < self.start), state, |strategy, ctx| tick.tell(strategy, ctx));
+            self.heed(strategy, wished)?;
         }
-        if !self.flattening.is_empty() {
-            self.flatten()?;
-        }
-        Ok(())
+        if self.flattening.is_empty() { Ok(()) } else { self.flatten() }
     }
 
     /// Doors 10 to 12 for a venue report, received at `now`.
@@ -223,29 +239,10 @@ impl Core {
     /// [`KernelError`], after which the machine must not be used.
     pub fn on_report(&mut self, now: Ts, report: &VenueReport) -> Result<(), KernelError> {
         self.begin_input(now);
-        let client_order_id = report.client_order_id();
-        let news = match self.state.oms.judge(report) {
-            Ok(event) => Some(self.take_event(client_order_id, &event, report)?),
-            Err(anomaly) => {
-                self.note(&Event::ReportRefused { client_order_id, anomaly });
-                if anomaly == Anomaly::UnknownOrder && matches!(report, VenueReport::Filled(_)) {
-                    return Err(KernelError::UnknownFill { client_order_id });
-                }
-                None
-            }
-        };
-        // Halts may have had something to say before; what they say from here on comes after.
-        let first = self.notices.len();
-        if self.moved {
-            self.observe_equity()?;
+        match self.state.oms.judge(report) {
+            Ok(event) => self.take_event(&event, report),
+            Err(anomaly) => self.refuse_report(anomaly, report),
         }
-        let Some(news) = news else { return self.tell() };
-        if first > 0 {
-            self.notices.insert(first, news);
-            return self.tell();
-        }
-        self.tell_one(&news)?;
-        self.tell()
     }
 
     /// A timer of a strategy goes off at `now`.
@@ -388,6 +385,13 @@ impl Core {
             self.sample(boundary);
         }
         self.clock.advance(now);
+        if self.risk.has_halts() {
+            self.end_halts(now);
+        }
+    }
+
+    #[cold]
+    fn end_halts(&mut self, now: Ts) {
         let Self { risk, encoder, clock, .. } = self;
         risk.tick(now, &mut |event| {
             encoder.append(clock.input(), now, &event);
@@ -409,11 +413,7 @@ impl Core {
     }
 
     #[cold]
-    fn refuse_record(
-        &mut self,
-        exception: tapedeck_model::event::MarketException,
-        record: &MarketRecord,
-    ) {
+    fn refuse_record(&mut self, exception: tapedeck_model::event::MarketException, record: &MarketRecord) {
         match record {
             MarketRecord::Quote(quote) => self.note(&Event::MarketRefused { exception, quote: *quote }),
             MarketRecord::Bar(_) | MarketRecord::Trade(_) => {}
@@ -433,9 +433,18 @@ impl Core {
     ) -> Result<(), KernelError> {
         let now = self.clock.now();
         let wished = self.host.call(strategy, (now, now < self.start), &self.state, call);
-        if !wished && self.notices.is_empty() {
-            return Ok(());
-        }
+        self.heed(strategy, wished)
+    }
+
+    /// Answers a strategy, if there is anything to answer.
+    #[inline]
+    fn heed(&mut self, strategy: StrategyIx, wished: bool) -> Result<(), KernelError> {
+        if wished || !self.notices.is_empty() { self.answer(strategy) } else { Ok(()) }
+    }
+
+    /// What a strategy wished for, and what there is to be told about it.
+    #[inline(never)]
+    fn answer(&mut self, strategy: StrategyIx) -> Result<(), KernelError> {
         self.grant(strategy)?;
         self.tell()
     }
@@ -448,18 +457,28 @@ impl Core {
             if calls > CALLS_PER_INPUT_MAX {
                 return Err(KernelError::Runaway { strategy: notice.update.order.client_order_id.strategy });
             }
-            self.tell_one(&notice)?;
+            self.tell_one(&notice.update, notice.fill.as_ref())?;
         }
         Ok(())
     }
 
-    fn tell_one(&mut self, Notice { update, fill }: &Notice) -> Result<(), KernelError> {
+    fn tell_one(&mut self, update: &OrderUpdate, fill: Option<&FillReport>) -> Result<(), KernelError> {
         let strategy = update.order.client_order_id.strategy;
         let now = self.clock.now();
         let wished = self.host.call(strategy, (now, now < self.start), &self.state, |strategy, ctx| {
             strategy.on_order(ctx, update);
-            if let Some(fill) = fill {
-                strategy.on_fill(ctx, fill);
+            if let Some(report) = fill {
+                strategy.on_fill(
+                    ctx,
+                    &Fill {
+                        order: update.order,
+                        last_px: report.last_px,
+                        last_qty: report.last_qty,
+                        liquidity: report.liquidity,
+                        fee: report.fee,
+                        fee_currency: report.fee_currency,
+                    },
+                );
             }
         });
         if wished { self.grant(strategy) } else { Ok(()) }
@@ -487,38 +506,53 @@ impl Core {
         Ok(())
     }
 
-    /// Doors 10 and 11: a judged report becomes state. Gives what is to be told about it.
-    fn take_event(
-        &mut self,
-        client_order_id: ClientOrderId,
-        event: &Event,
-        report: &VenueReport,
-    ) -> Result<Notice, KernelError> {
+    /// Doors 10 to 12: a judged report becomes state, and its strategy is told.
+    fn take_event(&mut self, event: &Event, report: &VenueReport) -> Result<(), KernelError> {
         self.record(event)?;
+        let client_order_id = report.client_order_id();
         let order = *self.state.oms.order(client_order_id).ok_or(KernelError::UnknownFill { client_order_id })?;
-        let mut fill = None;
-        match report {
-            VenueReport::Filled(report) => {
-                self.book(&order, report)?;
-                fill = Some(Fill {
-                    order,
-                    last_px: report.last_px,
-                    last_qty: report.last_qty,
-                    liquidity: report.liquidity,
-                    fee: report.fee,
-                    fee_currency: report.fee_currency,
-                });
+        let update = OrderUpdate { order, event_number: event.number() };
+        let fill = match report {
+            VenueReport::Filled(fill) => Some(fill),
+            VenueReport::Rejected { .. } => {
+                self.counts.rejected += 1;
+                None
             }
-            VenueReport::Rejected { .. } => self.counts.rejected += 1,
             VenueReport::Accepted { .. }
             | VenueReport::Triggered { .. }
             | VenueReport::Replaced { .. }
             | VenueReport::AmendRejected { .. }
             | VenueReport::CancelRejected { .. }
             | VenueReport::Canceled { .. }
-            | VenueReport::Expired { .. } => {}
+            | VenueReport::Expired { .. } => None,
+        };
+        if let Some(fill) = fill {
+            self.book(&update.order, fill)?;
         }
-        Ok(Notice { update: OrderUpdate { order, event_number: event.number() }, fill })
+        // Halts may have had something to say before; what they say from here on comes after.
+        let before = self.notices.len();
+        if self.moved {
+            self.observe_equity()?;
+        }
+        if before > 0 {
+            self.notices.insert(before, Notice { update, fill: fill.copied() });
+        } else {
+            self.tell_one(&update, fill)?;
+        }
+        self.tell()
+    }
+
+    #[cold]
+    fn refuse_report(&mut self, anomaly: Anomaly, report: &VenueReport) -> Result<(), KernelError> {
+        let client_order_id = report.client_order_id();
+        self.note(&Event::ReportRefused { client_order_id, anomaly });
+        if anomaly == Anomaly::UnknownOrder && matches!(report, VenueReport::Filled(_)) {
+            return Err(KernelError::UnknownFill { client_order_id });
+        }
+        if self.moved {
+            self.observe_equity()?;
+        }
+        self.tell()
     }
 
     /// Door 11: what a fill does to money and position.
@@ -546,14 +580,31 @@ impl Core {
     /// Looks at equity where it may have changed.
     #[inline]
     fn observe_equity(&mut self) -> Result<(), KernelError> {
-        if !self.moved && self.state.account.is_flat() {
-            return Ok(());
+        if self.moved || !self.state.account.is_flat() { self.look_at_equity() } else { Ok(()) }
+    }
+
+    #[inline(never)]
+    fn look_at_equity(&mut self) -> Result<(), KernelError> {
+        let Self { state: State { marks, account, .. }, linear, .. } = self;
+        if self.moved {
+            self.is_linear = marks.linear_equity(account, linear);
         }
-        let Some(equity) = self.state.equity() else { return Ok(()) };
+        let by_form = if self.is_linear { marks.equity_by(linear) } else { None };
+        debug_assert!(by_form.is_none() || by_form == marks.equity(account), "both ways lead to the same equity");
+        let Some(equity) = by_form.or_else(|| marks.equity(account)) else { return Ok(()) };
         self.moved = false;
         self.equity_now = Some(equity);
-        let now = self.clock.now();
         self.track.observe(equity);
+        if self.equity_first.is_some() && !self.risk.watches_equity() {
+            return Ok(());
+        }
+        self.show_equity(equity)
+    }
+
+    /// Tells those who watch equity, and keeps the first one.
+    #[inline(never)]
+    fn show_equity(&mut self, equity: Amount) -> Result<(), KernelError> {
+        let now = self.clock.now();
         if self.equity_first.is_none() {
             self.equity_first = Some(equity);
             self.sample(now);
@@ -564,6 +615,7 @@ impl Core {
         Ok(())
     }
 
+    #[inline(never)]
     fn sample(&mut self, at: Ts) {
         let equity = self.equity_now.or_else(|| self.equity());
         let (Some(equity), Some(exposure)) = (equity, self.state.marks.exposure(&self.state.account)) else {

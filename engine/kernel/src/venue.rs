@@ -240,6 +240,20 @@ impl SimVenue {
         }
     }
 
+    /// Whether records like this one cannot concern any order: then [`SimVenue::on_quiet_records`] may
+    /// stand for [`SimVenue::on_record`], as long as no command arrives.
+    pub fn is_quiet_for(&self, record: &MarketRecord) -> bool {
+        let desk = self.desks.get(record.instrument().usize()).and_then(Option::as_ref);
+        desk.is_some_and(|desk| desk.is_quiet_for(record))
+    }
+
+    /// `count` records like this one, the last of them, passed while the venue was quiet for them.
+    pub fn on_quiet_records(&mut self, count: u64, at: RecordRef, record: &MarketRecord) {
+        if let (1.., Some(Some(desk))) = (count, self.desks.get_mut(record.instrument().usize())) {
+            desk.see_last_of(count, at, record);
+        }
+    }
+
     /// A command arrives at `now`. Reports are added to `out`.
     ///
     /// # Errors

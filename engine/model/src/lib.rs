@@ -16,6 +16,7 @@ pub mod order;
 pub mod param;
 pub mod port;
 pub mod random;
+pub mod tick;
 pub mod time;
 
 pub use event::{Event, Header, Record};
@@ -34,4 +35,5 @@ pub use param::{Component, ParamError, ParamKind, ParamSpec, ParamValue, Params}
 pub use port::{Context, Fill, OrderUpdate, Source, SourceError, Strategy, View};
 pub use random::{Draws, Stream};
 pub use rust_decimal::Decimal;
+pub use tick::Tick;
 pub use time::{Span, Ts};

@@ -18,6 +18,13 @@ use super::{Cursor, Defect, Room, Wire, length, wire_enum, wire_struct};
 macro_rules! wire_id {
     ($($name:ident)*) => {$(
         impl Wire for $name {
+            const LEN: usize = size_of::<Self>();
+
+            #[inline]
+            fn write(&self, at: &mut [u8]) {
+                self.0.write(at);
+            }
+
             #[inline]
             fn encode<'a>(&self, out: Room<'a>) -> Room<'a> {
                 self.0.encode(out)
@@ -35,6 +42,13 @@ macro_rules! wire_id {
 macro_rules! wire_raw {
     ($($name:ident: $make:ident, $get:ident;)*) => {$(
         impl Wire for $name {
+            const LEN: usize = size_of::<Self>();
+
+            #[inline]
+            fn write(&self, at: &mut [u8]) {
+                self.$get().write(at);
+            }
+
             #[inline]
             fn encode<'a>(&self, out: Room<'a>) -> Room<'a> {
                 self.$get().encode(out)
@@ -52,6 +66,13 @@ macro_rules! wire_raw {
 macro_rules! wire_numbered {
     ($($name:ident)*) => {$(
         impl Wire for $name {
+            const LEN: usize = u8::LEN;
+
+            #[inline]
+            fn write(&self, at: &mut [u8]) {
+                self.number().write(at);
+            }
+
             #[inline]
             fn encode<'a>(&self, out: Room<'a>) -> Room<'a> {
                 self.number().encode(out)
@@ -83,22 +104,22 @@ wire_numbered! {
 }
 
 wire_struct! {
-    ClientOrderId { strategy, number }
-    RecordRef { source, number }
+    ClientOrderId[6] { strategy, number }
+    RecordRef[10] { source, number }
     OrderRequest { instrument, side, kind, order_qty, time_in_force, post_only, reduce_only }
     Amendment { order_qty, limit_px, trigger_px }
-    Evidence { record, basis, reference_px, slippage_px, available_qty, queue_ahead_qty }
-    FillReport {
+    Evidence[43] { record, basis, reference_px, slippage_px, available_qty, queue_ahead_qty }
+    FillReport[100] {
         client_order_id, trade_id, last_px, last_qty, liquidity, fee, fee_currency, ts_event, evidence,
     }
-    PostingLine { account, currency, amount }
-    EquityPoint { ts_event, equity, high, low, exposure, max_drawdown }
-    PositionPoint { strategy, instrument, net_qty, entry_cost, realized_pnl }
-    Bar { instrument, ts_event, ts_recv, interval, open, high, low, close, volume }
+    PostingLine[19] { account, currency, amount }
+    EquityPoint[80] { ts_event, equity, high, low, exposure, max_drawdown }
+    PositionPoint[44] { strategy, instrument, net_qty, entry_cost, realized_pnl }
+    Bar[66] { instrument, ts_event, ts_recv, interval, open, high, low, close, volume }
     TradeTick { instrument, ts_event, ts_recv, px, qty, aggressor }
-    QuoteTick { instrument, ts_event, ts_recv, bid_px, ask_px, bid_qty, ask_qty }
+    QuoteTick[50] { instrument, ts_event, ts_recv, bid_px, ask_px, bid_qty, ask_qty }
     InstrumentId { venue, symbol }
-    DatedRules { from, tick_size, lot_size, qty_min, qty_max, notional_min }
+    DatedRules[56] { from, tick_size, lot_size, qty_min, qty_max, notional_min }
     Instrument: validate {
         ix, id, kind, base, quote, settlement, price_scale, qty_scale, multiplier, multiplier_scale, rules,
     }
@@ -146,7 +167,11 @@ impl Wire for PostingLines {
     fn encode<'a>(&self, out: Room<'a>) -> Room<'a> {
         let lines = self.as_slice();
         let out = (lines.len() as u8).encode(out);
-        lines.iter().fold(out, |out, line| line.encode(out))
+        out.put(lines.len() * PostingLine::LEN, |at| {
+            for (line, at) in lines.iter().zip(at.chunks_exact_mut(PostingLine::LEN)) {
+                line.write(at);
+            }
+        })
     }
 
     fn decode(from: &mut Cursor<'_>) -> Result<Self, Defect> {

@@ -106,7 +106,6 @@ impl Marks {
 
     /// Cash and positions at the last known prices, in the base currency; `None` before every
     /// price that it needs is known.
-    #[inline]
     pub fn equity(&self, account: &Account) -> Option<Amount> {
         let mut equity = Amount::ZERO;
         for (currency, total) in account.cash() {
@@ -120,6 +119,55 @@ impl Marks {
                 equity.checked_add(self.to_base(unrealized, valued.settlement)?)
             }),
         }
+    }
+
+    /// Brings equity into a form that costs a few multiplications for each new price, for as long as
+    /// the account does not change; whether it has one: each part must be worth an exact multiple of
+    /// one price, in the base currency.
+    pub fn linear_equity(&self, account: &Account, form: &mut LinearEquity) -> bool {
+        form.fixed = Amount::ZERO;
+        form.terms.clear();
+        for (currency, total) in account.cash() {
+            let added = if currency == self.base_currency {
+                form.add_fixed(total)
+            } else {
+                let hop = self.paths.get(currency.usize()).and_then(|path| path.as_deref());
+                let (Some([Hop { instrument, inverse: false }]), Some(coarse)) =
+                    (hop, account.coarse_cash[currency.usize()])
+                else {
+                    return false;
+                };
+                let unit = self.instruments[usize::from(*instrument)].cash_unit;
+                unit > 0 && form.add_term(*instrument, i128::from(coarse) * i128::from(unit))
+            };
+            if !added {
+                return false;
+            }
+        }
+        match self.kind {
+            AccountKind::Spot => true,
+            AccountKind::Netting { .. } => account.held.0.iter().all(|index| {
+                let (valued, net) = (&self.instruments[usize::from(*index)], &account.net[usize::from(*index)]);
+                let exact = valued.settlement == self.base_currency && valued.value_parts == 1;
+                let factor = i128::from(net.qty.raw()).checked_mul(valued.value_unit).filter(|_| exact);
+                factor.is_some_and(|factor| form.add_term(*index, factor))
+                    && net.entry_cost.checked_neg().is_some_and(|cost| form.add_fixed(cost))
+            }),
+        }
+    }
+
+    /// Equity by its linear form; `None` as for [`Marks::equity`], or if a price is out of the range of
+    /// the form.
+    #[inline]
+    pub fn equity_by(&self, form: &LinearEquity) -> Option<Amount> {
+        form.terms.iter().try_fold(form.fixed, |equity, term| {
+            let mark_x2 = self.instruments[usize::from(term.instrument)].mark_x2?;
+            if mark_x2.unsigned_abs() > term.mark_max {
+                return None;
+            }
+            // Within `mark_max` the product fits; the checked form would cost a call.
+            equity.checked_add(Amount::from_raw(term.factor.wrapping_mul(i128::from(mark_x2))))
+        })
     }
 
     /// The same as [`Marks::to_base`] without a division, for the usual balance: a multiple of 1e-12
@@ -159,6 +207,38 @@ impl Marks {
                 sum.checked_add(self.to_base(valued.value(net.qty)?.checked_abs()?, valued.settlement)?)
             }),
         }
+    }
+}
+
+/// Equity as a sum: what does not depend on prices, and multiples of prices.
+#[derive(Debug, Clone, Default)]
+pub struct LinearEquity {
+    fixed: Amount,
+    terms: Vec<Term>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Term {
+    instrument: u16,
+    /// Amount units for each raw mark.
+    factor: i128,
+    /// Up to which mark, in absolute terms, the product fits.
+    mark_max: u64,
+}
+
+impl LinearEquity {
+    fn add_fixed(&mut self, amount: Amount) -> bool {
+        let sum = self.fixed.checked_add(amount);
+        self.fixed = sum.unwrap_or(self.fixed);
+        sum.is_some()
+    }
+
+    fn add_term(&mut self, instrument: u16, factor: i128) -> bool {
+        if factor != 0 {
+            let mark_max = i128::MAX.unsigned_abs() / factor.unsigned_abs();
+            self.terms.push(Term { instrument, factor, mark_max: u64::try_from(mark_max).unwrap_or(u64::MAX) });
+        }
+        true
     }
 }
 

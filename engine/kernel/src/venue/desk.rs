@@ -227,6 +227,23 @@ impl Desk {
         }
     }
 
+    /// Whether records like this one change nothing but what was seen last: then only the last of them
+    /// needs to be shown, with [`Desk::see_last_of`].
+    pub(super) fn is_quiet_for(&self, record: &MarketRecord) -> bool {
+        let only_last = match record {
+            MarketRecord::Bar(bar) => self.finest == RecordKind::Bars && bar.interval <= self.interval_min,
+            MarketRecord::Trade(_) => self.finest == RecordKind::Trades,
+            MarketRecord::Quote(_) => false,
+        };
+        only_last && self.orders.is_empty()
+    }
+
+    /// Remembers the last of `count` records, for which the desk was quiet.
+    pub(super) fn see_last_of(&mut self, count: u64, at: RecordRef, record: &MarketRecord) {
+        self.observations += count - 1;
+        self.is_touched_by(at, record);
+    }
+
     #[inline]
     fn see_bar(&mut self, bar: &Bar) -> bool {
         if self.finest != RecordKind::Bars {

@@ -197,12 +197,7 @@ struct Priced {
 }
 
 /// A fill of `qty` with everything but its trade id.
-fn price(
-    funds: &Funds,
-    terms: &Terms<'_>,
-    order: &Working,
-    (offer, qty): (&Offer, Qty),
-) -> Result<Priced, VenueError> {
+fn price(funds: &Funds, terms: &Terms<'_>, order: &Working, (offer, qty): (&Offer, Qty)) -> Result<Priced, VenueError> {
     let overflow = || VenueError::Overflow { instrument: terms.instrument.id.to_string() };
     let side = order.request.side;
     let last_px = final_px(terms, order, offer, qty);
