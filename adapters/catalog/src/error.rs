@@ -85,6 +85,9 @@ pub enum CatalogError {
         /// How it differs.
         problem: String,
     },
+    /// Whoever asked for it wanted it to stop.
+    #[error("stopped")]
+    Stopped,
     /// A row is wrong.
     #[error(transparent)]
     Data(#[from] SourceError),
