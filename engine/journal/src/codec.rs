@@ -72,7 +72,55 @@ impl Value for Instrument {}
 /// # Panics
 /// If `value` is an instrument that does not validate.
 pub fn encode_value<T: Value>(value: &T, out: &mut Vec<u8>) {
-    value.encode(out);
+    append(value, out);
+}
+
+pub(crate) fn append<T: Wire>(value: &T, out: &mut Vec<u8>) {
+    let start = out.len();
+    out.resize(start + ROOM_MIN, 0);
+    let end = write_at(out, start, |room| value.encode(room));
+    out.truncate(end);
+}
+
+/// Room that is enough for almost every value.
+const ROOM_MIN: usize = 1024;
+
+/// Lets `write` fill `bytes` from `start` on, making them longer until all fits; gives where it
+/// ended.
+#[inline]
+pub(crate) fn write_at(bytes: &mut Vec<u8>, start: usize, write: impl Fn(Room<'_>) -> Room<'_>) -> usize {
+    loop {
+        let whole = bytes.len();
+        if let Some(rest) = write(Room(bytes.get_mut(start..))).0 {
+            return whole - rest.len();
+        }
+        bytes.resize(whole * 2 + ROOM_MIN, 0);
+    }
+}
+
+/// Bytes to be filled from the front; `None` once something did not fit, so that all must be written
+/// again with more room. It is handed on by value and so stays in registers: fields are small and
+/// many.
+pub struct Room<'a>(Option<&'a mut [u8]>);
+
+impl Room<'_> {
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "a call costs more than writing the few bytes of a field")]
+    fn put<const N: usize>(self, bytes: [u8; N]) -> Self {
+        let split = self.0.and_then(|room| room.split_first_chunk_mut::<N>());
+        Self(split.map(|(head, rest)| {
+            *head = bytes;
+            rest
+        }))
+    }
+
+    fn put_slice(self, bytes: &[u8]) -> Self {
+        let split = self.0.and_then(|room| room.split_at_mut_checked(bytes.len()));
+        Self(split.map(|(head, rest)| {
+            head.copy_from_slice(bytes);
+            rest
+        }))
+    }
 }
 
 /// The value whose canonical encoding is `bytes`, all of them.
@@ -89,7 +137,7 @@ pub fn decode_value<T: Value>(bytes: &[u8]) -> Result<T, Defect> {
 /// Both directions of a type.
 pub trait Wire: Sized {
     /// Appends the value.
-    fn encode(&self, out: &mut Vec<u8>);
+    fn encode<'a>(&self, out: Room<'a>) -> Room<'a>;
 
     /// Takes the value off the front.
     fn decode(from: &mut Cursor<'_>) -> Result<Self, Defect>;
@@ -104,7 +152,7 @@ pub trait Tagged: Sized {
     fn tag(&self) -> Self::Tag;
 
     /// Appends the fields of the variant.
-    fn encode_fields(&self, out: &mut Vec<u8>);
+    fn encode_fields<'a>(&self, out: Room<'a>) -> Room<'a>;
 
     /// Takes the fields of the variant with this number off the front.
     fn decode_fields(tag: Self::Tag, from: &mut Cursor<'_>) -> Result<Self, Defect>;
@@ -112,9 +160,9 @@ pub trait Tagged: Sized {
 
 impl<T: Tagged> Wire for T {
     #[inline]
-    fn encode(&self, out: &mut Vec<u8>) {
-        self.tag().encode(out);
-        self.encode_fields(out);
+    fn encode<'a>(&self, out: Room<'a>) -> Room<'a> {
+        let out = self.tag().encode(out);
+        self.encode_fields(out)
     }
 
     fn decode(from: &mut Cursor<'_>) -> Result<Self, Defect> {
@@ -164,8 +212,8 @@ macro_rules! wire_number {
     ($($name:ty)*) => {$(
         impl Wire for $name {
             #[inline]
-            fn encode(&self, out: &mut Vec<u8>) {
-                out.extend_from_slice(&self.to_le_bytes());
+            fn encode<'a>(&self, out: Room<'a>) -> Room<'a> {
+                out.put(self.to_le_bytes())
             }
 
             #[inline]
@@ -180,8 +228,8 @@ wire_number! { u8 u16 u32 u64 i64 i128 }
 
 impl<const N: usize> Wire for [u8; N] {
     #[inline]
-    fn encode(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self);
+    fn encode<'a>(&self, out: Room<'a>) -> Room<'a> {
+        out.put(*self)
     }
 
     #[inline]
@@ -193,8 +241,8 @@ impl<const N: usize> Wire for [u8; N] {
 impl Wire for f64 {
     /// The bits, so that every value comes back as it was.
     #[inline]
-    fn encode(&self, out: &mut Vec<u8>) {
-        self.to_bits().encode(out);
+    fn encode<'a>(&self, out: Room<'a>) -> Room<'a> {
+        self.to_bits().encode(out)
     }
 
     fn decode(from: &mut Cursor<'_>) -> Result<Self, Defect> {
@@ -204,8 +252,8 @@ impl Wire for f64 {
 
 impl Wire for bool {
     #[inline]
-    fn encode(&self, out: &mut Vec<u8>) {
-        u8::from(*self).encode(out);
+    fn encode<'a>(&self, out: Room<'a>) -> Room<'a> {
+        u8::from(*self).encode(out)
     }
 
     fn decode(from: &mut Cursor<'_>) -> Result<Self, Defect> {
@@ -220,10 +268,11 @@ impl Wire for bool {
 impl<T: Wire> Wire for Option<T> {
     /// A flag, then the value if there is one.
     #[inline]
-    fn encode(&self, out: &mut Vec<u8>) {
-        self.is_some().encode(out);
-        if let Some(value) = self {
-            value.encode(out);
+    fn encode<'a>(&self, out: Room<'a>) -> Room<'a> {
+        let out = self.is_some().encode(out);
+        match self {
+            Some(value) => value.encode(out),
+            None => out,
         }
     }
 
@@ -234,9 +283,8 @@ impl<T: Wire> Wire for Option<T> {
 
 impl Wire for String {
     /// Length in bytes, then UTF-8.
-    fn encode(&self, out: &mut Vec<u8>) {
-        length(self.len()).encode(out);
-        out.extend_from_slice(self.as_bytes());
+    fn encode<'a>(&self, out: Room<'a>) -> Room<'a> {
+        length(self.len()).encode(out).put_slice(self.as_bytes())
     }
 
     fn decode(from: &mut Cursor<'_>) -> Result<Self, Defect> {
@@ -261,10 +309,11 @@ macro_rules! wire_struct {
     ($($name:ident $(: $check:ident)? { $($field:ident),* $(,)? })*) => {$(
         impl $crate::codec::Wire for $name {
             #[inline]
-            fn encode(&self, out: &mut Vec<u8>) {
+            fn encode<'a>(&self, out: $crate::codec::Room<'a>) -> $crate::codec::Room<'a> {
                 $(assert!(self.$check().is_ok(), "{self:?} could not be read back");)?
                 let Self { $($field),* } = self;
-                $($crate::codec::Wire::encode($field, out);)*
+                $(let out = $crate::codec::Wire::encode($field, out);)*
+                out
             }
 
             #[inline]
@@ -291,14 +340,14 @@ macro_rules! wire_enum {
             }
 
             #[inline]
-            fn encode_fields(&self, out: &mut Vec<u8>) {
+            fn encode_fields<'a>(&self, out: $crate::codec::Room<'a>) -> $crate::codec::Room<'a> {
                 match self {
                     $(Self::$variant $({ $($field),* })? $(($inner))? => {
-                        $($($crate::codec::Wire::encode($field, out);)*)?
-                        $($crate::codec::Wire::encode($inner, out);)?
+                        $($(let out = $crate::codec::Wire::encode($field, out);)*)?
+                        $(let out = $crate::codec::Wire::encode($inner, out);)?
+                        out
                     })*
                 }
-                let _ = out;
             }
 
             fn decode_fields(

@@ -6,7 +6,7 @@
 
 use tapedeck_model::{Event, Header, Record, Ts};
 
-use crate::codec::{Cursor, Defect, Tagged, Wire, length, wire_struct};
+use crate::codec::{Cursor, Defect, Tagged, Wire, length, wire_struct, write_at};
 use crate::reader::decode_payload;
 
 /// Once a frame's payload has this many bytes after a record, the frame is closed.
@@ -101,25 +101,31 @@ pub struct RawFrame {
     first_seq: u64,
     records: u32,
     last: bool,
-    /// Header and payload.
-    bytes: Vec<u8>,
+    /// Header and payload, and after them whatever the buffer held before.
+    buffer: Vec<u8>,
+    /// Bytes of header and payload.
+    len: usize,
 }
 
 impl RawFrame {
-    fn open(log: Log, first_seq: u64, mut bytes: Vec<u8>) -> Self {
-        bytes.clear();
+    /// In a buffer that may hold anything.
+    fn open(log: Log, first_seq: u64, mut buffer: Vec<u8>) -> Self {
         let (magic, version) = (log.magic(), log.version());
-        FrameHeader { magic, version, flags: FLAG_NONE, payload_len: 0, records: 0, first_seq }.encode(&mut bytes);
-        assert_eq!(bytes.len(), FRAME_HEADER_LEN, "the header of a frame has a fixed length");
-        Self { log, first_seq, records: 0, last: false, bytes }
+        let header = FrameHeader { magic, version, flags: FLAG_NONE, payload_len: 0, records: 0, first_seq };
+        let len = write_at(&mut buffer, 0, |room| header.encode(room));
+        assert_eq!(len, FRAME_HEADER_LEN, "the header of a frame has a fixed length");
+        Self { log, first_seq, records: 0, last: false, buffer, len }
     }
 
     #[inline]
     fn push<T: Tagged<Tag = u16>>(&mut self, input: u64, ts: Ts, value: &T) {
-        let start = self.bytes.len();
-        RecordHeader { kind: value.tag(), payload_len: 0, input, ts }.encode(&mut self.bytes);
-        value.encode_fields(&mut self.bytes);
-        let payload_len = length(self.bytes.len() - start - RECORD_HEADER_LEN);
+        let start = self.len;
+        let header = RecordHeader { kind: value.tag(), payload_len: 0, input, ts };
+        self.len = write_at(&mut self.buffer, start, |room| {
+            let room = header.encode(room);
+            value.encode_fields(room)
+        });
+        let payload_len = length(self.len - start - RECORD_HEADER_LEN);
         self.patch(start + RECORD_PAYLOAD_LEN_AT, &payload_len.to_le_bytes());
         self.records += 1;
     }
@@ -135,11 +141,11 @@ impl RawFrame {
 
     #[inline]
     fn patch(&mut self, at: usize, field: &[u8]) {
-        self.bytes[at..at + field.len()].copy_from_slice(field);
+        self.buffer[at..at + field.len()].copy_from_slice(field);
     }
 
     const fn payload_len(&self) -> usize {
-        self.bytes.len() - FRAME_HEADER_LEN
+        self.len - FRAME_HEADER_LEN
     }
 
     /// What it holds.
@@ -174,11 +180,11 @@ impl RawFrame {
         let mut left = self.records;
         while left > 0 && self.first_seq + u64::from(self.records - left) < seq {
             let from = at + RECORD_PAYLOAD_LEN_AT;
-            let Some(payload_len) = self.bytes.get(from..).and_then(<[u8]>::first_chunk) else { break };
+            let Some(payload_len) = self.bytes().get(from..).and_then(<[u8]>::first_chunk) else { break };
             at += RECORD_HEADER_LEN + u32::from_le_bytes(*payload_len) as usize;
             left -= 1;
         }
-        let mut from = Cursor::new(self.bytes.get(at..).unwrap_or_default());
+        let mut from = Cursor::new(self.bytes().get(at..).unwrap_or_default());
         let (first_seq, records) = (self.first_seq, self.records);
         std::iter::from_fn(move || {
             let seq = first_seq + u64::from(records - left);
@@ -196,7 +202,7 @@ impl RawFrame {
 
     /// Header and payload, as they will be hashed.
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        &self.buffer[..self.len]
     }
 }
 
@@ -214,7 +220,7 @@ pub(crate) struct FrameWriter {
 
 impl FrameWriter {
     pub(crate) fn new(log: Log) -> Self {
-        let frame = RawFrame::open(log, 0, Vec::with_capacity(BUFFER_LEN));
+        let frame = RawFrame::open(log, 0, vec![0; BUFFER_LEN]);
         let spare = Vec::with_capacity(SPARE_MAX);
         Self { log, frame, next_seq: 0, input: 0, ts: Ts::MIN, finished: false, spare }
     }
@@ -257,12 +263,12 @@ impl FrameWriter {
     }
 
     fn close(&mut self, flags: u16) -> RawFrame {
-        let bytes = match self.spare.pop() {
-            Some(bytes) => bytes,
-            None if flags == FLAG_LAST => Vec::with_capacity(FRAME_HEADER_LEN),
-            None => Vec::with_capacity(BUFFER_LEN),
+        let buffer = match self.spare.pop() {
+            Some(buffer) => buffer,
+            None if flags == FLAG_LAST => Vec::new(),
+            None => vec![0; BUFFER_LEN],
         };
-        let mut closed = std::mem::replace(&mut self.frame, RawFrame::open(self.log, self.next_seq, bytes));
+        let mut closed = std::mem::replace(&mut self.frame, RawFrame::open(self.log, self.next_seq, buffer));
         closed.close(flags);
         closed
     }
@@ -270,7 +276,7 @@ impl FrameWriter {
     /// Takes a spent frame's buffer for a later frame.
     pub(crate) fn recycle(&mut self, frame: RawFrame) {
         if self.spare.len() < SPARE_MAX {
-            self.spare.push(frame.bytes);
+            self.spare.push(frame.buffer);
         }
     }
 }

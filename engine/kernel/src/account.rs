@@ -146,7 +146,8 @@ pub struct Account {
     instruments: usize,
     /// By currency, then by number of the ledger account.
     ledger: Vec<[Amount; LEDGER_ACCOUNTS]>,
-    /// By currency: the cash balance in units of 1e-12, where that is exact and fits.
+    /// By currency, but for the base currency, which needs no conversion: the cash balance in units
+    /// of 1e-12, where that is exact and fits.
     coarse_cash: Vec<Option<i64>>,
     /// Currencies with a cash balance that is not zero.
     funded: SortedIndices,
@@ -225,11 +226,11 @@ impl Account {
         let cell = &mut row[ledger_column(line.account)];
         *cell = cell.checked_add(line.amount).ok_or(overflow("a balance"))?;
         if line.account == LedgerAccount::Cash {
-            let (total, unit) = (*cell, pow10(Amount::SCALE - COARSE_SCALE));
+            let total = *cell;
             self.funded.set(line.currency.0, total != Amount::ZERO);
-            let coarse = total.raw() / unit;
-            let exact = coarse * unit == total.raw();
-            self.coarse_cash[line.currency.usize()] = exact.then(|| i64::try_from(coarse).ok()).flatten();
+            if line.currency != self.base_currency {
+                self.coarse_cash[line.currency.usize()] = coarse(total);
+            }
         }
         Ok(())
     }
@@ -320,6 +321,14 @@ impl Account {
         let column = ledger_column(LedgerAccount::Cash);
         self.funded.0.iter().map(move |index| (CurrencyIx(*index), self.ledger[usize::from(*index)][column]))
     }
+}
+
+/// An amount in units of 1e-12, where that is exact and fits.
+fn coarse(total: Amount) -> Option<i64> {
+    let unit = pow10(Amount::SCALE - COARSE_SCALE);
+    let coarse = total.raw() / unit;
+    let exact = coarse.wrapping_mul(unit) == total.raw();
+    exact.then(|| i64::try_from(coarse).ok()).flatten()
 }
 
 const fn ledger_column(account: LedgerAccount) -> usize {

@@ -259,12 +259,25 @@ impl SimDriver {
         self.records += played;
         if let Some((venue, place, record)) = answered {
             self.schedule_reports(venue);
-            self.queue.push_market(record.ts_recv(), place, record);
-        }
-        if self.core.has_output() {
+            self.receive_in_turn(place, &record)?;
+        } else if self.core.has_output() {
             self.dispatch();
         }
         Ok(played > 0)
+    }
+
+    /// Phase 3 for a record that is received as it happens: what comes before it, then the record.
+    fn receive_in_turn(&mut self, place: RecordRef, record: &MarketRecord) -> Result<(), RunError> {
+        let key = Key::of_market(record.ts_recv(), place);
+        while !self.core.wants_stop() && self.queue.peek().is_some_and(|next| next < key) {
+            self.take_queued()?;
+        }
+        if self.core.wants_stop() {
+            self.queue.push_market(record.ts_recv(), place, *record);
+            return Ok(());
+        }
+        self.now = key.ts;
+        self.receive(key.ts, record)
     }
 
     /// Phase 0 at `ts`: the venues see every record of that time, then all else of that time happens.
@@ -319,12 +332,12 @@ impl SimDriver {
         self.now = ts;
         match item {
             Item::Command(command) => {
-                self.venues[usize::from(source)].on_command(ts, &command, &mut self.reports)?;
+                self.venues[usize::from(source)].on_command(ts, command, &mut self.reports)?;
                 self.schedule_reports(source);
             }
-            Item::Report(report) => self.core.on_report(ts, &report)?,
-            Item::Market(_, record) => self.core.on_market(ts, &record)?,
-            Item::Timer(strategy, timer) => self.core.on_timer(ts, strategy, timer)?,
+            Item::Report(report) => self.core.on_report(ts, report)?,
+            Item::Market(_, record) => self.core.on_market(ts, record)?,
+            Item::Timer(strategy, timer) => self.core.on_timer(ts, *strategy, *timer)?,
         }
         if self.core.has_output() {
             self.dispatch();
@@ -336,11 +349,11 @@ impl SimDriver {
     fn dispatch(&mut self) {
         self.core.take_commands(&mut self.commands);
         for command in self.commands.drain(..) {
-            let instrument = match command {
+            let instrument = match &command {
                 Command::Submit { request, .. } => request.instrument,
                 Command::Amend { client_order_id, .. } | Command::Cancel { client_order_id } => {
                     // An order of which a change is sent is open, so it is known.
-                    self.core.oms().order(client_order_id).map_or(InstrumentIx(0), |order| order.request.instrument)
+                    self.core.oms().order(*client_order_id).map_or(InstrumentIx(0), |order| order.request.instrument)
                 }
             };
             let venue = self.venue_of[instrument.usize()];
@@ -371,8 +384,8 @@ impl SimDriver {
         self.core.close_gate();
         while let Some((Key { ts, .. }, item)) = self.queue.pop() {
             match item {
-                Item::Report(report) => self.core.on_report(ts, &report)?,
-                Item::Market(_, record) => self.core.on_market(ts, &record)?,
+                Item::Report(report) => self.core.on_report(ts, report)?,
+                Item::Market(_, record) => self.core.on_market(ts, record)?,
                 Item::Command(_) | Item::Timer(..) => continue,
             }
             self.now = ts;

@@ -4,7 +4,7 @@
 //! Invariants: no two keys are equal; what comes out never goes back in time.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 
 use tapedeck_model::port::LatencyModel;
 use tapedeck_model::{
@@ -40,6 +40,13 @@ pub struct Key {
     pub seq: u64,
 }
 
+impl Key {
+    /// Of a market record that we receive at `ts`.
+    pub const fn of_market(ts: Ts, at: RecordRef) -> Self {
+        Self { ts, phase: Phase::Market, source: at.source.0, seq: at.number }
+    }
+}
+
 /// Something under way.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Item {
@@ -54,17 +61,25 @@ pub enum Item {
 }
 
 /// What is under way, by [`Key`]. Its buffers are reused: steady state allocates nothing.
+///
+/// Most of what is pushed comes after all that is waiting: it joins the end of a lane, which is
+/// sorted for nothing. Only what comes before the lane's end pays for a heap.
 #[derive(Debug, Default)]
 pub struct Queue {
-    /// Keys with the slot of their item: a heap moves what it holds, and items are large.
-    heap: BinaryHeap<Reverse<(Key, u32)>>,
+    /// Keys that rise, with the slot of their item: items are large, so they stay where they are.
+    lane: VecDeque<(Key, Slot)>,
+    heap: BinaryHeap<Reverse<(Key, Slot)>>,
     items: Vec<Item>,
-    free: Vec<u32>,
+    free: Vec<Slot>,
     seq: u64,
 }
 
+/// Position among the items of a [`Queue`].
+type Slot = u32;
+
 impl Queue {
     /// Adds something that has no number of its own.
+    #[inline]
     pub fn push(&mut self, ts: Ts, phase: Phase, source: u16, item: Item) {
         self.seq += 1;
         let key = Key { ts, phase, source, seq: self.seq };
@@ -73,32 +88,44 @@ impl Queue {
 
     /// Adds a market record.
     pub fn push_market(&mut self, ts: Ts, at: RecordRef, record: MarketRecord) {
-        let key = Key { ts, phase: Phase::Market, source: at.source.0, seq: at.number };
-        self.insert(key, Item::Market(at, record));
+        self.insert(Key::of_market(ts, at), Item::Market(at, record));
     }
 
+    #[inline]
     fn insert(&mut self, key: Key, item: Item) {
         let slot = if let Some(slot) = self.free.pop() {
             self.items[slot as usize] = item;
             slot
         } else {
             self.items.push(item);
-            (self.items.len() - 1) as u32
+            (self.items.len() - 1) as Slot
         };
-        self.heap.push(Reverse((key, slot)));
+        if self.lane.back().is_none_or(|(last, _)| *last < key) {
+            self.lane.push_back((key, slot));
+        } else {
+            self.heap.push(Reverse((key, slot)));
+        }
     }
 
     /// When and in which place the next thing comes.
     #[inline]
     pub fn peek(&self) -> Option<Key> {
-        self.heap.peek().map(|Reverse((key, _))| *key)
+        let lane = self.lane.front().map(|(key, _)| *key);
+        let Some(Reverse((heap, _))) = self.heap.peek() else { return lane };
+        Some(lane.map_or(*heap, |lane| lane.min(*heap)))
     }
 
-    /// Takes the next thing.
-    pub fn pop(&mut self) -> Option<(Key, Item)> {
-        let Reverse((key, slot)) = self.heap.pop()?;
+    /// Takes the next thing. It stands where it stood until the next one is added.
+    #[inline]
+    pub fn pop(&mut self) -> Option<(Key, &Item)> {
+        let from_heap = match (self.lane.front(), self.heap.peek()) {
+            (_, None) => false,
+            (None, Some(_)) => true,
+            (Some((lane, _)), Some(Reverse((heap, _)))) => heap < lane,
+        };
+        let (key, slot) = if from_heap { self.heap.pop().map(|Reverse(next)| next) } else { self.lane.pop_front() }?;
         self.free.push(slot);
-        Some((key, self.items[slot as usize]))
+        self.items.get(slot as usize).map(|item| (key, item))
     }
 }
 

@@ -95,6 +95,8 @@ pub struct Core {
     /// Money moved since equity was last looked at.
     moved: bool,
     equity_first: Option<Amount>,
+    /// Equity as last looked at; `None` once a price or the account has changed.
+    equity_now: Option<Amount>,
 }
 
 impl Core {
@@ -132,6 +134,7 @@ impl Core {
             stop: false,
             moved: true,
             equity_first: None,
+            equity_now: None,
         };
         core.clock.start(spec.first_ts);
         core.declare(&spec)?;
@@ -142,28 +145,28 @@ impl Core {
 
     /// Journals who takes part, and the money put in.
     fn declare(&mut self, spec: &CoreSpec) -> Result<(), KernelError> {
-        self.record(&Event::RunStarted {
+        self.note(&Event::RunStarted {
             format: Event::FORMAT,
             seed: spec.seed,
             scenario_hash: spec.scenario_hash,
             base_currency: spec.account.base_currency,
-        })?;
+        });
         for (ix, currency) in spec.currencies.iter().enumerate() {
             let code = currency.code().to_owned();
-            self.record(&Event::CurrencyDeclared { currency: CurrencyIx(ix as u16), code })?;
+            self.note(&Event::CurrencyDeclared { currency: CurrencyIx(ix as u16), code });
         }
         for instrument in &spec.instruments {
-            self.record(&Event::InstrumentDeclared { instrument: Box::new(instrument.clone()) })?;
+            self.note(&Event::InstrumentDeclared { instrument: Box::new(instrument.clone()) });
         }
         for (ix, slot) in spec.strategies.iter().enumerate() {
-            self.record(&Event::StrategyDeclared { strategy: StrategyIx(ix as u16), id: slot.id.clone() })?;
+            self.note(&Event::StrategyDeclared { strategy: StrategyIx(ix as u16), id: slot.id.clone() });
         }
         for (ix, slot) in spec.rules.iter().enumerate() {
-            self.record(&Event::RuleDeclared { rule: RuleIx(ix as u16), name: slot.name.clone() })?;
+            self.note(&Event::RuleDeclared { rule: RuleIx(ix as u16), name: slot.name.clone() });
         }
         for (ix, name) in spec.source_names.iter().enumerate() {
             let source = SourceIx(ix as u16);
-            self.record(&Event::SourceDeclared { source, name: name.clone() })?;
+            self.note(&Event::SourceDeclared { source, name: name.clone() });
         }
         for (currency, amount) in &spec.deposits {
             let lines = Account::deposit(*currency, *amount)?;
@@ -186,11 +189,17 @@ impl Core {
     /// [`KernelError`], after which the machine must not be used.
     #[inline]
     pub fn on_market(&mut self, now: Ts, record: &MarketRecord) -> Result<(), KernelError> {
-        self.begin_input(now)?;
+        self.begin_input(now);
         let instrument = record.instrument();
         match self.state.market.apply(record) {
-            Ok(mark_x2) => self.state.marks.on_mark(instrument, mark_x2),
-            Err(exception) => return self.refuse_record(exception, record),
+            Ok(mark_x2) => {
+                self.state.marks.on_mark(instrument, mark_x2);
+                self.equity_now = None;
+            }
+            Err(exception) => {
+                self.refuse_record(exception, record);
+                return Ok(());
+            }
         }
         self.observe_equity()?;
         let mut nth = 0;
@@ -213,20 +222,29 @@ impl Core {
     /// # Errors
     /// [`KernelError`], after which the machine must not be used.
     pub fn on_report(&mut self, now: Ts, report: &VenueReport) -> Result<(), KernelError> {
-        self.begin_input(now)?;
+        self.begin_input(now);
         let client_order_id = report.client_order_id();
-        match self.state.oms.judge(report) {
-            Ok(event) => self.take_event(client_order_id, &event, report)?,
+        let news = match self.state.oms.judge(report) {
+            Ok(event) => Some(self.take_event(client_order_id, &event, report)?),
             Err(anomaly) => {
-                self.record(&Event::ReportRefused { client_order_id, anomaly })?;
+                self.note(&Event::ReportRefused { client_order_id, anomaly });
                 if anomaly == Anomaly::UnknownOrder && matches!(report, VenueReport::Filled(_)) {
                     return Err(KernelError::UnknownFill { client_order_id });
                 }
+                None
             }
-        }
+        };
+        // Halts may have had something to say before; what they say from here on comes after.
+        let first = self.notices.len();
         if self.moved {
             self.observe_equity()?;
         }
+        let Some(news) = news else { return self.tell() };
+        if first > 0 {
+            self.notices.insert(first, news);
+            return self.tell();
+        }
+        self.tell_one(&news)?;
         self.tell()
     }
 
@@ -235,8 +253,8 @@ impl Core {
     /// # Errors
     /// [`KernelError`], after which the machine must not be used.
     pub fn on_timer(&mut self, now: Ts, strategy: StrategyIx, timer: u64) -> Result<(), KernelError> {
-        self.begin_input(now)?;
-        self.record(&Event::TimerFired { strategy, timer })?;
+        self.begin_input(now);
+        self.note(&Event::TimerFired { strategy, timer });
         self.call(strategy, |strategy, ctx| strategy.on_timer(ctx, timer))
     }
 
@@ -261,12 +279,13 @@ impl Core {
             self.record(event)?;
         }
         self.observe_equity()?;
-        self.sample(self.clock.now())?;
+        self.sample(self.clock.now());
         for note in notes {
-            self.record(note)?;
+            self.note(note);
         }
         let Counts { inputs, warmup_denied, .. } = self.counts();
-        self.record(&Event::RunEnded { inputs, ambiguous_bars, warmup_denied })
+        self.note(&Event::RunEnded { inputs, ambiguous_bars, warmup_denied });
+        Ok(())
     }
 
     /// The last frame of the journal. Once, after [`Core::end_run`] and after every full frame was
@@ -276,11 +295,17 @@ impl Core {
     }
 
     /// Takes the commands that are to be sent now, in order.
+    #[inline]
     pub fn take_commands(&mut self, into: &mut Vec<Command>) {
-        into.append(&mut self.commands);
+        if into.is_empty() {
+            std::mem::swap(into, &mut self.commands);
+        } else {
+            into.append(&mut self.commands);
+        }
     }
 
     /// Takes the timers that are to be set now, in order.
+    #[inline]
     pub fn take_timers(&mut self, into: &mut Vec<TimerWish>) {
         into.append(&mut self.timers);
     }
@@ -363,16 +388,21 @@ impl Core {
 
     /// Doors 3 and 4: time moves, and what is due by time happens first.
     #[inline]
-    fn begin_input(&mut self, now: Ts) -> Result<(), KernelError> {
+    fn begin_input(&mut self, now: Ts) {
         if let Some(boundary) = self.track.due(now) {
-            self.sample(boundary)?;
+            self.sample(boundary);
         }
         self.clock.advance(now);
         let Self { risk, encoder, clock, .. } = self;
         risk.tick(now, &mut |event| {
             encoder.append(clock.input(), now, &event);
         });
-        Ok(())
+    }
+
+    /// Door 12 for an event that is no news to account and orders.
+    #[inline]
+    fn note(&mut self, event: &Event) {
+        self.encoder.append(self.clock.input(), self.clock.now(), event);
     }
 
     /// Door 12, and the only place where account and orders change.
@@ -384,14 +414,10 @@ impl Core {
     }
 
     #[cold]
-    fn refuse_record(
-        &mut self,
-        exception: tapedeck_model::event::MarketException,
-        record: &MarketRecord,
-    ) -> Result<(), KernelError> {
+    fn refuse_record(&mut self, exception: tapedeck_model::event::MarketException, record: &MarketRecord) {
         match record {
-            MarketRecord::Quote(quote) => self.record(&Event::MarketRefused { exception, quote: *quote }),
-            MarketRecord::Bar(_) | MarketRecord::Trade(_) => Ok(()),
+            MarketRecord::Quote(quote) => self.note(&Event::MarketRefused { exception, quote: *quote }),
+            MarketRecord::Bar(_) | MarketRecord::Trade(_) => {}
         }
     }
 
@@ -418,22 +444,26 @@ impl Core {
     /// Tells strategies about their orders until nobody has anything more to say.
     fn tell(&mut self) -> Result<(), KernelError> {
         let mut calls = 0;
-        while let Some(Notice { update, fill }) = self.notices.pop_front() {
+        while let Some(notice) = self.notices.pop_front() {
             calls += 1;
             if calls > CALLS_PER_INPUT_MAX {
-                return Err(KernelError::Runaway { strategy: update.order.client_order_id.strategy });
+                return Err(KernelError::Runaway { strategy: notice.update.order.client_order_id.strategy });
             }
-            let strategy = update.order.client_order_id.strategy;
-            let now = self.clock.now();
-            self.host.call(strategy, (now, now < self.start), &self.state, |strategy, ctx| {
-                strategy.on_order(ctx, &update);
-                if let Some(fill) = &fill {
-                    strategy.on_fill(ctx, fill);
-                }
-            });
-            self.grant(strategy)?;
+            self.tell_one(&notice)?;
         }
         Ok(())
+    }
+
+    fn tell_one(&mut self, Notice { update, fill }: &Notice) -> Result<(), KernelError> {
+        let strategy = update.order.client_order_id.strategy;
+        let now = self.clock.now();
+        let wished = self.host.call(strategy, (now, now < self.start), &self.state, |strategy, ctx| {
+            strategy.on_order(ctx, update);
+            if let Some(fill) = fill {
+                strategy.on_fill(ctx, fill);
+            }
+        });
+        if wished { self.grant(strategy) } else { Ok(()) }
     }
 
     /// Handles what a strategy wished for, in the order in which it wished.
@@ -450,21 +480,21 @@ impl Core {
                 Wish::Timer { at, timer } => {
                     self.timers.push(TimerWish { at: at.max(self.clock.now()), strategy, timer });
                 }
-                Wish::Signal { name, value } => self.record(&Event::Signal { strategy, name, value })?,
-                Wish::Log { level, text } => self.record(&Event::Log { strategy, level, text })?,
+                Wish::Signal { name, value } => self.note(&Event::Signal { strategy, name, value }),
+                Wish::Log { level, text } => self.note(&Event::Log { strategy, level, text }),
             }
         }
         self.spare_wishes = wishes;
         Ok(())
     }
 
-    /// Doors 10 and 11: a judged report becomes state.
+    /// Doors 10 and 11: a judged report becomes state. Gives what is to be told about it.
     fn take_event(
         &mut self,
         client_order_id: ClientOrderId,
         event: &Event,
         report: &VenueReport,
-    ) -> Result<(), KernelError> {
+    ) -> Result<Notice, KernelError> {
         self.record(event)?;
         let order = *self.state.oms.order(client_order_id).ok_or(KernelError::UnknownFill { client_order_id })?;
         let mut fill = None;
@@ -489,8 +519,7 @@ impl Core {
             | VenueReport::Canceled { .. }
             | VenueReport::Expired { .. } => {}
         }
-        self.notices.push_back(Notice { update: OrderUpdate { order, event_number: event.number() }, fill });
-        Ok(())
+        Ok(Notice { update: OrderUpdate { order, event_number: event.number() }, fill })
     }
 
     /// Door 11: what a fill does to money and position.
@@ -505,6 +534,7 @@ impl Core {
         self.record(&Event::Posted { reason: PostingReason::Fill, lines: effects.lines })?;
         self.record(&Event::PositionChanged(effects.position))?;
         self.moved = true;
+        self.equity_now = None;
         self.counts.fills += 1;
         let fees = &mut self.fees[report.fee_currency.usize()];
         *fees = fees.checked_add(report.fee).ok_or(KernelError::Overflow { what: "the sum of fees" })?;
@@ -522,11 +552,12 @@ impl Core {
         }
         let Some(equity) = self.state.equity() else { return Ok(()) };
         self.moved = false;
+        self.equity_now = Some(equity);
         let now = self.clock.now();
         self.track.observe(equity);
         if self.equity_first.is_none() {
             self.equity_first = Some(equity);
-            self.sample(now)?;
+            self.sample(now);
         }
         if self.risk.watches_equity() {
             self.observe(&RiskObservation::Equity { now, equity })?;
@@ -534,11 +565,12 @@ impl Core {
         Ok(())
     }
 
-    fn sample(&mut self, at: Ts) -> Result<(), KernelError> {
-        let (Some(equity), Some(exposure)) = (self.equity(), self.state.marks.exposure(&self.state.account)) else {
-            return Ok(());
+    fn sample(&mut self, at: Ts) {
+        let equity = self.equity_now.or_else(|| self.equity());
+        let (Some(equity), Some(exposure)) = (equity, self.state.marks.exposure(&self.state.account)) else {
+            return;
         };
         let point: EquityPoint = self.track.sample(at, equity, exposure);
-        self.record(&Event::Equity(point))
+        self.note(&Event::Equity(point));
     }
 }

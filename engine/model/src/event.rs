@@ -144,13 +144,14 @@ impl PostingLines {
 
     /// Whether the lines of each currency sum to zero.
     pub fn balances(&self) -> bool {
-        self.as_slice().iter().all(|line| {
-            let sum = self
-                .as_slice()
-                .iter()
-                .filter(|other| other.currency == line.currency)
-                .try_fold(Amount::ZERO, |sum, other| sum.checked_add(other.amount));
-            sum == Some(Amount::ZERO)
+        let lines = self.as_slice();
+        lines.iter().enumerate().all(|(at, line)| {
+            // Each currency is summed up at its first line.
+            if lines[..at].iter().any(|earlier| earlier.currency == line.currency) {
+                return true;
+            }
+            let others = lines[at + 1..].iter().filter(|other| other.currency == line.currency);
+            others.map(|other| other.amount).try_fold(line.amount, Amount::checked_add) == Some(Amount::ZERO)
         })
     }
 }

@@ -96,14 +96,21 @@ impl Instrument {
     }
 
     /// The filters that hold at `ts`.
+    #[inline]
     pub fn rules_at(&self, ts: Ts) -> &DatedRules {
-        let after = self.rules.partition_point(|r| r.from <= ts);
-        &self.rules[after.saturating_sub(1)]
+        match self.rules.as_slice() {
+            [always] => always,
+            dated => &dated[dated.partition_point(|r| r.from <= ts).saturating_sub(1)],
+        }
     }
 
     /// `price * qty * multiplier`, exact, in the quote currency; `None` on overflow.
+    #[inline]
     pub fn notional(&self, px: Price, qty: Qty) -> Option<Amount> {
-        let raw = (i128::from(px.raw()) * i128::from(qty.raw())).checked_mul(i128::from(self.multiplier))?;
+        let mut raw = i128::from(px.raw()) * i128::from(qty.raw());
+        if self.multiplier != 1 {
+            raw = raw.checked_mul(i128::from(self.multiplier))?;
+        }
         Amount::from_scaled(raw, self.notional_scale())
     }
 

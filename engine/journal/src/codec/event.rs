@@ -2,11 +2,11 @@
 
 use tapedeck_model::{Event, Instrument};
 
-use super::{Cursor, Defect, Wire, wire_enum};
+use super::{Cursor, Defect, Room, Wire, wire_enum};
 
 impl Wire for Box<Instrument> {
-    fn encode(&self, out: &mut Vec<u8>) {
-        self.as_ref().encode(out);
+    fn encode<'a>(&self, out: Room<'a>) -> Room<'a> {
+        self.as_ref().encode(out)
     }
 
     fn decode(from: &mut Cursor<'_>) -> Result<Self, Defect> {

@@ -10,7 +10,7 @@ use crate::input::InputRecord;
 
 fn encoded<T: Wire>(value: &T) -> Vec<u8> {
     let mut bytes = Vec::new();
-    value.encode(&mut bytes);
+    append(value, &mut bytes);
     bytes
 }
 

@@ -12,15 +12,15 @@ use tapedeck_model::{
     Side, SourceIx, Span, StrategyIx, TimeInForce, TradeId, TradeTick, Ts, VenueOrderId, VenueReport,
 };
 
-use super::{Cursor, Defect, Wire, length, wire_enum, wire_struct};
+use super::{Cursor, Defect, Room, Wire, length, wire_enum, wire_struct};
 
 /// Newtypes around a public field.
 macro_rules! wire_id {
     ($($name:ident)*) => {$(
         impl Wire for $name {
             #[inline]
-            fn encode(&self, out: &mut Vec<u8>) {
-                self.0.encode(out);
+            fn encode<'a>(&self, out: Room<'a>) -> Room<'a> {
+                self.0.encode(out)
             }
 
             #[inline]
@@ -36,8 +36,8 @@ macro_rules! wire_raw {
     ($($name:ident: $make:ident, $get:ident;)*) => {$(
         impl Wire for $name {
             #[inline]
-            fn encode(&self, out: &mut Vec<u8>) {
-                self.$get().encode(out);
+            fn encode<'a>(&self, out: Room<'a>) -> Room<'a> {
+                self.$get().encode(out)
             }
 
             #[inline]
@@ -53,8 +53,8 @@ macro_rules! wire_numbered {
     ($($name:ident)*) => {$(
         impl Wire for $name {
             #[inline]
-            fn encode(&self, out: &mut Vec<u8>) {
-                self.number().encode(out);
+            fn encode<'a>(&self, out: Room<'a>) -> Room<'a> {
+                self.number().encode(out)
             }
 
             #[inline]
@@ -143,12 +143,10 @@ wire_enum! {
 
 impl Wire for PostingLines {
     /// Number of lines (u8), then the lines.
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode<'a>(&self, out: Room<'a>) -> Room<'a> {
         let lines = self.as_slice();
-        out.push(lines.len() as u8);
-        for line in lines {
-            line.encode(out);
-        }
+        let out = (lines.len() as u8).encode(out);
+        lines.iter().fold(out, |out, line| line.encode(out))
     }
 
     fn decode(from: &mut Cursor<'_>) -> Result<Self, Defect> {
@@ -167,11 +165,9 @@ impl Wire for PostingLines {
 
 impl Wire for Vec<DatedRules> {
     /// Number of rules (u32), then the rules.
-    fn encode(&self, out: &mut Vec<u8>) {
-        length(self.len()).encode(out);
-        for rules in self {
-            rules.encode(out);
-        }
+    fn encode<'a>(&self, out: Room<'a>) -> Room<'a> {
+        let out = length(self.len()).encode(out);
+        self.iter().fold(out, |out, rules| rules.encode(out))
     }
 
     /// Grows as rules are found: a count that the bytes do not bear out allocates nothing.

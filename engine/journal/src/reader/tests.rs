@@ -3,6 +3,7 @@ use tapedeck_model::RuleIx;
 
 use super::*;
 use crate::arbitrary::{events, fixed_events};
+use crate::codec::append;
 use crate::encoder::Encoder;
 use crate::frame::RawFrame;
 use crate::sealer::Sealer;
@@ -66,7 +67,7 @@ fn forged(frames: &[(FrameHeader, &[u8])]) -> Vec<u8> {
     let mut all = Vec::new();
     for (header, payload) in frames {
         let mut frame = Vec::new();
-        header.encode(&mut frame);
+        append(header, &mut frame);
         frame.extend_from_slice(payload);
         chain = chain.chain(&frame);
         all.extend_from_slice(&frame);
@@ -83,7 +84,7 @@ fn header(flags: u16, payload: &[u8], records: u32, first_seq: u64) -> FrameHead
 /// The payload of one `Resumed` record.
 fn resumed(input: u64, ts: i64) -> Vec<u8> {
     let mut payload = Vec::new();
-    RecordHeader { kind: 55, payload_len: 2, input, ts: Ts::from_nanos(ts) }.encode(&mut payload);
+    append(&RecordHeader { kind: 55, payload_len: 2, input, ts: Ts::from_nanos(ts) }, &mut payload);
     payload.extend_from_slice(&[7, 0]);
     payload
 }
@@ -103,7 +104,7 @@ proptest! {
     fn random_bytes_are_refused(mut bytes in proptest::collection::vec(any::<u8>(), 0..300), frame in any::<bool>()) {
         if frame {
             let mut start = Vec::new();
-            header(FLAG_LAST, &bytes, 1, 0).encode(&mut start);
+            append(&header(FLAG_LAST, &bytes, 1, 0), &mut start);
             bytes.splice(0..0, start);
         }
         prop_assert!(read(&bytes).1.is_err());
@@ -229,7 +230,7 @@ fn an_empty_journal_has_one_frame() {
 #[test]
 fn a_claimed_length_reserves_nothing() {
     let mut bytes = Vec::new();
-    FrameHeader { payload_len: u32::MAX, ..header(FLAG_LAST, &[], 1, 0) }.encode(&mut bytes);
+    append(&FrameHeader { payload_len: u32::MAX, ..header(FLAG_LAST, &[], 1, 0) }, &mut bytes);
     let mut reader = Reader::new(bytes.as_slice());
     assert!(matches!(reader.next_record(), Err(JournalError::Truncated { .. })));
     assert!(reader.records.frames.buffer.capacity() < 64 * 1024);

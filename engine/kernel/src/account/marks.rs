@@ -126,6 +126,9 @@ impl Marks {
     /// of an asset that is traded against the base currency.
     #[inline]
     fn cash_to_base(&self, account: &Account, currency: CurrencyIx, total: Amount) -> Option<Amount> {
+        if currency == self.base_currency {
+            return Some(total);
+        }
         if let (Some(Some(path)), Some(coarse)) =
             (self.paths.get(currency.usize()), account.coarse_cash[currency.usize()])
             && let [Hop { instrument, inverse: false }] = path.as_slice()
@@ -149,7 +152,7 @@ impl Marks {
                 .cash()
                 .filter(|(currency, _)| self.inventory[currency.usize()])
                 .try_fold(Amount::ZERO, |sum, (currency, total)| {
-                    sum.checked_add(self.to_base(total, currency)?.checked_abs()?)
+                    sum.checked_add(self.cash_to_base(account, currency, total)?.checked_abs()?)
                 }),
             AccountKind::Netting { .. } => account.held.0.iter().try_fold(Amount::ZERO, |sum, index| {
                 let (valued, net) = (&self.instruments[usize::from(*index)], &account.net[usize::from(*index)]);

@@ -3,18 +3,24 @@
 use tapedeck_model::event::DenyReason;
 use tapedeck_model::port::{RiskObservation, RiskQuery};
 use tapedeck_model::{
-    Amendment, ClientOrderId, Command, Event, Order, OrderRequest, OrderStatus, OrderUpdate, Qty, RuleIx, Side,
+    Amendment, Amount, ClientOrderId, Command, Event, Order, OrderRequest, OrderStatus, OrderUpdate, Qty, RuleIx, Side,
     StrategyIx, View,
 };
 
 use super::{Core, Notice};
-use crate::account::{Reserve, ReserveQuery};
+use crate::account::{AccountKind, Reserve, ReserveQuery};
 use crate::oms::{amended, transition::Stimulus};
 use crate::risk::Approved;
 use crate::spec::KernelError;
 
 /// Why an order does not go, and the rule if a rule it was.
 type Denial = (DenyReason, Option<RuleIx>);
+
+/// A change that does not go; with its order as asked for, if a rule or the account looked at that.
+struct Refused {
+    request: Option<OrderRequest>,
+    denial: Denial,
+}
 
 const fn no(reason: DenyReason) -> Denial {
     (reason, None)
@@ -23,10 +29,13 @@ const fn no(reason: DenyReason) -> Denial {
 impl Core {
     /// Doors 7 and 8 for a new order.
     pub(super) fn submit(&mut self, client_order_id: ClientOrderId, request: &OrderRequest) -> Result<(), KernelError> {
-        self.record(&Event::SubmitIntended { client_order_id, request: *request })?;
+        self.note(&Event::SubmitIntended { client_order_id, request: *request });
         match self.admit(client_order_id, request, None) {
             Ok((approved, reserve)) => self.send(&approved, reserve),
-            Err((reason, rule)) => self.deny(client_order_id, request, reason, rule),
+            Err((reason, rule)) => {
+                self.deny(client_order_id, request, reason, rule);
+                Ok(())
+            }
         }
     }
 
@@ -42,8 +51,13 @@ impl Core {
         let state = &self.state;
         let instrument = &state.instruments[request.instrument.usize()];
         let mark = state.market.state(request.instrument).mark().ok_or(no(DenyReason::NoPrice))?;
-        let equity = state.equity().ok_or(no(DenyReason::NoPrice))?;
-        let gross_exposure = state.marks.exposure(&state.account).ok_or(no(DenyReason::NoPrice))?;
+        let equity = self.equity_now.or_else(|| state.equity()).ok_or(no(DenyReason::NoPrice))?;
+        let gross_exposure = if self.risk.is_empty() && state.account.kind() == AccountKind::Spot {
+            // Nobody looks at it.
+            Amount::ZERO
+        } else {
+            state.marks.exposure(&state.account).ok_or(no(DenyReason::NoPrice))?
+        };
         let (filled, standing) = replaced.map_or((0, 0), |order| (order.cum_qty.raw(), order.leaves_qty.raw()));
         // The rules look at what is still to be filled, the account at the whole order.
         let open_part = OrderRequest { order_qty: Qty::from_raw(request.order_qty.raw() - filled), ..*request };
@@ -109,7 +123,7 @@ impl Core {
     /// Door 8: an approved order leaves.
     fn send(&mut self, approved: &Approved, reserve: Reserve) -> Result<(), KernelError> {
         let (client_order_id, request) = (approved.client_order_id(), *approved.request());
-        self.record(&Event::Approved { client_order_id, order_qty: request.order_qty })?;
+        self.note(&Event::Approved { client_order_id, order_qty: request.order_qty });
         let Reserve { currency, amount: reserved } = reserve;
         self.record(&Event::Submitted { client_order_id, request, currency, reserved })?;
         self.commands.push(Command::Submit { client_order_id, request });
@@ -123,9 +137,9 @@ impl Core {
         request: &OrderRequest,
         reason: DenyReason,
         rule: Option<RuleIx>,
-    ) -> Result<(), KernelError> {
+    ) {
         let event = Event::Denied { client_order_id, reason, rule };
-        self.record(&event)?;
+        self.note(&event);
         self.counts.denied += 1;
         self.counts.warmup_denied += u64::from(reason == DenyReason::WarmUp);
         let order = Order {
@@ -142,42 +156,54 @@ impl Core {
         // A denied change leaves its order as it is: tell about the order that there is.
         let order = self.state.oms.order(client_order_id).copied().unwrap_or(order);
         self.notices.push_back(Notice { update: OrderUpdate { order, event_number: event.number() }, fill: None });
-        Ok(())
     }
 
     /// Doors 7 and 8 for a change of an open order: the changed order passes every rule as a new one would.
     pub(super) fn amend(&mut self, client_order_id: ClientOrderId, amendment: &Amendment) -> Result<(), KernelError> {
-        self.record(&Event::AmendIntended { client_order_id, amendment: *amendment })?;
-        let order = match self.state.oms.may_request(client_order_id, Stimulus::AmendSubmitted) {
-            Ok(order) => *order,
-            Err(reason) => return self.deny_request(client_order_id, reason),
-        };
+        self.note(&Event::AmendIntended { client_order_id, amendment: *amendment });
+        match self.admit_change(client_order_id, amendment) {
+            Ok(()) => {
+                self.record(&Event::AmendSubmitted { client_order_id, amendment: *amendment })?;
+                self.commands.push(Command::Amend { client_order_id, amendment: *amendment });
+            }
+            Err(Refused { request: Some(request), denial: (reason, rule) }) => {
+                self.deny(client_order_id, &request, reason, rule);
+            }
+            Err(Refused { request: None, denial: (reason, _) }) => self.deny_request(client_order_id, reason),
+        }
+        Ok(())
+    }
+
+    fn admit_change(&mut self, client_order_id: ClientOrderId, amendment: &Amendment) -> Result<(), Refused> {
+        let as_it_is = |reason| Refused { request: None, denial: no(reason) };
+        let order = *self.state.oms.may_request(client_order_id, Stimulus::AmendSubmitted).map_err(as_it_is)?;
         let request = amended(&order, amendment);
         if request.order_qty < order.cum_qty {
-            return self.deny_request(client_order_id, DenyReason::InvalidOrder);
+            return Err(as_it_is(DenyReason::InvalidOrder));
         }
-        if request.order_qty > order.cum_qty {
-            let open_part = request.order_qty.raw() - order.cum_qty.raw();
-            match self.admit(client_order_id, &request, Some(&order)) {
-                Ok((approved, _)) if approved.request().order_qty.raw() == open_part => {}
-                // A change is taken whole or not at all: a rule that would shrink it denies it.
-                Ok(_) => return self.deny_request(client_order_id, DenyReason::RiskRule),
-                Err((reason, rule)) => return self.deny(client_order_id, &request, reason, rule),
-            }
+        if request.order_qty == order.cum_qty {
+            return Ok(());
         }
-        self.record(&Event::AmendSubmitted { client_order_id, amendment: *amendment })?;
-        self.commands.push(Command::Amend { client_order_id, amendment: *amendment });
-        Ok(())
+        let open_part = request.order_qty.raw() - order.cum_qty.raw();
+        match self.admit(client_order_id, &request, Some(&order)) {
+            Ok((approved, _)) if approved.request().order_qty.raw() == open_part => Ok(()),
+            // A change is taken whole or not at all: a rule that would shrink it denies it.
+            Ok(_) => Err(as_it_is(DenyReason::RiskRule)),
+            Err(denial) => Err(Refused { request: Some(request), denial }),
+        }
     }
 
     /// Door 8 for a cancel. Risk has no say: a cancel never adds risk.
     pub(super) fn cancel(&mut self, client_order_id: ClientOrderId) -> Result<(), KernelError> {
-        self.record(&Event::CancelIntended { client_order_id })?;
-        if self.ending {
-            return self.deny_request(client_order_id, DenyReason::Halted);
-        }
-        if let Err(reason) = self.state.oms.may_request(client_order_id, Stimulus::CancelSubmitted) {
-            return self.deny_request(client_order_id, reason);
+        self.note(&Event::CancelIntended { client_order_id });
+        let may = if self.ending {
+            Err(DenyReason::Halted)
+        } else {
+            self.state.oms.may_request(client_order_id, Stimulus::CancelSubmitted).map(|_| ())
+        };
+        if let Err(reason) = may {
+            self.deny_request(client_order_id, reason);
+            return Ok(());
         }
         self.record(&Event::CancelSubmitted { client_order_id })?;
         self.commands.push(Command::Cancel { client_order_id });
@@ -185,12 +211,12 @@ impl Core {
     }
 
     /// Denies a change or cancel.
-    fn deny_request(&mut self, client_order_id: ClientOrderId, reason: DenyReason) -> Result<(), KernelError> {
+    fn deny_request(&mut self, client_order_id: ClientOrderId, reason: DenyReason) {
         if let Some(order) = self.state.oms.order(client_order_id) {
             let request = order.request;
             return self.deny(client_order_id, &request, reason, None);
         }
         self.counts.denied += 1;
-        self.record(&Event::Denied { client_order_id, reason, rule: None })
+        self.note(&Event::Denied { client_order_id, reason, rule: None });
     }
 }

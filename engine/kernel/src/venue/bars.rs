@@ -12,7 +12,7 @@ use tapedeck_model::number::pow10;
 use tapedeck_model::order::FillBasis;
 use tapedeck_model::{Amount, Bar, FillReport, Liquidity, Price, Qty, RecordRef, Side, VenueReport};
 
-use super::desk::{Stance, Working};
+use super::desk::{Desk, Stance, Working};
 use super::fills::{Hand, Offer, Terms};
 use super::funds::Funds;
 use super::path::{Extremes, Moment, Path};
@@ -37,6 +37,9 @@ enum What {
     Reach,
 }
 
+/// The orders whose next step is known, by that step.
+type Agenda = BinaryHeap<Reverse<Step>>;
+
 /// One path through one bar, on copies. Kept and reused, so that trying allocates nothing.
 #[derive(Debug, Default)]
 pub(super) struct Trial {
@@ -47,7 +50,13 @@ pub(super) struct Trial {
     funds: Funds,
     trade_id_last: u64,
     reports: Vec<TimedReport>,
-    agenda: BinaryHeap<Reverse<Step>>,
+    agenda: Agenda,
+}
+
+/// What a path goes over: copies, or the desk itself.
+struct Stage<'a> {
+    orders: &'a mut [Working],
+    hand: Hand<'a>,
     /// What may still be taken of the bar's volume; `None` for no bound.
     budget: Option<Qty>,
 }
@@ -76,9 +85,11 @@ pub(super) fn on_bar(
     at: RecordRef,
     bar: &Bar,
 ) -> Result<bool, VenueError> {
-    let instrument = &scene.desk.instrument;
+    let Scene { desk, slippage, fees, funds, trade_id_last, out } = scene;
+    let Desk { instrument, orders, positions, observations, .. } = &mut **desk;
     let lot = instrument.rules_at(bar.ts_event).lot_size;
     let budget = rules.participation.map(|share| share.of(bar.volume).floor_to(lot));
+    let mut stage = Stage { orders, hand: Hand { positions, funds, trade_id_last, out }, budget };
     let chosen = match rules.path {
         PathModel::Adaptive => Extremes::adaptive(bar),
         PathModel::Ohlc | PathModel::Best | PathModel::Worst => Extremes::HighFirst,
@@ -86,22 +97,26 @@ pub(super) fn on_bar(
     };
     let [first, second] = trials;
     let play = Play {
-        terms: Terms { instrument, slippage: scene.slippage, fees: scene.fees },
+        terms: Terms { instrument, slippage: *slippage, fees: *fees },
         bar,
         at,
         path: Path::new(bar, chosen),
         limit_fill: rules.limit_fill,
         dead: rules.participation.is_some() && bar.volume <= Qty::ZERO,
-        observations: scene.desk.observations,
+        observations: *observations,
     };
-    first.load(scene, budget, bar);
-    let branching = first.orders.iter().any(|order| order.stance() != Stance::Market || order.arrived > bar.ts_open());
     let other = Play { path: Path::new(bar, chosen.other()), ..play };
+    let branching = |order: &Working| order.stance() != Stance::Market || order.arrived > bar.ts_open();
     let mut ambiguous = false;
-    if branching && other.path != play.path && !play.dead {
-        second.load(scene, budget, bar);
-        second.run(&other)?;
-        first.run(&play)?;
+    if other.path == play.path
+        || play.dead
+        || !stage.orders.iter().any(|order| is_concerned(order, bar) && branching(order))
+    {
+        // Whatever the path, the outcome is the same: no need to try.
+        stage.walk(&play, &mut first.agenda)?;
+    } else {
+        second.run(&stage, &other)?;
+        first.run(&stage, &play)?;
         ambiguous = first.differs_from(second);
         let swap = match rules.path {
             PathModel::Worst => second.worth(&other)? < first.worth(&play)?,
@@ -111,93 +126,43 @@ pub(super) fn on_bar(
         if swap {
             std::mem::swap(first, second);
         }
-    } else {
-        first.run(&play)?;
+        first.commit(&mut stage);
     }
-    let dead = play.dead;
-    first.commit(scene);
     // A bar without trades shows nobody whether an order rests.
-    scene.desk.observations += u64::from(!dead);
+    *observations += u64::from(!play.dead);
     Ok(ambiguous)
 }
 
 impl Trial {
-    /// Copies of all that the bar may change.
-    fn load(&mut self, scene: &Scene<'_>, budget: Option<Qty>, bar: &Bar) {
+    /// Goes along a path on copies of all that the bar may change.
+    fn run(&mut self, stage: &Stage<'_>, play: &Play<'_>) -> Result<(), VenueError> {
         self.orders.clear();
         self.places.clear();
-        for (place, order) in scene.desk.orders.iter().enumerate() {
-            if is_concerned(order, bar) {
+        for (place, order) in stage.orders.iter().enumerate() {
+            if is_concerned(order, play.bar) {
                 self.orders.push(*order);
                 self.places.push(place);
             }
         }
-        self.positions.clone_from(&scene.desk.positions);
-        self.funds.clone_from(scene.funds);
-        self.trade_id_last = *scene.trade_id_last;
+        self.positions.clear();
+        self.positions.extend_from_slice(stage.hand.positions);
+        self.funds.clone_from(stage.hand.funds);
+        self.trade_id_last = *stage.hand.trade_id_last;
         self.reports.clear();
-        self.agenda.clear();
-        self.budget = budget;
+        let Self { orders, positions, funds, trade_id_last, reports, agenda, .. } = self;
+        let hand = Hand { positions, funds, trade_id_last, out: reports };
+        Stage { orders, hand, budget: stage.budget }.walk(play, agenda)
     }
 
     /// Makes the copies the truth.
-    fn commit(&mut self, scene: &mut Scene<'_>) {
+    fn commit(&mut self, stage: &mut Stage<'_>) {
         for (order, place) in self.orders.iter().zip(&self.places) {
-            scene.desk.orders[*place] = *order;
+            stage.orders[*place] = *order;
         }
-        scene.desk.positions.clone_from(&self.positions);
-        scene.funds.clone_from(&self.funds);
-        *scene.trade_id_last = self.trade_id_last;
-        scene.out.append(&mut self.reports);
-    }
-
-    fn run(&mut self, play: &Play<'_>) -> Result<(), VenueError> {
-        for ix in 0..self.orders.len() {
-            let order = &self.orders[ix];
-            let moment = play.start_of(order).0;
-            self.plan(play, ix, Some((moment, What::Start)));
-        }
-        while let Some(Reverse(step)) = self.agenda.pop() {
-            self.take(play, step)?;
-        }
-        Ok(())
-    }
-
-    /// Puts an order's next step on the agenda: `next`, or its expiry if that comes before.
-    fn plan(&mut self, play: &Play<'_>, order: usize, next: Option<(Moment, What)>) {
-        let expiry = self.orders[order].expiry;
-        let step = match next {
-            Some((moment, what)) if moment.ts < expiry => Step { moment, order, what },
-            Some(_) | None if expiry <= play.bar.ts_event => {
-                Step { moment: Path::end_at(expiry), order, what: What::Expire }
-            }
-            Some(_) | None => return,
-        };
-        self.agenda.push(Reverse(step));
-    }
-
-    fn take(&mut self, play: &Play<'_>, step: Step) -> Result<(), VenueError> {
-        let Self { orders, positions, funds, trade_id_last, reports, budget, .. } = self;
-        let order = &mut orders[step.order];
-        let mut hand = Hand { positions, funds, trade_id_last, out: reports };
-        let next = match step.what {
-            What::Expire => {
-                hand.expire(order);
-                None
-            }
-            What::Start | What::Reach if play.dead => {
-                if !matches!(order.stance(), Stance::Stop(_)) {
-                    hand.end_if_immediate(order, step.moment.ts);
-                }
-                None
-            }
-            What::Start => play.start(&mut hand, order, budget)?,
-            What::Reach => play.reach(&mut hand, order, step.moment, budget)?,
-        };
-        if !order.done {
-            self.plan(play, step.order, next.map(|moment| (moment, What::Reach)));
-        }
-        Ok(())
+        stage.hand.positions.copy_from_slice(&self.positions);
+        stage.hand.funds.clone_from(&self.funds);
+        *stage.hand.trade_id_last = self.trade_id_last;
+        stage.hand.out.append(&mut self.reports);
     }
 
     fn fills(&self) -> impl Iterator<Item = &FillReport> {
@@ -249,6 +214,64 @@ impl Trial {
             worth = gain.ok_or_else(|| VenueError::Overflow { instrument: instrument.id.to_string() })?;
         }
         Ok(worth)
+    }
+}
+
+impl Stage<'_> {
+    /// Takes every concerned order along the path, in the order of what happens.
+    fn walk(&mut self, play: &Play<'_>, agenda: &mut Agenda) -> Result<(), VenueError> {
+        agenda.clear();
+        for (place, order) in self.orders.iter().enumerate().filter(|(_, order)| is_concerned(order, play.bar)) {
+            let start = Some((play.start_of(order).0, What::Start));
+            agenda.extend(next_step(order, place, play.bar, start).map(Reverse));
+        }
+        while let Some(Reverse(mut step)) = agenda.pop() {
+            while let Some(next) = self.take(play, step)? {
+                // It goes on at once, unless another one comes before it.
+                if agenda.peek().is_some_and(|Reverse(other)| *other < next) {
+                    agenda.push(Reverse(next));
+                    break;
+                }
+                step = next;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes one step of an order; gives its next one.
+    fn take(&mut self, play: &Play<'_>, step: Step) -> Result<Option<Step>, VenueError> {
+        let Self { orders, hand, budget, .. } = self;
+        let order = &mut orders[step.order];
+        let next = match step.what {
+            What::Expire => {
+                hand.expire(order);
+                None
+            }
+            What::Start | What::Reach if play.dead => {
+                if !matches!(order.stance(), Stance::Stop(_)) {
+                    hand.end_if_immediate(order, step.moment.ts);
+                }
+                None
+            }
+            What::Start => play.start(hand, order, budget)?,
+            What::Reach => play.reach(hand, order, step.moment, budget)?,
+        };
+        if order.done {
+            return Ok(None);
+        }
+        Ok(next_step(order, step.order, play.bar, next.map(|moment| (moment, What::Reach))))
+    }
+}
+
+/// An order's next step: `next`, or its expiry if that comes before; `None` if nothing more happens to
+/// it in this bar.
+fn next_step(order: &Working, place: usize, bar: &Bar, next: Option<(Moment, What)>) -> Option<Step> {
+    match next {
+        Some((moment, what)) if moment.ts < order.expiry => Some(Step { moment, order: place, what }),
+        Some(_) | None if order.expiry <= bar.ts_event => {
+            Some(Step { moment: Path::end_at(order.expiry), order: place, what: What::Expire })
+        }
+        Some(_) | None => None,
     }
 }
 

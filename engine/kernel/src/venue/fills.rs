@@ -13,7 +13,7 @@ use tapedeck_model::{
 };
 
 use super::desk::Working;
-use super::funds::{Funds, Payment};
+use super::funds::{Funds, Payment, Settlement};
 use super::{TimedReport, VenueError};
 
 /// What holds for every fill of an instrument.
@@ -109,13 +109,13 @@ impl Hand<'_> {
         let offered = offer.available_qty.map_or(leaves, |qty| if qty >= leaves { leaves } else { qty.floor_to(lot) });
         let wanted = offered.min(reducible.unwrap_or(leaves));
         let affordable = if wanted > Qty::ZERO { self.affordable(terms, order, offer, wanted)? } else { None };
-        let qty = affordable.as_ref().map_or(Qty::ZERO, |fill| fill.last_qty);
+        let qty = affordable.as_ref().map_or(Qty::ZERO, |priced| priced.fill.last_qty);
         if order.request.time_in_force == TimeInForce::Fok && qty < leaves {
             self.end_if_immediate(order, offer.ts);
             return Ok(Qty::ZERO);
         }
-        if let Some(fill) = affordable {
-            self.book(terms, order, fill)?;
+        if let Some(priced) = &affordable {
+            self.book(terms, order, priced)?;
         }
         if order.done {
             return Ok(qty);
@@ -137,10 +137,10 @@ impl Hand<'_> {
         order: &Working,
         offer: &Offer,
         wanted: Qty,
-    ) -> Result<Option<FillReport>, VenueError> {
-        let whole = price(terms, order, offer, wanted)?;
-        if self.funds.can_pay(terms.instrument, &whole.payment) {
-            return Ok(Some(whole.fill));
+    ) -> Result<Option<Priced>, VenueError> {
+        let whole = price(self.funds, terms, order, (offer, wanted))?;
+        if whole.settlement.is_some() {
+            return Ok(Some(whole));
         }
         // Bisection over lots: `best` is always payable, `high` never.
         let lot = terms.instrument.rules_at(offer.ts).lot_size.raw();
@@ -148,9 +148,9 @@ impl Hand<'_> {
         let mut best = None;
         while high - low > 1 {
             let middle = low + (high - low) / 2;
-            let part = price(terms, order, offer, Qty::from_raw(middle * lot))?;
-            if self.funds.can_pay(terms.instrument, &part.payment) {
-                (low, best) = (middle, Some(part.fill));
+            let part = price(self.funds, terms, order, (offer, Qty::from_raw(middle * lot)))?;
+            if part.settlement.is_some() {
+                (low, best) = (middle, Some(part));
             } else {
                 high = middle;
             }
@@ -158,10 +158,12 @@ impl Hand<'_> {
         Ok(best)
     }
 
-    fn book(&mut self, terms: &Terms<'_>, order: &mut Working, fill: FillReport) -> Result<(), VenueError> {
+    fn book(&mut self, terms: &Terms<'_>, order: &mut Working, priced: &Priced) -> Result<(), VenueError> {
         let overflow = || VenueError::Overflow { instrument: terms.instrument.id.to_string() };
-        let payment = payment(terms, order.request.side, &fill).ok_or_else(overflow)?;
-        self.funds.pay(terms.instrument, &payment);
+        let Priced { fill, settlement: Some(settlement) } = priced else {
+            panic!("a fill that cannot be paid is cut before it is made");
+        };
+        self.funds.book(settlement);
         let position = &mut self.positions[order.id.strategy.usize()];
         *position = match order.request.side {
             Side::Buy => position.checked_add(fill.last_qty),
@@ -173,7 +175,7 @@ impl Hand<'_> {
         order.fills += 1;
         order.done = order.leaves() == Qty::ZERO;
         let ts_event = order.ts_last.max(fill.ts_event);
-        let report = FillReport { trade_id: TradeId(*self.trade_id_last), ts_event, ..fill };
+        let report = FillReport { trade_id: TradeId(*self.trade_id_last), ts_event, ..*fill };
         self.say(order, ts_event, VenueReport::Filled(report));
         Ok(())
     }
@@ -188,18 +190,14 @@ pub(super) fn reducible(positions: &[Qty], strategy: StrategyIx, side: Side) -> 
     }
 }
 
+/// A fill, and what it makes of the balances; `None` if it cannot be paid.
 struct Priced {
     fill: FillReport,
-    payment: Payment,
-}
-
-fn payment(terms: &Terms<'_>, side: Side, fill: &FillReport) -> Option<Payment> {
-    let notional = terms.instrument.notional(fill.last_px, fill.last_qty)?;
-    Some(Payment { side, qty: fill.last_qty, notional, fee: fill.fee, fee_currency: fill.fee_currency })
+    settlement: Option<Settlement>,
 }
 
 /// A fill of `qty` with everything but its trade id.
-fn price(terms: &Terms<'_>, order: &Working, offer: &Offer, qty: Qty) -> Result<Priced, VenueError> {
+fn price(funds: &Funds, terms: &Terms<'_>, order: &Working, (offer, qty): (&Offer, Qty)) -> Result<Priced, VenueError> {
     let overflow = || VenueError::Overflow { instrument: terms.instrument.id.to_string() };
     let side = order.request.side;
     let last_px = final_px(terms, order, offer, qty);
@@ -226,7 +224,8 @@ fn price(terms: &Terms<'_>, order: &Working, offer: &Offer, qty: Qty) -> Result<
         ts_event: offer.ts,
         evidence,
     };
-    Ok(Priced { fill, payment: Payment { side, qty, notional, fee, fee_currency } })
+    let payment = Payment { side, qty, notional, fee, fee_currency };
+    Ok(Priced { settlement: funds.settlement(terms.instrument, &payment), fill })
 }
 
 /// The reference price, moved against us by slippage (takers only) and to the tick, but not past

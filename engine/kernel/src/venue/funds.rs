@@ -33,6 +33,10 @@ pub(super) struct Payment {
     pub(super) fee_currency: CurrencyIx,
 }
 
+/// Balances after a fill, in the order in which they are booked; `None` if nothing is checked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Settlement(Option<[(CurrencyIx, Amount); 3]>);
+
 impl Funds {
     /// `None`: everything can be paid. The sum of several entries of one currency counts.
     pub(super) fn new(funds: Option<&[(CurrencyIx, Amount)]>) -> Option<Self> {
@@ -56,35 +60,32 @@ impl Funds {
         }
     }
 
-    pub(super) fn can_pay(&self, instrument: &Instrument, payment: &Payment) -> bool {
-        let Some(balances) = &self.balances else { return true };
+    /// What a fill would make of the balances; `None` if it cannot be paid.
+    pub(super) fn settlement(&self, instrument: &Instrument, payment: &Payment) -> Option<Settlement> {
+        let Some(balances) = &self.balances else { return Some(Settlement(None)) };
         if instrument.kind != InstrumentKind::Spot {
-            return true;
+            return Some(Settlement(None));
         }
-        let Some(moves) = moves(instrument, payment) else { return false };
-        moves.iter().all(|(currency, _)| {
-            let mut left = balances.get(currency.usize()).copied();
-            for (_, amount) in moves.iter().filter(|(other, _)| other == currency) {
-                left = left.and_then(|sum| sum.checked_add(*amount));
-            }
-            left.is_some_and(|sum| sum >= Amount::ZERO)
-        })
+        let mut moves = moves(instrument, payment)?;
+        for at in 0..moves.len() {
+            let (currency, amount) = moves[at];
+            // Moves of one currency count together: the later one holds the result, as it is booked last.
+            let before = match moves[..at].iter().rfind(|(other, _)| *other == currency) {
+                Some((_, after)) => *after,
+                None => *balances.get(currency.usize())?,
+            };
+            moves[at].1 = before.checked_add(amount)?;
+        }
+        let last = |at: usize| !moves[at + 1..].iter().any(|(other, _)| *other == moves[at].0);
+        let paid = (0..moves.len()).all(|at| moves[at].1 >= Amount::ZERO || !last(at));
+        paid.then_some(Settlement(Some(moves)))
     }
 
-    /// Books a fill.
-    ///
-    /// # Panics
-    /// If it cannot be paid: that was to be asked before.
-    pub(super) fn pay(&mut self, instrument: &Instrument, payment: &Payment) {
-        assert!(self.can_pay(instrument, payment), "a fill that cannot be paid is cut before it is made");
-        let Some(balances) = &mut self.balances else { return };
-        if instrument.kind != InstrumentKind::Spot {
-            return;
-        }
-        for (currency, amount) in moves(instrument, payment).into_iter().flatten() {
-            let balance = &mut balances[currency.usize()];
-            // Intermediate sums may be below zero; the final ones were checked.
-            *balance = Amount::from_raw(balance.raw() + amount.raw());
+    /// Books what [`Funds::settlement`] gave, with nothing booked in between.
+    pub(super) fn book(&mut self, settlement: &Settlement) {
+        let (Some(balances), Settlement(Some(after))) = (&mut self.balances, settlement) else { return };
+        for (currency, balance) in after {
+            balances[currency.usize()] = *balance;
         }
     }
 
