@@ -23,6 +23,9 @@ static LEFTOVERS: Mutex<Option<Leftovers>> = Mutex::new(None);
 /// How long the run has to stop by itself.
 const PATIENCE: Duration = Duration::from_millis(600);
 
+/// Whether somebody has heard of [`STOP`], is cleaning up and ends the process then.
+static HEEDED: AtomicBool = AtomicBool::new(false);
+
 /// Listens for Ctrl-C and termination.
 ///
 /// # Errors
@@ -31,6 +34,9 @@ pub fn listen() -> Result<(), Failure> {
     ctrlc::set_handler(|| {
         STOP.store(true, Ordering::Relaxed);
         std::thread::sleep(PATIENCE);
+        if HEEDED.load(Ordering::Relaxed) {
+            return;
+        }
         let leftovers = LEFTOVERS.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(leftovers) = leftovers {
             // The process ends anyway; what cannot be removed is named as unfinished.
@@ -60,6 +66,15 @@ pub fn remove_empty(folders: &[PathBuf]) {
         // A folder that holds something, as after every good run, stays.
         let _ = std::fs::remove_dir(folder);
     }
+}
+
+/// Whether Ctrl-C was pressed. Who hears so must stop, and has all the time it needs to clean up.
+pub fn heed() -> bool {
+    let asked = STOP.load(Ordering::Relaxed);
+    if asked {
+        HEEDED.store(true, Ordering::Relaxed);
+    }
+    asked
 }
 
 /// Whether Ctrl-C was pressed.

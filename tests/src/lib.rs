@@ -6,11 +6,12 @@ use std::sync::atomic::AtomicBool;
 use tapedeck::assemble::{Assembled, assemble};
 use tapedeck::{Origin, Registry, Scenario};
 use tapedeck_journal::{RawFrame, Reader, Sealer};
-use tapedeck_kernel::account::{Account, AccountSpec};
+use tapedeck_kernel::account::{Account, AccountKind, AccountSpec};
 use tapedeck_kernel::drive::{JournalSink, RunSummary, SimDriver};
 use tapedeck_kernel::oms::Oms;
+use tapedeck_kernel::run::Core;
 use tapedeck_kernel::spec::RunSpec;
-use tapedeck_model::{CurrencyIx, Event, Instrument, Record};
+use tapedeck_model::{ClientOrderId, CurrencyIx, Event, Instrument, Record};
 
 /// A run, whole.
 pub struct Played {
@@ -39,6 +40,78 @@ impl JournalSink for Memory {
     fn frame(&mut self, frame: RawFrame) -> Option<RawFrame> {
         self.sealer.get_or_insert_with(Sealer::new).seal(&frame, &mut self.bytes);
         Some(frame)
+    }
+}
+
+impl Memory {
+    fn played(self, summary: RunSummary, core: &Core) -> Played {
+        let fingerprint = self.sealer.map_or_else(String::new, |sealer| sealer.fingerprint().to_string());
+        let records = decode(&self.bytes);
+        let (account, oms) = (core.account().clone(), core.oms().clone());
+        Played { records, bytes: self.bytes, fingerprint, summary, account, oms }
+    }
+}
+
+/// How fine a checked run was looked at.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Turns {
+    /// Turns that wrote to the journal, the end of the run among them.
+    pub writing: u64,
+    /// Those of them whose records belong to more than one input.
+    pub of_many_inputs: u64,
+}
+
+/// A checked run's orders are compared whole at every turn as long as the journal has fewer records,
+/// then at every second turn for as many, and so on.
+const WHOLE_EVERY: u64 = 128;
+
+/// Folds a journal while it is written.
+struct Audit {
+    memory: Memory,
+    folded: Folded,
+    inputs: u64,
+    turns: Turns,
+}
+
+impl JournalSink for Audit {
+    fn frame(&mut self, frame: RawFrame) -> Option<RawFrame> {
+        self.folded.take(&frame);
+        self.memory.frame(frame)
+    }
+}
+
+impl Audit {
+    /// The account, and the orders that the new records are about; the others too, ever more seldom
+    /// as there are more of them: no record would make them right again, so a difference would still
+    /// be there.
+    fn check(&mut self, core: &Core) {
+        self.folded.take(core.open_frame());
+        let seq = self.folded.next_seq;
+        assert_eq!(seq, core.counts().events, "records of the core that were not to be seen");
+        let inputs = self.folded.inputs - self.inputs;
+        self.inputs = self.folded.inputs;
+        if inputs == 0 {
+            return;
+        }
+        self.turns.writing += 1;
+        self.turns.of_many_inputs += u64::from(inputs > 1);
+        let touched = std::mem::take(&mut self.folded.touched);
+        let (account, oms) = self.folded.state();
+        assert!(account == core.account(), "before record {seq} the account is not the fold of the journal");
+        assert_eq!(oms.open_orders(), core.oms().open_orders(), "before record {seq}: open orders");
+        for order in &touched {
+            assert_eq!(oms.order(*order), core.oms().order(*order), "before record {seq}: order {order}");
+        }
+        self.folded.touched = touched;
+        self.folded.touched.clear();
+        if self.turns.writing.is_multiple_of(1 + seq / WHOLE_EVERY) {
+            self.check_whole(core);
+        }
+    }
+
+    fn check_whole(&mut self, core: &Core) {
+        let seq = self.folded.next_seq;
+        assert!(self.folded.state().1 == core.oms(), "before record {seq} the orders are not the fold of the journal");
     }
 }
 
@@ -101,13 +174,32 @@ pub fn play_spec(spec: RunSpec) -> Played {
     let ended = SimDriver::new(spec).and_then(|mut driver| {
         driver.play(&mut memory, &stop)?;
         let summary = driver.finish(&mut memory)?;
-        let core = driver.core();
-        Ok((summary, core.account().clone(), core.oms().clone()))
+        Ok(memory.played(summary, driver.core()))
     });
-    let (summary, account, oms) = ended.unwrap_or_else(|error| panic!("{error}"));
-    let fingerprint = memory.sealer.map_or_else(String::new, |sealer| sealer.fingerprint().to_string());
-    let records = decode(&memory.bytes);
-    Played { records, bytes: memory.bytes, fingerprint, summary, account, oms }
+    ended.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Plays a scenario turn by turn, and holds the account and the orders of the running core against
+/// the fold of the journal so far: before the first turn, after each one, and at the end. The fold
+/// goes along: it takes only the records that a turn added.
+///
+/// # Panics
+/// If it does not load or does not end well, or if state is not the fold.
+pub fn play_checked(text: &str, kind: AccountKind) -> (Played, Turns) {
+    let mut audit = Audit { memory: Memory::default(), folded: Folded::new(kind), inputs: 0, turns: Turns::default() };
+    let ended = SimDriver::new(assembled(text, &[])).and_then(|mut driver| {
+        audit.check(driver.core());
+        driver.begin()?;
+        audit.check(driver.core());
+        while driver.turn(&mut audit)? {
+            audit.check(driver.core());
+        }
+        let summary = driver.finish(&mut audit)?;
+        audit.check(driver.core());
+        audit.check_whole(driver.core());
+        Ok((audit.memory.played(summary, driver.core()), audit.turns))
+    });
+    ended.unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// The records of a sealed journal.
@@ -139,32 +231,82 @@ pub struct Declared {
     pub base_currency: CurrencyIx,
 }
 
+impl Declared {
+    /// Takes in an event; whether it was a declaration.
+    fn take(&mut self, event: &Event) -> bool {
+        match event {
+            Event::RunStarted { base_currency, .. } => self.base_currency = *base_currency,
+            Event::CurrencyDeclared { code, .. } => self.currencies.push(code.clone()),
+            Event::InstrumentDeclared { instrument } => self.instruments.push((**instrument).clone()),
+            Event::StrategyDeclared { id, .. } => self.strategies.push(id.clone()),
+            Event::RuleDeclared { .. } | Event::SourceDeclared { .. } => {}
+            _ => return false,
+        }
+        true
+    }
+}
+
 /// Reads the declarations at the head of a journal.
 pub fn declared(records: &[Record]) -> Declared {
     let mut found = Declared::default();
     for record in records {
-        match &record.event {
-            Event::RunStarted { base_currency, .. } => found.base_currency = *base_currency,
-            Event::CurrencyDeclared { code, .. } => found.currencies.push(code.clone()),
-            Event::InstrumentDeclared { instrument } => found.instruments.push((**instrument).clone()),
-            Event::StrategyDeclared { id, .. } => found.strategies.push(id.clone()),
-            _ => {}
-        }
+        found.take(&record.event);
     }
     found
 }
 
 /// Account and orders as the fold of a journal alone.
-///
-/// # Panics
-/// If an event cannot be applied.
-pub fn fold(records: &[Record], spec: &AccountSpec) -> (Account, Oms) {
-    let names = declared(records);
-    let mut account = Account::new(spec, &names.instruments).unwrap_or_else(|error| panic!("{error}"));
-    let mut oms = Oms::new(names.strategies.len(), names.instruments.len());
-    for record in records {
-        oms.apply(record.header.ts, &record.event);
-        account.apply(&record.event).unwrap_or_else(|error| panic!("record {}: {error}", record.header.seq));
+struct Folded {
+    kind: AccountKind,
+    names: Declared,
+    /// There once the declarations are read.
+    state: Option<(Account, Oms)>,
+    next_seq: u64,
+    /// Number of the last input that wrote, and how many inputs did.
+    last_input: u64,
+    inputs: u64,
+    /// Orders that records are about which were not yet looked at.
+    touched: Vec<ClientOrderId>,
+}
+
+impl Folded {
+    fn new(kind: AccountKind) -> Self {
+        Self {
+            kind,
+            names: Declared::default(),
+            state: None,
+            next_seq: 0,
+            last_input: 0,
+            inputs: 0,
+            touched: Vec::new(),
+        }
     }
-    (account, oms)
+
+    /// Takes the records of a frame that were not taken before.
+    fn take(&mut self, frame: &RawFrame) {
+        for record in frame.decoded_from(self.next_seq) {
+            let Record { header, event } = record.unwrap_or_else(|defect| panic!("{defect}"));
+            assert_eq!(header.seq, self.next_seq, "a record was passed over");
+            self.next_seq += 1;
+            self.inputs += u64::from(header.input > self.last_input);
+            self.last_input = header.input;
+            self.touched.extend(event.client_order_id());
+            if self.state.is_some() || !self.names.take(&event) {
+                let (account, oms) = self.state();
+                oms.apply(header.ts, &event);
+                account.apply(&event).unwrap_or_else(|error| panic!("record {}: {error}", header.seq));
+            }
+        }
+    }
+
+    fn state(&mut self) -> (&mut Account, &mut Oms) {
+        let Self { kind, names, state, .. } = self;
+        let (account, oms) = state.get_or_insert_with(|| {
+            let (strategies, currencies) = (names.strategies.len(), names.currencies.len());
+            let spec = AccountSpec { kind: *kind, strategies, base_currency: names.base_currency, currencies };
+            let account = Account::new(&spec, &names.instruments).unwrap_or_else(|error| panic!("{error}"));
+            (account, Oms::new(strategies, names.instruments.len()))
+        });
+        (account, oms)
+    }
 }

@@ -18,7 +18,7 @@ use tapedeck_model::{SourceError, Ts};
 
 use crate::cells::{Scaling, buyer_maker_reader, number_reader, numbers, side_from_text, text_reader, times};
 use crate::error::CatalogError;
-use crate::layout::{Field, Layout};
+use crate::layout::{Field, Layout, VOLUME};
 use crate::paths::format_of;
 use crate::rows::{Bad, Fault, Rows};
 use crate::spec::{DataKind, FileSpec, Format, VolumeUnit};
@@ -121,6 +121,10 @@ impl FileReader {
         if is_quote_volume(spec) {
             self.decode_quote_volume(spec, &batch, rows);
         }
+        if matches!(spec.kind, DataKind::Bars { .. }) && self.layout.position(VOLUME).is_none() {
+            let [_, _, _, _, volume] = &mut rows.values;
+            volume.resize(rows.ts.len(), 0);
+        }
         Ok(true)
     }
 
@@ -164,7 +168,7 @@ impl FileReader {
 
     /// Quote volume at the scale of an exact notional, divided by close and multiplier.
     fn decode_quote_volume(&self, spec: &FileSpec, batch: &RecordBatch, rows: &mut Rows) {
-        let Some(column) = self.layout.position(Field::Qty(4)) else { return };
+        let Some(column) = self.layout.position(VOLUME) else { return };
         let Some(place) = self.places.get(column) else { return };
         let array = batch.column(*place).as_ref();
         let instrument = &spec.instrument;

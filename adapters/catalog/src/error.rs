@@ -51,6 +51,18 @@ pub enum CatalogError {
         /// The columns of the file.
         found: String,
     },
+    /// Bars have no column of their volume, and it is needed.
+    #[error(
+        "{}: there is no column for `volume` (known names: volume, vol, v); \
+         name it with `columns = {{ volume = \"...\" }}`; columns found: {found}",
+        file.display()
+    )]
+    NoVolume {
+        /// The file.
+        file: PathBuf,
+        /// The columns of the file.
+        found: String,
+    },
     /// What was asked for makes no sense.
     #[error("data `{name}`: {problem}")]
     Spec {
@@ -85,6 +97,9 @@ pub enum CatalogError {
         /// How it differs.
         problem: String,
     },
+    /// Whoever asked for it wanted it to stop.
+    #[error("stopped")]
+    Stopped,
     /// A row is wrong.
     #[error(transparent)]
     Data(#[from] SourceError),

@@ -2,7 +2,7 @@
 //!
 //! Enters: any source of files. Leaves: one file per day in UTC (of the open time of bars).
 //! Invariants: memory holds part of a day; a day is there whole or not at all, whatever interrupts;
-//! importing the same again changes nothing. Deliberately absent: mending two versions of a day into
+//! importing the same again changes nothing; one that is stopped leaves the catalog as it was. Deliberately absent: mending two versions of a day into
 //! one.
 
 #[cfg(test)]
@@ -10,7 +10,7 @@ mod tests;
 
 use std::fs;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tapedeck_model::market::Chunk;
 use tapedeck_model::port::DataIssues;
@@ -47,22 +47,27 @@ pub struct ImportSummary {
 /// Copies a data set into the catalog at `root`:
 /// `<kind>/venue=V/instrument=I[/interval=1m]/date=YYYY-MM-DD/part-0.parquet`.
 ///
+/// `stop` is asked once per chunk and day; when it says so, the catalog is made what it was.
+///
 /// # Errors
 /// [`CatalogError`] for what is wrong with the data; [`CatalogError::Conflict`] if a day is there
-/// already with other records. Days before that one stay, whole.
-pub fn import(spec: FileSpec, root: &Path) -> Result<ImportSummary, CatalogError> {
+/// already with other records. Days before that one stay, whole. [`CatalogError::Stopped`].
+pub fn import(spec: FileSpec, root: &Path, stop: &dyn Fn() -> bool) -> Result<ImportSummary, CatalogError> {
     let (kind, instrument) = (spec.kind, spec.instrument.clone());
     let mut source = ReadAhead::spawn(open(spec)?, READ_AHEAD_CHUNKS);
     let mut days = Days::new(root, kind, &instrument);
     let mut chunk = empty_chunk();
     while source.next_chunk(&mut chunk)? {
-        days.add(&chunk)?;
+        match days.add(&chunk, stop) {
+            Err(CatalogError::Stopped) => return days.undo(),
+            other => other?,
+        }
     }
     days.end_day()?;
     let Days { rows, range, written, unchanged, .. } = days;
     // A data set without one row has failed as a source already.
     let (first, last) = range.unwrap_or_default();
-    let (days_written, days_unchanged) = (written, unchanged);
+    let (days_written, days_unchanged) = (written.len() as u64, unchanged);
     Ok(ImportSummary { rows, first, last, days_written, days_unchanged, issues: source.issues() })
 }
 
@@ -74,14 +79,27 @@ struct Days<'a> {
     day: Option<(Ts, FileWriter)>,
     rows: u64,
     range: Option<(Ts, Ts)>,
-    written: u64,
+    /// Files that are new.
+    written: Vec<PathBuf>,
+    /// Folders that are new, outer ones before inner ones.
+    made: Vec<PathBuf>,
     unchanged: u64,
 }
 
 impl<'a> Days<'a> {
     fn new(root: &'a Path, kind: DataKind, instrument: &'a Instrument) -> Self {
         let series = Series { kind, instrument: instrument.id.clone() };
-        Self { root, series, instrument, day: None, rows: 0, range: None, written: 0, unchanged: 0 }
+        Self {
+            root,
+            series,
+            instrument,
+            day: None,
+            rows: 0,
+            range: None,
+            written: Vec::new(),
+            made: Vec::new(),
+            unchanged: 0,
+        }
     }
 
     /// The day on which a record with this `ts_event` lies.
@@ -93,9 +111,12 @@ impl<'a> Days<'a> {
         Ts::from_nanos(ts_event.saturating_sub(shift)).floor_to(Span::DAY)
     }
 
-    fn add(&mut self, chunk: &Chunk) -> Result<(), CatalogError> {
+    fn add(&mut self, chunk: &Chunk, stop: &dyn Fn() -> bool) -> Result<(), CatalogError> {
         let mut from = 0;
         while let Some((first, rest)) = chunk.ts_event.get(from..).and_then(<[i64]>::split_first) {
+            if stop() {
+                return Err(CatalogError::Stopped);
+            }
             let day = self.day_of(*first);
             let until = from + 1 + rest.partition_point(|ts| self.day_of(*ts) == day);
             self.add_rows(day, chunk, from..until)?;
@@ -112,6 +133,10 @@ impl<'a> Days<'a> {
             Some((_, writer)) => writer,
             None => {
                 let target = self.series.day_file(self.root, day);
+                let above = target.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty());
+                let mut missing: Vec<PathBuf> = above.filter(|above| !above.exists()).map(Path::to_owned).collect();
+                missing.reverse();
+                self.made.append(&mut missing);
                 FileWriter::for_catalog(&target, self.instrument, self.series.kind, chunk)?
             }
         };
@@ -127,12 +152,28 @@ impl<'a> Days<'a> {
         if is_there(&finished)? {
             self.unchanged += 1;
         } else {
+            let file = finished.target.clone();
             finished.publish()?;
-            self.written += 1;
+            self.written.push(file);
         }
         self.rows += summary.rows;
         self.range = Some((self.range.map_or(summary.first, |(first, _)| first), summary.last));
         Ok(())
+    }
+}
+
+impl Days<'_> {
+    /// Takes away what is new: the file being written, the days, the folders.
+    fn undo(mut self) -> Result<ImportSummary, CatalogError> {
+        self.day = None;
+        for file in &self.written {
+            fs::remove_file(file).map_err(|e| CatalogError::io(file, e))?;
+        }
+        for folder in self.made.iter().rev() {
+            // One that somebody else has put something into stays.
+            let _ = fs::remove_dir(folder);
+        }
+        Err(CatalogError::Stopped)
     }
 }
 

@@ -37,6 +37,9 @@ const TS: Known = known(Field::Ts, "ts", &["ts", "time", "timestamp", "date", "d
 const CLOSE_TIME: Known = known(Field::CloseTime, "close_time", &[]);
 const TS_RECV: Known = known(Field::TsRecv, "ts_recv", &["ts_recv"]);
 
+/// The volume of bars; no other kind of record has a fifth number.
+pub(crate) const VOLUME: Field = Field::Qty(4);
+
 const BARS: &[Known] = &[
     TS,
     CLOSE_TIME,
@@ -45,7 +48,7 @@ const BARS: &[Known] = &[
     known(Field::Price(1), "high", &["high", "h"]),
     known(Field::Price(2), "low", &["low", "l"]),
     known(Field::Price(3), "close", &["close", "c"]),
-    known(Field::Qty(4), "volume", &["volume", "vol", "v"]),
+    known(VOLUME, "volume", &["volume", "vol", "v"]),
 ];
 const TRADES: &[Known] = &[
     TS,
@@ -99,10 +102,15 @@ impl Layout {
                 continue;
             }
             let found = finder.find(known)?;
-            let optional = matches!(known.field, Field::CloseTime | Field::TsRecv | Field::Side | Field::BuyerMaker);
+            let volume = known.field == VOLUME;
+            let optional = matches!(known.field, Field::CloseTime | Field::TsRecv | Field::Side | Field::BuyerMaker)
+                || volume && spec.volume_optional;
             match found {
                 Some(column) => columns.push(column),
                 None if optional => {}
+                None if volume => {
+                    return Err(CatalogError::NoVolume { file: file.to_owned(), found: finder.found() });
+                }
                 None => {
                     return Err(finder.refuse(format!(
                         "there is no column for `{0}` (known names: {1}); name it with `columns = {{ {0} = \"...\" }}`",
@@ -179,8 +187,13 @@ struct Finder<'a> {
 
 impl Finder<'_> {
     fn refuse(&self, problem: String) -> CatalogError {
+        CatalogError::Columns { file: self.file.to_owned(), problem, found: self.found() }
+    }
+
+    /// The columns of the file, for people.
+    fn found(&self) -> String {
         let found: Vec<&str> = self.schema.fields().iter().map(|f| f.name().as_str()).collect();
-        CatalogError::Columns { file: self.file.to_owned(), problem, found: found.join(", ") }
+        found.join(", ")
     }
 
     fn find(&self, known: &Known) -> Result<Option<Column>, CatalogError> {

@@ -122,6 +122,8 @@ pub struct FileSpec {
     pub qty_scale: Option<u8>,
     /// What volume counts.
     pub volume_unit: VolumeUnit,
+    /// Whether bars may lack the column of their volume, which is then 0; not if `columns` names it.
+    pub volume_optional: bool,
     /// What happens to a bad row.
     pub on_error: OnError,
     /// Whether a price between two ticks is a bad row; otherwise it is counted and kept.

@@ -61,6 +61,7 @@ pub(crate) fn spec(kind: DataKind, paths: &[PathBuf]) -> FileSpec {
         price_scale: None,
         qty_scale: None,
         volume_unit: VolumeUnit::Base,
+        volume_optional: false,
         on_error: OnError::Fail,
         strict_ticks: false,
         start: None,
@@ -332,6 +333,32 @@ fn prices_between_ticks_are_counted_or_refused() {
     assert_eq!(play(loose.clone()).unwrap().issues, [(DataIssue::OffTickPrice, 2)]);
     let error = play(FileSpec { strict_ticks: true, ..loose }).unwrap_err();
     assert!(error.contains("row 2, column `open`") && error.contains("tick 0.05"), "{error}");
+}
+
+#[test]
+fn bars_without_a_volume_column_are_read_if_they_may() {
+    let folder = TempDir::new().unwrap();
+    let path =
+        write_text(&folder, "bars.csv", "ts,open,high,low,close\n2022-01-01,3,3,3,3\n2022-01-01T00:01:00,4,4,4,4\n");
+    let strict = spec(MINUTE_BARS, &[path]);
+    for volume_unit in [VolumeUnit::Base, VolumeUnit::Quote] {
+        let played = play(FileSpec { volume_optional: true, volume_unit, ..strict.clone() }).unwrap();
+        let bars: Vec<_> = played
+            .records
+            .iter()
+            .map(|record| match record {
+                MarketRecord::Bar(bar) => (bar.close.raw(), bar.volume.raw()),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(bars, [(300, 0), (400, 0)]);
+    }
+    // A column that is named must be there all the same.
+    let columns = BTreeMap::from([("volume".to_owned(), "size".to_owned())]);
+    let named = FileSpec { volume_optional: true, columns, ..strict.clone() };
+    for refused in [strict, named] {
+        assert!(play(refused).is_err_and(|error| error.contains("volume")));
+    }
 }
 
 #[test]

@@ -210,6 +210,7 @@ fn file_spec(path: PathBuf) -> FileSpec {
         price_scale: None,
         qty_scale: None,
         volume_unit: VolumeUnit::Base,
+        volume_optional: false,
         on_error: OnError::Fail,
         strict_ticks: false,
         start: None,

@@ -66,6 +66,11 @@ impl Encoder {
         self.full.pop_front()
     }
 
+    /// The frame at hand, which is not full yet. Its header is filled in only when it is closed.
+    pub const fn open_frame(&self) -> &RawFrame {
+        self.writer.open_frame()
+    }
+
     /// Takes back a frame that was sealed, to use its buffer again.
     pub fn recycle(&mut self, frame: RawFrame) {
         self.writer.recycle(frame);
@@ -96,7 +101,7 @@ impl Default for Encoder {
 mod tests {
     use std::collections::BTreeSet;
 
-    use tapedeck_model::{RuleIx, StrategyIx};
+    use tapedeck_model::{Record, RuleIx, StrategyIx};
 
     use super::*;
     use crate::arbitrary::fixed_events;
@@ -143,6 +148,21 @@ mod tests {
         assert_eq!((frame.first_seq(), u64::from(frame.records()), frame.is_last()), (0, records, false));
         let last = encoder.finish();
         assert_eq!((last.first_seq(), last.records(), last.is_last()), (records, 0, true));
+    }
+
+    #[test]
+    fn every_record_is_seen_as_soon_as_it_is_appended() {
+        let mut encoder = Encoder::with_limit(300);
+        let mut seen = Vec::new();
+        for (n, event) in (0_u64..).zip(fixed_events()) {
+            encoder.append(n, Ts::from_nanos(0), &event);
+            let full = encoder.take_full();
+            for frame in full.iter().chain([encoder.open_frame()]) {
+                seen.extend(frame.decoded_from(seen.len() as u64).map(Result::unwrap));
+            }
+            let last = seen.last().map(|record: &Record| (record.header.seq, record.event.clone()));
+            assert_eq!((seen.len() as u64, last), (n + 1, Some((n, event))));
+        }
     }
 
     #[test]

@@ -171,11 +171,23 @@ impl RawFrame {
     /// The records of a journal's frame, in order, decoded again: for folds that go along with the
     /// run. Ends after the first defect.
     pub fn decoded(&self) -> impl Iterator<Item = Result<Record, Defect>> + '_ {
-        let mut from = Cursor::new(self.bytes().get(FRAME_HEADER_LEN..).unwrap_or_default());
+        self.decoded_from(self.first_seq)
+    }
+
+    /// Like [`RawFrame::decoded`], from the record `seq` on; what is before is passed over undecoded.
+    pub fn decoded_from(&self, seq: u64) -> impl Iterator<Item = Result<Record, Defect>> + '_ {
+        let mut at = FRAME_HEADER_LEN;
         let mut left = self.records;
-        let first_seq = self.first_seq;
+        while left > 0 && self.first_seq + u64::from(self.records - left) < seq {
+            let from = at + RECORD_PAYLOAD_LEN_AT;
+            let Some(payload_len) = self.bytes().get(from..).and_then(<[u8]>::first_chunk) else { break };
+            at += RECORD_HEADER_LEN + u32::from_le_bytes(*payload_len) as usize;
+            left -= 1;
+        }
+        let mut from = Cursor::new(self.bytes().get(at..).unwrap_or_default());
+        let (first_seq, records) = (self.first_seq, self.records);
         std::iter::from_fn(move || {
-            let seq = first_seq + u64::from(self.records - left);
+            let seq = first_seq + u64::from(records - left);
             left = left.checked_sub(1)?;
             let record = RecordHeader::decode(&mut from).and_then(|head| {
                 let event = decode_payload::<Event>(head, &mut from)?;
@@ -232,6 +244,10 @@ impl FrameWriter {
 
     pub(crate) const fn next_seq(&self) -> u64 {
         self.next_seq
+    }
+
+    pub(crate) const fn open_frame(&self) -> &RawFrame {
+        &self.frame
     }
 
     /// Closes the frame at hand and opens the next.

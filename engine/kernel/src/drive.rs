@@ -188,29 +188,54 @@ impl SimDriver {
     /// # Errors
     /// [`RunError`]; the journal is then unfinished.
     pub fn play(&mut self, sink: &mut dyn JournalSink, stop: &AtomicBool) -> Result<(), RunError> {
-        self.core.begin_run()?;
-        self.dispatch();
-        while !self.core.wants_stop() {
+        self.begin()?;
+        loop {
             // At every turn: one turn may play a whole chunk.
             if stop.load(Ordering::Relaxed) {
                 return Err(RunError::Stopped);
             }
-            let Some(ts) = self.sources.peek() else { break };
-            match self.queue.peek() {
-                Some(key) if key.ts < ts => self.take_queued()?,
-                queued => {
-                    if !self.play_straight(ts, queued.map_or(Ts::MAX, |key| key.ts))? {
-                        self.see_all_at(ts)?;
-                    }
-                }
+            if !self.turn(sink)? {
+                return Ok(());
             }
-            while let Some(frame) = self.core.take_frame() {
-                if let Some(spent) = sink.frame(frame) {
-                    self.core.recycle(spent);
+        }
+    }
+
+    /// Starts the strategies. Once, before the first [`SimDriver::turn`].
+    ///
+    /// # Errors
+    /// [`RunError`]; the journal is then unfinished.
+    pub fn begin(&mut self) -> Result<(), RunError> {
+        self.core.begin_run()?;
+        self.dispatch();
+        Ok(())
+    }
+
+    /// One turn of [`SimDriver::play`], for those who want to look at the machine in between: what is
+    /// next in time, or records up to where something comes in between. Whether anything was left to
+    /// play.
+    ///
+    /// # Errors
+    /// [`RunError`]; the journal is then unfinished.
+    #[inline]
+    pub fn turn(&mut self, sink: &mut dyn JournalSink) -> Result<bool, RunError> {
+        if self.core.wants_stop() {
+            return Ok(false);
+        }
+        let Some(ts) = self.sources.peek() else { return Ok(false) };
+        match self.queue.peek() {
+            Some(key) if key.ts < ts => self.take_queued()?,
+            queued => {
+                if !self.play_straight(ts, queued.map_or(Ts::MAX, |key| key.ts))? {
+                    self.see_all_at(ts)?;
                 }
             }
         }
-        Ok(())
+        while let Some(frame) = self.core.take_frame() {
+            if let Some(spent) = sink.frame(frame) {
+                self.core.recycle(spent);
+            }
+        }
+        Ok(true)
     }
 
     /// The way of almost every record of a run: nothing else happens at its time, so the venue sees it

@@ -191,12 +191,6 @@ impl RiskChain {
         self.halts.push(halt);
     }
 
-    /// Whether there is any halt whose end was not recorded yet.
-    #[inline]
-    pub fn has_halts(&self) -> bool {
-        !self.halts.is_empty()
-    }
-
     /// The first halt in force for a strategy.
     #[inline]
     pub fn halted(&self, now: Ts, strategy: StrategyIx) -> Option<ActiveHalt> {

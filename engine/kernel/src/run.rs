@@ -325,6 +325,11 @@ impl Core {
         self.encoder.take_full()
     }
 
+    /// The piece of the journal that is being written, to look at: the records after the last full one.
+    pub const fn open_frame(&self) -> &RawFrame {
+        self.encoder.open_frame()
+    }
+
     /// Gives a spent piece back for reuse.
     pub fn recycle(&mut self, frame: RawFrame) {
         self.encoder.recycle(frame);

@@ -297,15 +297,6 @@ impl SimVenue {
         self.report_latency.delay_ns(number)
     }
 
-    /// Whether no order of the instrument is working.
-    #[inline]
-    pub fn is_idle(&self, instrument: InstrumentIx) -> bool {
-        match self.desks.get(instrument.usize()) {
-            Some(Some(desk)) => desk.orders.is_empty(),
-            Some(None) | None => true,
-        }
-    }
-
     /// Number of working orders.
     pub fn working_orders(&self) -> usize {
         self.working.len()

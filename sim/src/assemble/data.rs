@@ -74,6 +74,7 @@ impl Builder<'_> {
         let spec = file_spec(item, instrument, self.base_dir).map(|spec| FileSpec {
             start: self.first_open(),
             end: self.time("end"),
+            volume_optional: self.wants_volume(item, instrument).is_none(),
             ..spec
         });
         match spec.and_then(|spec| tapedeck_catalog::open(spec).map_err(|error| Refusal::Data(Box::new(error)))) {
@@ -159,6 +160,7 @@ pub(super) fn file_spec(item: &Item, instrument: &Instrument, base_dir: &Path) -
         price_scale: scale("price_scale")?,
         qty_scale: scale("qty_scale")?,
         volume_unit: if params.text("volume_unit")? == "quote" { VolumeUnit::Quote } else { VolumeUnit::Base },
+        volume_optional: false,
         on_error: match params.text("on_error")?.as_str() {
             "skip" => OnError::Skip,
             "repair" => OnError::Repair,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tapedeck_catalog::{DataKind, FileSpec};
+use tapedeck_catalog::{CatalogError, DataKind, FileSpec};
 use tapedeck_model::{Instrument, Source};
 
 use super::data::{Refusal, data_kind, file_spec};
@@ -10,6 +10,9 @@ use super::{Builder, Tables, currencies};
 use crate::failure::Failure;
 use crate::registry::Registry;
 use crate::scenario::{Item, Place, Problem, Scenario, suggest};
+
+/// What can be done about bars without volume.
+const NO_VOLUME: &str = "fills are bound to a part of a bar's volume; for bars that have none write `participation = \"none\"` in [[venue]]";
 
 /// The data that a scenario describes in one section.
 pub struct DataSet {
@@ -97,7 +100,13 @@ impl Builder<'_> {
     pub(super) fn refuse(&mut self, item: &Item, refusal: Refusal) {
         self.problems.push(match refusal {
             Refusal::Param(error) => item.own.refuse(&error),
-            Refusal::Data(error) => Problem::new("data::refused", error.to_string(), item.own.place_of("path")),
+            Refusal::Data(error) => {
+                let problem = Problem::new("data::refused", error.to_string(), item.own.place_of("path"));
+                match *error {
+                    CatalogError::NoVolume { .. } => problem.help(NO_VOLUME),
+                    _ => problem,
+                }
+            }
         });
     }
 }

@@ -16,6 +16,9 @@ fn bad_input_ends_with_2_and_leaves_nothing() {
         (&["run", "--json", "nodata.toml", "--out", "deep/er/run"], "absent.csv"),
         (&["run", "badrow.toml"], "badrow.csv, row 2, column `high`"),
         (&["run", "novolume.toml"], "not one bar has volume"),
+        (&["run", "nocolumn.toml"], "no column for `volume`"),
+        (&["run", "nocolumn.toml"], "nocolumn.toml:"),
+        (&["run", "nocolumn.toml"], "fills are bound to a part of a bar's volume"),
         (&["run", random, "--set", "strategy.0.speed=1"], "no key `speed`"),
         (&["run", random, "--set", "account.deposits.USD=true"], "must be a decimal"),
         (&["run", random, "--set", "nonsense"], "has no `=`"),
@@ -47,6 +50,8 @@ fn bad_input_ends_with_2_and_leaves_nothing() {
     stage.write("novolume.toml", &with_file("novolume.csv"));
     let head = "ts,open,high,low,close,volume\n2024-01-01T00:00:00Z,10,11,9,10,0\n";
     stage.write("badrow.csv", &format!("{head}2024-01-01T00:01:00Z,10,8,9,10,5\n"));
+    stage.write("nocolumn.toml", &with_file("nocolumn.csv"));
+    stage.write("nocolumn.csv", "ts,open,high,low,close\n2024-01-01T00:00:00Z,10,11,9,10\n");
     stage.write("novolume.csv", &format!("{head}2024-01-01T00:01:00Z,10,11,9,10,0\n"));
     fs::create_dir(stage.path("occupied")).unwrap();
     let before = stage.left();
@@ -57,4 +62,16 @@ fn bad_input_ends_with_2_and_leaves_nothing() {
         assert_eq!(said.out, "", "{args:?}");
         assert_eq!(stage.left(), before, "{args:?}");
     }
+}
+
+#[test]
+fn bars_without_volume_play_where_nothing_is_bound_to_it() {
+    let stage = Stage::new();
+    let text = fs::read_to_string(scenario("buy_and_hold.toml")).unwrap();
+    let (synthetic, venue) = (text.find("[data.synthetic]").unwrap(), text.find("[[venue]]").unwrap());
+    stage.write("in.toml", &format!("{}path = \"*.csv\"\n{}", &text[..synthetic], &text[venue..]));
+    let rows: Vec<String> = (0..5).map(|minute| format!("2024-01-01T00:0{minute}:00Z,10,11,9,10\n")).collect();
+    stage.write("bars.csv", &format!("ts,open,high,low,close\n{}", rows.concat()));
+    let made = stage.run("in.toml", &["--set", "venue.0.participation=none"]);
+    assert_eq!(made["fills"], 1, "{made}");
 }

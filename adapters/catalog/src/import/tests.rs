@@ -1,5 +1,6 @@
 //! Imports, what they leave, and the views on it.
 
+use std::cell::Cell;
 use std::fs;
 use std::path::PathBuf;
 
@@ -35,6 +36,10 @@ fn hourly(folder: &TempDir, text: &str) -> FileSpec {
 
 fn ts(text: &str) -> Ts {
     text.parse().unwrap()
+}
+
+fn import(spec: FileSpec, root: &Path) -> Result<ImportSummary, CatalogError> {
+    super::import(spec, root, &|| false)
 }
 
 /// Every file below a folder with its bytes, sorted.
@@ -91,6 +96,31 @@ fn days_are_written_once_and_read_back() {
     let mended = import(hourly(&folder, &bars(30, "11")), &root).unwrap();
     assert_eq!((mended.days_written, mended.days_unchanged), (1, 2));
     assert_eq!(contents(&root), written);
+}
+
+#[test]
+fn a_stopped_import_leaves_the_catalog_as_it_was() {
+    let folder = TempDir::new().unwrap();
+    let root = folder.path().join("made/catalog");
+    let source = hourly(&folder, &bars(80, "11"));
+    let stopped_after = |days: u32| {
+        let asked = Cell::new(0);
+        let stop = || asked.replace(asked.get() + 1) == days;
+        super::import(source.clone(), &root, &stop)
+    };
+    for days in 0..4 {
+        assert!(matches!(stopped_after(days), Err(CatalogError::Stopped)), "{days}");
+        assert!(!folder.path().join("made").exists(), "{days} days");
+    }
+    import(hourly(&folder, &bars(30, "11")), &root).unwrap();
+    let days = |root: &Path| fs::read_dir(root.join("bars/venue=SIM/instrument=BTCUSD/interval=1h")).unwrap().count();
+    // The third of these days is not whole, so it must go before more of it can come.
+    fs::remove_dir_all(root.join("bars/venue=SIM/instrument=BTCUSD/interval=1h/date=2022-01-03")).unwrap();
+    let before = contents(&root);
+    hourly(&folder, &bars(80, "11"));
+    assert!(matches!(stopped_after(4), Err(CatalogError::Stopped)));
+    assert_eq!((contents(&root), days(&root)), (before, 2));
+    assert_eq!(stopped_after(5).unwrap().days_written, 3);
 }
 
 #[test]

@@ -76,11 +76,6 @@ impl EquityTrack {
         EquityPoint { ts_event, equity, high, low, exposure, max_drawdown: self.max_drawdown }
     }
 
-    /// Highest equity so far; `None` before the first.
-    pub fn peak(&self) -> Option<Amount> {
-        self.extremes.map(|seen| seen.peak)
-    }
-
     /// Largest fall from a peak so far, as a fraction of the peak; falls from a peak that is not
     /// above zero do not count.
     pub const fn max_drawdown(&self) -> f64 {

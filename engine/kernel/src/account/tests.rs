@@ -392,7 +392,9 @@ fn equity_is_sampled_at_multiples_and_falls_are_measured_at_every_mark() {
         }
         track.observe(amount(equity));
     }
-    assert_eq!(track.peak(), Some(amount("140")));
+    // From the peak of 140.
+    track.observe(amount("70"));
+    assert_eq!(track.max_drawdown(), 0.5);
 }
 
 #[derive(Debug, Clone)]

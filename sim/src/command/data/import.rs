@@ -6,12 +6,14 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use tapedeck_catalog::CatalogError;
 use tapedeck_model::param::ParamValue;
 
 use super::refused;
 use crate::assemble::data_set::{DataSet, Origin, data_set};
 use crate::command::print_out;
 use crate::failure::Failure;
+use crate::interrupt;
 use crate::load::load;
 use crate::registry::Registry;
 use crate::scenario::{self, Scenario};
@@ -82,8 +84,9 @@ struct Described {
 /// Copies the data.
 ///
 /// # Errors
-/// [`Failure`]; days that were complete before it stay.
+/// [`Failure`]; days that were complete before it stay, but for Ctrl-C: the catalog is then as it was.
 pub fn import(args: &Args, registry: &Registry) -> Result<(), Failure> {
+    interrupt::listen()?;
     let set = match &args.scenario {
         Some(file) => {
             let loaded = load(file, &[], registry)?;
@@ -95,7 +98,11 @@ pub fn import(args: &Args, registry: &Registry) -> Result<(), Failure> {
         let help = "write them with `sim data synth`";
         return Err(Failure::input_with_help("these data are made, not read from files", help));
     };
-    let summary = tapedeck_catalog::import(*spec, &args.into).map_err(refused)?;
+    let imported = tapedeck_catalog::import(*spec, &args.into, &interrupt::heed);
+    let summary = imported.map_err(|error| match error {
+        CatalogError::Stopped => Failure::Interrupted,
+        other => refused(other),
+    })?;
     let mut out = format!(
         "{} {} of {}, {} .. {}: {} days written, {} were there\n",
         summary.rows,
