@@ -7,7 +7,6 @@
 use tapedeck_model::{Event, Header, Record, Ts};
 
 use crate::codec::{Cursor, Defect, Tagged, Wire, length, wire_struct};
-use crate::reader::decode_payload;
 
 /// Once a frame's payload has this many bytes after a record, the frame is closed.
 pub const FRAME_PAYLOAD_LEN: usize = 64 * 1024;
@@ -162,24 +161,21 @@ impl RawFrame {
         self.last
     }
 
-    /// The records of a journal's frame, in order, decoded again: for folds that go along with the
-    /// run. Ends after the first defect.
-    pub fn decoded(&self) -> impl Iterator<Item = Result<Record, Defect>> + '_ {
+    /// Shows the records of a journal's frame, in order, decoded again: for folds that go along with
+    /// the run. They are lent, because an event is too large to be moved from hand to hand.
+    ///
+    /// # Errors
+    /// The first defect, or what `visit` fails with; no record follows.
+    pub fn visit<E: From<Defect>>(&self, mut visit: impl FnMut(&Record) -> Result<(), E>) -> Result<(), E> {
         let mut from = Cursor::new(self.bytes.get(FRAME_HEADER_LEN..).unwrap_or_default());
-        let mut left = self.records;
-        let first_seq = self.first_seq;
-        std::iter::from_fn(move || {
-            let seq = first_seq + u64::from(self.records - left);
-            left = left.checked_sub(1)?;
-            let record = RecordHeader::decode(&mut from).and_then(|head| {
-                let event = decode_payload::<Event>(head, &mut from)?;
-                Ok(Record { header: Header { seq, input: head.input, ts: head.ts }, event })
-            });
-            if record.is_err() {
-                left = 0;
-            }
-            Some(record)
-        })
+        for seq in (self.first_seq..).take(self.records as usize) {
+            let head = RecordHeader::decode(&mut from)?;
+            let mut payload = Cursor::new(from.take(head.payload_len as usize)?);
+            let event = Event::decode_fields(head.kind, &mut payload)?;
+            payload.finish()?;
+            visit(&Record { header: Header { seq, input: head.input, ts: head.ts }, event })?;
+        }
+        Ok(())
     }
 
     /// Header and payload, as they will be hashed.

@@ -133,6 +133,7 @@ const WORDS_SEARCHED: usize = 12;
 
 impl Words {
     /// Takes in the next word.
+    #[inline]
     pub fn push(&mut self, word: &str) {
         let key = match self.first.iter().position(|known| known == word) {
             Some(nth) => nth as u32,
@@ -169,6 +170,7 @@ pub struct EventKinds {
 
 impl EventKinds {
     /// Takes in the next kind.
+    #[inline]
     pub fn push(&mut self, number: u16, text: &'static str) {
         let at = usize::from(number);
         if self.texts.len() <= at {
