@@ -159,6 +159,12 @@ impl Words {
     fn len(&self) -> usize {
         self.first.len() + self.others.len()
     }
+
+    fn clear(&mut self) {
+        self.keys.clear();
+        self.first.clear();
+        self.others.clear();
+    }
 }
 
 /// Kinds of events by their numbers.
@@ -316,9 +322,10 @@ impl Column {
                 page
             }
             Values::Word(words) => {
-                let words = std::mem::take(words);
-                let dictionary = Dictionary { entries: words.len(), bytes: words.dictionary };
-                Page::indices(bytes, &words.keys, dictionary)
+                let dictionary = Dictionary { entries: words.len(), bytes: std::mem::take(&mut words.dictionary) };
+                let page = Page::indices(bytes, &words.keys, dictionary);
+                words.clear();
+                page
             }
             Values::Named(keys) => {
                 let page = Page::indices(bytes, keys, named(self.kind, keys, names));

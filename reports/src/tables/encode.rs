@@ -17,6 +17,8 @@ use crate::trips::DECIMALS;
 const BLOCK: usize = 128;
 /// Deltas of each of the four parts of a block.
 const MINIBLOCK: usize = 32;
+/// Bytes of a delta that few columns exceed.
+const DELTA_BYTES: usize = 3;
 
 /// Appends an unsigned number, seven bits a byte, the lowest first.
 fn varint(out: &mut Vec<u8>, value: u64) {
@@ -71,6 +73,7 @@ pub fn deltas(out: &mut Vec<u8>, values: &[i64]) {
     varint(out, values.len() as u64);
     let Some(first) = values.first() else { return varint(out, 0) };
     varint(out, zigzag(*first));
+    out.reserve(values.len() * DELTA_BYTES);
     let mut block = [0_i64; BLOCK];
     let mut before = *first;
     for chunk in values.get(1..).unwrap_or_default().chunks(BLOCK) {
@@ -79,22 +82,24 @@ pub fn deltas(out: &mut Vec<u8>, values: &[i64]) {
             *delta = value.wrapping_sub(before);
             before = *value;
         }
-        delta_block(out, &block[..chunk.len()]);
+        delta_block(out, &mut block[..chunk.len()]);
     }
 }
 
-fn delta_block(out: &mut Vec<u8>, deltas: &[i64]) {
+fn delta_block(out: &mut Vec<u8>, deltas: &mut [i64]) {
     let low = deltas.iter().copied().min().unwrap_or(0);
     varint(out, zigzag(low));
-    let over = |delta: &i64| delta.wrapping_sub(low) as u64;
+    for delta in &mut *deltas {
+        *delta = delta.wrapping_sub(low);
+    }
     let mut widths = [0_u8; BLOCK / MINIBLOCK];
     for (bits, part) in widths.iter_mut().zip(deltas.chunks(MINIBLOCK)) {
-        *bits = width(part.iter().map(over).fold(0, |all, value| all | value)) as u8;
+        *bits = width(part.iter().fold(0, |all, over| all | over) as u64) as u8;
     }
     out.extend_from_slice(&widths);
     for (bits, part) in widths.into_iter().zip(deltas.chunks(MINIBLOCK)) {
         if bits > 0 {
-            pack_padded(out, part.iter().map(over), u32::from(bits), MINIBLOCK);
+            pack_padded(out, part.iter().map(|over| *over as u64), u32::from(bits), MINIBLOCK);
         }
     }
 }

@@ -54,6 +54,15 @@ impl Rows {
         }
     }
 
+    /// As [`Self::int`], for most rows of most tables.
+    #[inline]
+    fn some_int(&mut self, value: i64) {
+        match self.cell(true) {
+            Some(Values::Int(values)) => values.push(value),
+            cell => none_or_bug(cell),
+        }
+    }
+
     #[inline]
     fn scaled(&mut self, value: Option<(i64, u8)>) {
         match (self.cell(value.is_some()), value) {
@@ -76,7 +85,7 @@ impl Rows {
     /// An unsigned counter.
     #[inline]
     pub fn count(&mut self, value: u64) {
-        self.maybe_count(Some(value));
+        self.some_int(i64::try_from(value).unwrap_or(i64::MAX));
     }
 
     /// An optional unsigned counter.
@@ -88,7 +97,7 @@ impl Rows {
     /// An instant.
     #[inline]
     pub fn ts(&mut self, value: Ts) {
-        self.int(Some(value.nanos()));
+        self.some_int(value.nanos());
     }
 
     /// An optional instant.
