@@ -109,43 +109,63 @@ impl TableWriter {
         let trip = self.gatherer.push(record)?;
         let names = &self.gatherer.facts().names;
         let id = record.event.client_order_id();
-        let known = id.and_then(|id| self.orders.get(id)).map(|order| order.request.instrument);
+        // The kinds of most records say themselves what they are about; looking that up is for the others.
+        let known = id
+            .filter(|_| !layout::names_instrument(&record.event))
+            .and_then(|id| self.orders.get(id))
+            .map(|order| order.request.instrument);
         layout::event_row(&mut self.rows[EVENTS], record, known, names);
         if id.is_some()
             && let Some(order) = self.orders.apply(record).ok_or(overflow("a sum over an order's fills"))?
         {
             layout::order_row(&mut self.rows[ORDERS], &order, names).ok_or(overflow("an average price"))?;
+            self.flush(ORDERS, self.group_rows)?;
         }
         if let Some(trip) = trip {
-            layout::trade_row(&mut self.rows[TRADES], &trip, names);
+            layout::trade_row(&mut self.rows[TRADES], &trip, &self.gatherer.facts().names);
+            self.flush(TRADES, self.group_rows)?;
         }
-        match &record.event {
+        self.flush(EVENTS, self.group_rows)?;
+        self.push_own(record)
+    }
+
+    /// The row of a record whose kind has a table of its own.
+    fn push_own(&mut self, record: &Record) -> Result<(), ReportError> {
+        let seq = record.header.seq;
+        let names = &self.gatherer.facts().names;
+        let table = match &record.event {
             Event::Filled { instrument, side, report, cum_qty, leaves_qty } => {
                 let instrument = names.instrument(*instrument).ok_or(unknown(seq))?;
                 let context = FillContext { instrument, side: *side, cum_qty: *cum_qty, leaves_qty: *leaves_qty };
                 layout::fill_row(&mut self.rows[FILLS], record, report, &context, names);
+                FILLS
             }
             Event::PositionChanged(point) => {
                 let instrument = names.instrument(point.instrument).ok_or(unknown(seq))?;
                 layout::position_row(&mut self.rows[POSITIONS], record, point, instrument);
+                POSITIONS
             }
-            Event::Equity(point) => layout::equity_row(&mut self.rows[EQUITY], record, point),
-            _ => {}
-        }
-        self.flush(self.group_rows)
+            Event::Equity(point) => {
+                layout::equity_row(&mut self.rows[EQUITY], record, point);
+                EQUITY
+            }
+            _ => return Ok(()),
+        };
+        self.flush(table, self.group_rows)
     }
 
-    /// Writes the rows of tables that have at least `rows_min`.
-    fn flush(&mut self, rows_min: usize) -> Result<(), ReportError> {
+    /// Writes the rows of a table if there are at least `rows_min`.
+    #[inline]
+    fn flush(&mut self, table: usize, rows_min: usize) -> Result<(), ReportError> {
+        let len = self.rows[table].len();
+        if len < rows_min { Ok(()) } else { self.write_group(table, len) }
+    }
+
+    fn write_group(&mut self, table: usize, len: usize) -> Result<(), ReportError> {
         let names = &self.gatherer.facts().names;
-        for (rows, file) in self.rows.iter_mut().zip(&mut self.files) {
-            let len = rows.len();
-            if len >= rows_min {
-                let pages = rows.take(names, file.forms(names)?).map_err(|source| file.failed(source))?;
-                file.write(len, pages, names)?;
-            }
-        }
-        Ok(())
+        let file = &mut self.files[table];
+        let pages = self.rows[table].take(names, file.forms(names)?).map_err(|source| file.failed(source))?;
+        file.write(len, pages, names)
     }
 
     /// Writes what is left and closes the files.
@@ -159,7 +179,7 @@ impl TableWriter {
             layout::order_row(&mut self.rows[ORDERS], &order, names)
                 .ok_or(ReportError::Overflow { seq, what: "an average price" })?;
         }
-        self.flush(1)?;
+        (0..TABLES.len()).try_for_each(|table| self.flush(table, 1))?;
         let facts = self.gatherer.finish()?;
         self.files.into_iter().try_for_each(|file| file.close(&facts.names))?;
         Ok(facts)

@@ -2,7 +2,7 @@
 //! and folds them into the tables.
 
 use std::fs::File;
-use std::io::{BufWriter, Write as _};
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -83,19 +83,16 @@ pub fn channel(stop: &AtomicBool) -> (ChannelSink<'_>, FrameQueue) {
 pub fn write_all(queue: FrameQueue, folder: &Path, options: TableOptions) -> Result<Written, WriteError> {
     let path = folder.join("journal.bin");
     let io = |source| WriteError::Io { file: path.display().to_string(), source };
-    let mut file = BufWriter::with_capacity(1 << 18, File::create(&path).map_err(io)?);
+    let mut file = File::create(&path).map_err(io)?;
     let mut tables = TableWriter::new(folder, options)?;
     let (mut sealer, mut sealed) = (Sealer::new(), Vec::new());
     for frame in &queue.frames {
         sealed.clear();
         sealer.seal(&frame, &mut sealed);
         file.write_all(&sealed).map_err(io)?;
-        for record in frame.decoded() {
-            tables.push(&record?)?;
-        }
+        frame.visit(|record| tables.push(record).map_err(WriteError::from))?;
         // A full channel only means that the kernel has enough buffers.
         let _ = queue.spent.try_send(frame);
     }
-    file.flush().map_err(io)?;
     Ok(Written { fingerprint: sealer.fingerprint(), bytes: sealer.bytes(), facts: tables.finish()? })
 }

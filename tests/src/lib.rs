@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use tapedeck::assemble::{Assembled, assemble};
 use tapedeck::{Origin, Registry, Scenario};
-use tapedeck_journal::{RawFrame, Reader, Sealer};
+use tapedeck_journal::{Defect, RawFrame, Reader, Sealer};
 use tapedeck_kernel::account::{Account, AccountKind, AccountSpec};
 use tapedeck_kernel::drive::{JournalSink, RunSummary, SimDriver};
 use tapedeck_kernel::oms::Oms;
@@ -284,19 +284,20 @@ impl Folded {
 
     /// Takes the records of a frame that were not taken before.
     fn take(&mut self, frame: &RawFrame) {
-        for record in frame.decoded_from(self.next_seq) {
-            let Record { header, event } = record.unwrap_or_else(|defect| panic!("{defect}"));
+        let taken = frame.visit_from(self.next_seq, |Record { header, event }| {
             assert_eq!(header.seq, self.next_seq, "a record was passed over");
             self.next_seq += 1;
             self.inputs += u64::from(header.input > self.last_input);
             self.last_input = header.input;
             self.touched.extend(event.client_order_id());
-            if self.state.is_some() || !self.names.take(&event) {
+            if self.state.is_some() || !self.names.take(event) {
                 let (account, oms) = self.state();
-                oms.apply(header.ts, &event);
-                account.apply(&event).unwrap_or_else(|error| panic!("record {}: {error}", header.seq));
+                oms.apply(header.ts, event);
+                account.apply(event).unwrap_or_else(|error| panic!("record {}: {error}", header.seq));
             }
-        }
+            Ok::<(), Defect>(())
+        });
+        taken.unwrap_or_else(|defect| panic!("{defect}"));
     }
 
     fn state(&mut self) -> (&mut Account, &mut Oms) {

@@ -105,6 +105,7 @@ mod tests {
 
     use super::*;
     use crate::arbitrary::fixed_events;
+    use crate::codec::Defect;
     use crate::sealer::Sealer;
 
     /// Bytes of a journal whose full frames are taken after every `every` records.
@@ -158,7 +159,12 @@ mod tests {
             encoder.append(n, Ts::from_nanos(0), &event);
             let full = encoder.take_full();
             for frame in full.iter().chain([encoder.open_frame()]) {
-                seen.extend(frame.decoded_from(seen.len() as u64).map(Result::unwrap));
+                let first = seen.len() as u64;
+                let keep = |record: &Record| {
+                    seen.push(record.clone());
+                    Ok::<(), Defect>(())
+                };
+                frame.visit_from(first, keep).unwrap();
             }
             let last = seen.last().map(|record: &Record| (record.header.seq, record.event.clone()));
             assert_eq!((seen.len() as u64, last), (n + 1, Some((n, event))));

@@ -7,7 +7,6 @@
 use tapedeck_model::{Event, Header, Record, Ts};
 
 use crate::codec::{Cursor, Defect, Tagged, Wire, length, wire_struct, write_at};
-use crate::reader::decode_payload;
 
 /// Once a frame's payload has this many bytes after a record, the frame is closed.
 pub const FRAME_PAYLOAD_LEN: usize = 64 * 1024;
@@ -168,36 +167,36 @@ impl RawFrame {
         self.last
     }
 
-    /// The records of a journal's frame, in order, decoded again: for folds that go along with the
-    /// run. Ends after the first defect.
-    pub fn decoded(&self) -> impl Iterator<Item = Result<Record, Defect>> + '_ {
-        self.decoded_from(self.first_seq)
+    /// Shows the records of a journal's frame, in order, decoded again: for folds that go along with
+    /// the run. They are lent, because an event is too large to be moved from hand to hand.
+    ///
+    /// # Errors
+    /// The first defect, or what `visit` fails with; no record follows.
+    pub fn visit<E: From<Defect>>(&self, visit: impl FnMut(&Record) -> Result<(), E>) -> Result<(), E> {
+        self.visit_from(self.first_seq, visit)
     }
 
-    /// Like [`RawFrame::decoded`], from the record `seq` on; what is before is passed over undecoded.
-    pub fn decoded_from(&self, seq: u64) -> impl Iterator<Item = Result<Record, Defect>> + '_ {
-        let mut at = FRAME_HEADER_LEN;
-        let mut left = self.records;
-        while left > 0 && self.first_seq + u64::from(self.records - left) < seq {
-            let from = at + RECORD_PAYLOAD_LEN_AT;
-            let Some(payload_len) = self.bytes().get(from..).and_then(<[u8]>::first_chunk) else { break };
-            at += RECORD_HEADER_LEN + u32::from_le_bytes(*payload_len) as usize;
-            left -= 1;
-        }
-        let mut from = Cursor::new(self.bytes().get(at..).unwrap_or_default());
-        let (first_seq, records) = (self.first_seq, self.records);
-        std::iter::from_fn(move || {
-            let seq = first_seq + u64::from(records - left);
-            left = left.checked_sub(1)?;
-            let record = RecordHeader::decode(&mut from).and_then(|head| {
-                let event = decode_payload::<Event>(head, &mut from)?;
-                Ok(Record { header: Header { seq, input: head.input, ts: head.ts }, event })
-            });
-            if record.is_err() {
-                left = 0;
+    /// Like [`RawFrame::visit`], from the record `first` on; what is before is passed over undecoded.
+    ///
+    /// # Errors
+    /// As [`RawFrame::visit`].
+    pub fn visit_from<E: From<Defect>>(
+        &self,
+        first: u64,
+        mut visit: impl FnMut(&Record) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut from = Cursor::new(self.bytes().get(FRAME_HEADER_LEN..).unwrap_or_default());
+        for seq in (self.first_seq..).take(self.records as usize) {
+            let head = RecordHeader::decode(&mut from)?;
+            let mut payload = Cursor::new(from.take(head.payload_len as usize)?);
+            if seq < first {
+                continue;
             }
-            Some(record)
-        })
+            let event = Event::decode_fields(head.kind, &mut payload)?;
+            payload.finish()?;
+            visit(&Record { header: Header { seq, input: head.input, ts: head.ts }, event })?;
+        }
+        Ok(())
     }
 
     /// Header and payload, as they will be hashed.

@@ -191,6 +191,12 @@ impl RiskChain {
         self.halts.push(halt);
     }
 
+    /// Whether there is any halt whose end was not recorded yet.
+    #[inline]
+    pub fn has_halts(&self) -> bool {
+        !self.halts.is_empty()
+    }
+
     /// The first halt in force for a strategy.
     #[inline]
     pub fn halted(&self, now: Ts, strategy: StrategyIx) -> Option<ActiveHalt> {
@@ -199,7 +205,6 @@ impl RiskChain {
     }
 
     /// Ends the halts whose time is over, recording a `Resumed` for each.
-    #[inline]
     pub fn tick(&mut self, now: Ts, record: &mut dyn FnMut(Event)) {
         self.halts.retain(|halt| {
             let over = halt.until <= now && halt.until != Ts::MAX;

@@ -133,6 +133,7 @@ const WORDS_SEARCHED: usize = 12;
 
 impl Words {
     /// Takes in the next word.
+    #[inline]
     pub fn push(&mut self, word: &str) {
         let key = match self.first.iter().position(|known| known == word) {
             Some(nth) => nth as u32,
@@ -158,6 +159,12 @@ impl Words {
     fn len(&self) -> usize {
         self.first.len() + self.others.len()
     }
+
+    fn clear(&mut self) {
+        self.keys.clear();
+        self.first.clear();
+        self.others.clear();
+    }
 }
 
 /// Kinds of events by their numbers.
@@ -169,6 +176,7 @@ pub struct EventKinds {
 
 impl EventKinds {
     /// Takes in the next kind.
+    #[inline]
     pub fn push(&mut self, number: u16, text: &'static str) {
         let at = usize::from(number);
         if self.texts.len() <= at {
@@ -314,9 +322,10 @@ impl Column {
                 page
             }
             Values::Word(words) => {
-                let words = std::mem::take(words);
-                let dictionary = Dictionary { entries: words.len(), bytes: words.dictionary };
-                Page::indices(bytes, &words.keys, dictionary)
+                let dictionary = Dictionary { entries: words.len(), bytes: std::mem::take(&mut words.dictionary) };
+                let page = Page::indices(bytes, &words.keys, dictionary);
+                words.clear();
+                page
             }
             Values::Named(keys) => {
                 let page = Page::indices(bytes, keys, named(self.kind, keys, names));

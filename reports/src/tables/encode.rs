@@ -17,6 +17,8 @@ use crate::trips::DECIMALS;
 const BLOCK: usize = 128;
 /// Deltas of each of the four parts of a block.
 const MINIBLOCK: usize = 32;
+/// Bytes of a delta that few columns exceed.
+const DELTA_BYTES: usize = 3;
 
 /// Appends an unsigned number, seven bits a byte, the lowest first.
 fn varint(out: &mut Vec<u8>, value: u64) {
@@ -39,6 +41,7 @@ pub const fn width(value: u64) -> u32 {
 }
 
 /// Appends values of `width` bits each, the lowest bits first, the last byte filled with zeros.
+#[inline]
 fn pack(out: &mut Vec<u8>, values: impl Iterator<Item = u64>, width: u32) {
     let (mut word, mut filled) = (0_u64, 0_u32);
     for value in values {
@@ -54,6 +57,15 @@ fn pack(out: &mut Vec<u8>, values: impl Iterator<Item = u64>, width: u32) {
     out.extend_from_slice(&word.to_le_bytes()[..filled.div_ceil(8) as usize]);
 }
 
+/// As [`pack`], for `count` values of which all after those given are zero.
+#[inline]
+fn pack_padded(out: &mut Vec<u8>, values: impl Iterator<Item = u64>, width: u32, count: usize) {
+    let end = out.len() + (count * width as usize).div_ceil(8);
+    out.reserve(end - out.len());
+    pack(out, values, width);
+    out.resize(end, 0);
+}
+
 /// Appends integers as `DELTA_BINARY_PACKED`.
 pub fn deltas(out: &mut Vec<u8>, values: &[i64]) {
     varint(out, BLOCK as u64);
@@ -61,6 +73,7 @@ pub fn deltas(out: &mut Vec<u8>, values: &[i64]) {
     varint(out, values.len() as u64);
     let Some(first) = values.first() else { return varint(out, 0) };
     varint(out, zigzag(*first));
+    out.reserve(values.len() * DELTA_BYTES);
     let mut block = [0_i64; BLOCK];
     let mut before = *first;
     for chunk in values.get(1..).unwrap_or_default().chunks(BLOCK) {
@@ -69,23 +82,24 @@ pub fn deltas(out: &mut Vec<u8>, values: &[i64]) {
             *delta = value.wrapping_sub(before);
             before = *value;
         }
-        delta_block(out, &block[..chunk.len()]);
+        delta_block(out, &mut block[..chunk.len()]);
     }
 }
 
-fn delta_block(out: &mut Vec<u8>, deltas: &[i64]) {
+fn delta_block(out: &mut Vec<u8>, deltas: &mut [i64]) {
     let low = deltas.iter().copied().min().unwrap_or(0);
     varint(out, zigzag(low));
-    let over = |delta: &i64| delta.wrapping_sub(low) as u64;
+    for delta in &mut *deltas {
+        *delta = delta.wrapping_sub(low);
+    }
     let mut widths = [0_u8; BLOCK / MINIBLOCK];
     for (bits, part) in widths.iter_mut().zip(deltas.chunks(MINIBLOCK)) {
-        *bits = width(part.iter().map(over).fold(0, |all, value| all | value)) as u8;
+        *bits = width(part.iter().fold(0, |all, over| all | over) as u64) as u8;
     }
     out.extend_from_slice(&widths);
     for (bits, part) in widths.into_iter().zip(deltas.chunks(MINIBLOCK)) {
-        let padding = std::iter::repeat_n(0, MINIBLOCK - part.len());
         if bits > 0 {
-            pack(out, part.iter().map(over).chain(padding), u32::from(bits));
+            pack_padded(out, part.iter().map(|over| *over as u64), u32::from(bits), MINIBLOCK);
         }
     }
 }
@@ -107,8 +121,7 @@ pub fn indices(out: &mut Vec<u8>, keys: &[u32], entries: usize) {
     }
     let groups = keys.len().div_ceil(8);
     varint(out, (groups as u64) << 1 | 1);
-    let padding = std::iter::repeat_n(0, groups * 8 - keys.len());
-    pack(out, keys.iter().map(|key| u64::from(*key)).chain(padding), width);
+    pack_padded(out, keys.iter().map(|key| u64::from(*key)), width, groups * 8);
 }
 
 /// Which rows of a column have a value: a bit for each row, the lowest first.
@@ -158,6 +171,7 @@ pub fn flags(out: &mut Vec<u8>, values: &[bool]) {
 }
 
 /// Appends a text after its length.
+#[inline]
 pub fn text(out: &mut Vec<u8>, value: &str) {
     out.extend_from_slice(&(value.len() as u32).to_le_bytes());
     out.extend_from_slice(value.as_bytes());
@@ -167,6 +181,7 @@ pub fn text(out: &mut Vec<u8>, value: &str) {
 ///
 /// The same as a division of 128-bit integers, by three divisions of machine words through a
 /// constant: it is made for nearly every record.
+#[inline]
 pub fn money_e18(amount: Amount) -> i128 {
     const UNIT: u64 = pow10(Amount::SCALE - DECIMALS) as u64;
     const LOW: u64 = u32::MAX as u64;

@@ -150,7 +150,13 @@ struct EventCells<'a> {
     text: Option<&'a str>,
 }
 
-/// Fills a row of the table `events`. `known` is the instrument of the order, if it is known.
+/// Whether an order's event says in which instrument the order is.
+pub const fn names_instrument(event: &Event) -> bool {
+    matches!(event, Event::SubmitIntended { .. } | Event::Submitted { .. } | Event::Filled { .. })
+}
+
+/// Fills a row of the table `events`. `known` is the instrument of the order, if it is
+/// known and the event does not say it.
 pub fn event_row(rows: &mut Rows, record: &Record, known: Option<InstrumentIx>, names: &Names) {
     let order = record.event.client_order_id();
     let strategy = order.map(|id| id.strategy);

@@ -46,6 +46,7 @@ impl Rows {
         valid.then_some(&mut column.values)
     }
 
+    #[inline]
     fn int(&mut self, value: Option<i64>) {
         match (self.cell(value.is_some()), value) {
             (Some(Values::Int(values)), Some(value)) => values.push(value),
@@ -53,6 +54,16 @@ impl Rows {
         }
     }
 
+    /// As [`Self::int`], for most rows of most tables.
+    #[inline]
+    fn some_int(&mut self, value: i64) {
+        match self.cell(true) {
+            Some(Values::Int(values)) => values.push(value),
+            cell => none_or_bug(cell),
+        }
+    }
+
+    #[inline]
     fn scaled(&mut self, value: Option<(i64, u8)>) {
         match (self.cell(value.is_some()), value) {
             (Some(Values::Scaled(raws, scales)), Some((raw, scale))) => {
@@ -63,6 +74,7 @@ impl Rows {
         }
     }
 
+    #[inline]
     fn key(&mut self, value: Option<u32>) {
         match (self.cell(value.is_some()), value) {
             (Some(Values::Named(keys)), Some(key)) => keys.push(key),
@@ -71,26 +83,31 @@ impl Rows {
     }
 
     /// An unsigned counter.
+    #[inline]
     pub fn count(&mut self, value: u64) {
-        self.maybe_count(Some(value));
+        self.some_int(i64::try_from(value).unwrap_or(i64::MAX));
     }
 
     /// An optional unsigned counter.
+    #[inline]
     pub fn maybe_count(&mut self, value: Option<u64>) {
         self.int(value.map(|value| i64::try_from(value).unwrap_or(i64::MAX)));
     }
 
     /// An instant.
+    #[inline]
     pub fn ts(&mut self, value: Ts) {
-        self.int(Some(value.nanos()));
+        self.some_int(value.nanos());
     }
 
     /// An optional instant.
+    #[inline]
     pub fn maybe_ts(&mut self, value: Option<Ts>) {
         self.int(value.map(Ts::nanos));
     }
 
     /// A decimal in units of 1e-18.
+    #[inline]
     pub fn e18(&mut self, value: Option<i128>) {
         match (self.cell(value.is_some()), value) {
             (Some(Values::Decimal(bytes)), Some(value)) => bytes.extend_from_slice(&value.to_be_bytes()),
@@ -99,21 +116,25 @@ impl Rows {
     }
 
     /// A price; `None` for the price or for its unknown scale leaves the cell empty.
+    #[inline]
     pub fn px(&mut self, value: Option<Price>, scale: Option<u8>) {
         self.scaled(value.map(Price::raw).zip(scale));
     }
 
     /// A quantity; `None` for the quantity or for its unknown scale leaves the cell empty.
+    #[inline]
     pub fn qty(&mut self, value: Option<Qty>, scale: Option<u8>) {
         self.scaled(value.map(Qty::raw).zip(scale));
     }
 
     /// Money, half to even at 18 decimals.
+    #[inline]
     pub fn amount(&mut self, value: Option<Amount>) {
         self.e18(value.map(encode::money_e18));
     }
 
     /// A float.
+    #[inline]
     pub fn float(&mut self, value: f64) {
         match self.cell(true) {
             Some(Values::Float(bytes)) => bytes.extend_from_slice(&value.to_le_bytes()),
@@ -122,6 +143,7 @@ impl Rows {
     }
 
     /// Yes or no.
+    #[inline]
     pub fn flag(&mut self, value: bool) {
         match self.cell(true) {
             Some(Values::Bool(values)) => values.push(value),
@@ -130,6 +152,7 @@ impl Rows {
     }
 
     /// One of few words.
+    #[inline]
     pub fn word(&mut self, value: Option<&str>) {
         match (self.cell(value.is_some()), value) {
             (Some(Values::Word(words)), Some(word)) => words.push(word),
@@ -150,16 +173,19 @@ impl Rows {
     }
 
     /// A position in a table of names.
+    #[inline]
     pub fn name(&mut self, ix: Option<u16>) {
         self.key(ix.map(u32::from));
     }
 
     /// Buy or sell.
+    #[inline]
     pub fn side(&mut self, side: Option<Side>) {
         self.key(side.map(|side| u32::from(side.number())));
     }
 
     /// A kind of event.
+    #[inline]
     pub fn event(&mut self, number: u16, text: &'static str) {
         match self.cell(true) {
             Some(Values::Event(kinds)) => kinds.push(number, text),
@@ -168,6 +194,7 @@ impl Rows {
     }
 
     /// Ends a row.
+    #[inline]
     pub fn end(&mut self) {
         assert!(self.at == self.columns.len(), "a row has a value for each column");
         self.at = 0;
@@ -185,6 +212,7 @@ impl Rows {
 }
 
 /// An empty cell is fine; a value for the wrong column is a bug of a table, not of data.
+#[inline]
 fn none_or_bug(cell: Option<&mut Values>) {
     assert!(cell.is_none(), "a value stands in a column of another kind");
 }

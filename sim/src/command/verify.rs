@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::PathBuf;
 
-use tapedeck_journal::{JournalError, RawFrame, Reader};
+use tapedeck_journal::{Defect, JournalError, RawFrame, Reader};
 use tapedeck_kernel::drive::{JournalSink, RunSummary, SimDriver};
 use tapedeck_model::Record;
 use tapedeck_reports::Describer;
@@ -151,13 +151,12 @@ impl Compare {
 
 impl JournalSink for Compare {
     fn frame(&mut self, frame: RawFrame) -> Option<RawFrame> {
-        for record in frame.decoded() {
-            match record {
-                Ok(record) => self.compare(&record),
-                Err(defect) => {
-                    self.difference.get_or_insert(format!("a new frame cannot be decoded: {defect}"));
-                }
-            }
+        let compared = frame.visit(|record| {
+            self.compare(record);
+            Ok::<_, Defect>(())
+        });
+        if let Err(defect) = compared {
+            self.difference.get_or_insert(format!("a new frame cannot be decoded: {defect}"));
         }
         Some(frame)
     }
