@@ -56,6 +56,10 @@ struct Cross {
     fast: usize,
     slow: usize,
     lead: i128,
+    /// Closes up to here change the lead by what fits 64 bits.
+    narrow_max: u64,
+    /// Whether some close went beyond.
+    wide: bool,
     /// How many closes are missing until the slow mean is known.
     missing: usize,
 }
@@ -63,7 +67,10 @@ struct Cross {
 impl Cross {
     fn new(fast: usize, slow: usize) -> Self {
         // Closes before the first count as zero until they have left both windows.
-        Self { ring: vec![0; slow.next_power_of_two()], place: 0, fast, slow, lead: 0, missing: slow }
+        let ring = vec![0; slow.next_power_of_two()];
+        // The factors of the three closes of a step sum up to twice `slow`.
+        let narrow_max = i64::MAX.unsigned_abs() / (2 * slow as u64);
+        Self { ring, place: 0, fast, slow, lead: 0, narrow_max, wide: false, missing: slow }
     }
 
     /// Takes a close; says whether the fast mean is above the slow one, once both are known.
@@ -75,8 +82,15 @@ impl Cross {
         self.ring[self.place & mask] = close;
         self.place = self.place.wrapping_add(1);
         let (fast, slow) = (self.fast as i64, self.slow as i64);
-        let product = |a: i64, b: i64| i128::from(a) * i128::from(b);
-        self.lead += product(slow - fast, close) - product(slow, old_fast) + product(fast, old_slow);
+        self.wide |= close.unsigned_abs() > self.narrow_max;
+        self.lead += if self.wide {
+            let product = |a: i64, b: i64| i128::from(a) * i128::from(b);
+            product(slow - fast, close) - product(slow, old_fast) + product(fast, old_slow)
+        } else {
+            // It fits, so nothing wraps.
+            let step = (slow - fast).wrapping_mul(close).wrapping_sub(slow.wrapping_mul(old_fast));
+            i128::from(step.wrapping_add(fast.wrapping_mul(old_slow)))
+        };
         if self.missing > 1 {
             self.missing -= 1;
             return None;

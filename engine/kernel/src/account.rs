@@ -224,10 +224,13 @@ impl Account {
     fn post_line(&mut self, line: &PostingLine) -> Result<(), AccountError> {
         let row = self.ledger.get_mut(line.currency.usize()).ok_or(AccountError::Unknown { what: "a currency" })?;
         let cell = &mut row[ledger_column(line.account)];
-        *cell = cell.checked_add(line.amount).ok_or(overflow("a balance"))?;
+        let before = *cell;
+        *cell = before.checked_add(line.amount).ok_or(overflow("a balance"))?;
         if line.account == LedgerAccount::Cash {
             let total = *cell;
-            self.funded.set(line.currency.0, total != Amount::ZERO);
+            if (before == Amount::ZERO) != (total == Amount::ZERO) {
+                self.funded.set(line.currency.0, total != Amount::ZERO);
+            }
             if line.currency != self.base_currency {
                 self.coarse_cash[line.currency.usize()] = coarse(total);
             }

@@ -246,6 +246,7 @@ impl SimDriver {
         let Some((at, others)) = self.sources.leader(ts) else { return Ok(false) };
         let until = others.min(queued);
         let Self { sources, venues, venue_of, core, reports, now, .. } = self;
+        core.calm();
         let Some((RecordRef { source, .. }, next)) = sources.next_of(at) else { return Ok(false) };
         let venue = venue_of[next.instrument().usize()];
         let desk = &mut venues[usize::from(venue)];
@@ -462,7 +463,7 @@ impl Play for Quiet<'_> {
     fn play<T: Tick>(&mut self, _: u64, tick: &T) -> Result<bool, RunError> {
         *self.now = tick.ts_recv();
         self.core.on_tick(tick.ts_recv(), tick)?;
-        Ok(!self.core.needs_attention())
+        Ok(!self.core.is_stirred())
     }
 }
 
@@ -487,7 +488,7 @@ impl Play for Watched<'_> {
         self.venue.on_record(place, &record, self.reports)?;
         if self.reports.is_empty() {
             self.core.on_market(tick.ts_recv(), &record)?;
-            return Ok(!self.core.needs_attention());
+            return Ok(!self.core.is_stirred());
         }
         self.answered = Some((place, record));
         Ok(false)

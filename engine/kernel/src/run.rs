@@ -95,8 +95,12 @@ pub struct Core {
     /// Money moved since equity was last looked at.
     moved: bool,
     equity_first: Option<Amount>,
-    /// Equity as last looked at; `None` once a price or the account has changed.
-    equity_now: Option<Amount>,
+    /// Equity as last looked at, and with which input: another one may have brought another price.
+    equity_seen: (u64, Amount),
+    /// Whether equity depended on a price when the account last changed.
+    exposed: bool,
+    /// Something happened that the driver should look at.
+    stirred: bool,
     /// Equity in a form that is quick to compute, as of the last change of the account.
     linear: LinearEquity,
     /// Whether there is such a form.
@@ -138,7 +142,9 @@ impl Core {
             stop: false,
             moved: true,
             equity_first: None,
-            equity_now: None,
+            equity_seen: (0, Amount::ZERO),
+            exposed: false,
+            stirred: false,
             linear: LinearEquity::default(),
             is_linear: false,
         };
@@ -211,10 +217,7 @@ impl Core {
         self.begin_input(now);
         let instrument = tick.instrument();
         match self.state.market.apply(tick) {
-            Ok(mark_x2) => {
-                self.state.marks.on_mark(instrument, mark_x2);
-                self.equity_now = None;
-            }
+            Ok(mark_x2) => self.state.marks.on_mark(instrument, mark_x2),
             Err(exception) => {
                 self.refuse_record(exception, &tick.record());
                 return Ok(());
@@ -313,10 +316,16 @@ impl Core {
         !self.commands.is_empty() || !self.timers.is_empty()
     }
 
-    /// Whether the driver must look: output waits, or a rule wants the run to end.
+    /// Whether output may wait or a rule may want the run to end, since the driver last asked.
     #[inline]
-    pub fn needs_attention(&self) -> bool {
-        self.has_output() || self.stop
+    pub const fn is_stirred(&self) -> bool {
+        self.stirred
+    }
+
+    /// The driver has looked.
+    #[inline]
+    pub const fn calm(&mut self) {
+        self.stirred = false;
     }
 
     /// A full piece of the journal, if there is one.
@@ -450,6 +459,7 @@ impl Core {
     /// What a strategy wished for, and what there is to be told about it.
     #[inline(never)]
     fn answer(&mut self, strategy: StrategyIx) -> Result<(), KernelError> {
+        self.stirred = true;
         self.grant(strategy)?;
         self.tell()
     }
@@ -572,7 +582,6 @@ impl Core {
         self.record(&Event::Posted { reason: PostingReason::Fill, lines: effects.lines })?;
         self.record(&Event::PositionChanged(effects.position))?;
         self.moved = true;
-        self.equity_now = None;
         self.counts.fills += 1;
         let fees = &mut self.fees[report.fee_currency.usize()];
         *fees = fees.checked_add(report.fee).ok_or(KernelError::Overflow { what: "the sum of fees" })?;
@@ -585,20 +594,21 @@ impl Core {
     /// Looks at equity where it may have changed.
     #[inline]
     fn observe_equity(&mut self) -> Result<(), KernelError> {
-        if self.moved || !self.state.account.is_flat() { self.look_at_equity() } else { Ok(()) }
+        if self.moved | self.exposed { self.look_at_equity() } else { Ok(()) }
     }
 
     #[inline(never)]
     fn look_at_equity(&mut self) -> Result<(), KernelError> {
         let Self { state: State { marks, account, .. }, linear, .. } = self;
         if self.moved {
+            self.exposed = !account.is_flat();
             self.is_linear = marks.linear_equity(account, linear);
         }
         let by_form = if self.is_linear { marks.equity_by(linear) } else { None };
         debug_assert!(by_form.is_none() || by_form == marks.equity(account), "both ways lead to the same equity");
         let Some(equity) = by_form.or_else(|| marks.equity(account)) else { return Ok(()) };
         self.moved = false;
-        self.equity_now = Some(equity);
+        self.equity_seen = (self.clock.input(), equity);
         self.track.observe(equity);
         if self.equity_first.is_some() && !self.risk.watches_equity() {
             return Ok(());
@@ -620,9 +630,15 @@ impl Core {
         Ok(())
     }
 
+    /// Equity at the last known prices, which may have been looked at already.
+    fn equity_known(&self) -> Option<Amount> {
+        let (input, equity) = self.equity_seen;
+        if input > 0 && input == self.clock.input() && !self.moved { Some(equity) } else { self.equity() }
+    }
+
     #[inline(never)]
     fn sample(&mut self, at: Ts) {
-        let equity = self.equity_now.or_else(|| self.equity());
+        let equity = self.equity_known();
         let (Some(equity), Some(exposure)) = (equity, self.state.marks.exposure(&self.state.account)) else {
             return;
         };

@@ -4,7 +4,7 @@ use tapedeck_model::event::DenyReason;
 use tapedeck_model::port::{RiskObservation, RiskQuery};
 use tapedeck_model::{
     Amendment, Amount, ClientOrderId, Command, Event, Order, OrderRequest, OrderStatus, OrderUpdate, Qty, RuleIx, Side,
-    StrategyIx, View,
+    StrategyIx,
 };
 
 use super::{Core, Notice};
@@ -51,7 +51,7 @@ impl Core {
         let state = &self.state;
         let instrument = &state.instruments[request.instrument.usize()];
         let mark = state.market.state(request.instrument).mark().ok_or(no(DenyReason::NoPrice))?;
-        let equity = self.equity_now.or_else(|| state.equity()).ok_or(no(DenyReason::NoPrice))?;
+        let equity = self.equity_known().ok_or(no(DenyReason::NoPrice))?;
         let gross_exposure = if self.risk.is_empty() && state.account.kind() == AccountKind::Spot {
             // Nobody looks at it.
             Amount::ZERO

@@ -20,6 +20,7 @@ impl Core {
         if raised.is_empty() {
             return Ok(());
         }
+        self.stirred = true;
         // A halt is rare: a copy lets the rules be watched again while it is carried out.
         let raised = raised.to_vec();
         for halt in raised {
@@ -46,7 +47,9 @@ impl Core {
     }
 
     /// Closes the positions of halted strategies at market, once their open orders are gone.
+    #[cold]
     pub(super) fn flatten(&mut self) -> Result<(), KernelError> {
+        self.stirred = true;
         for strategy in std::mem::take(&mut self.flattening) {
             let mut open = false;
             self.state.oms.each_open(strategy, &mut |_| open = true);
