@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use tapedeck::assemble::{Assembled, assemble};
 use tapedeck::{Origin, Registry, Scenario};
-use tapedeck_journal::{Defect, RawFrame, Reader, Sealer};
+use tapedeck_journal::{Bookmark, Defect, RawFrame, Reader, Sealer};
 use tapedeck_kernel::account::{Account, AccountKind, AccountSpec};
 use tapedeck_kernel::drive::{JournalSink, RunSummary, SimDriver};
 use tapedeck_kernel::oms::Oms;
@@ -262,6 +262,7 @@ struct Folded {
     /// There once the declarations are read.
     state: Option<(Account, Oms)>,
     next_seq: u64,
+    place: Bookmark,
     /// Number of the last input that wrote, and how many inputs did.
     last_input: u64,
     inputs: u64,
@@ -276,6 +277,7 @@ impl Folded {
             names: Declared::default(),
             state: None,
             next_seq: 0,
+            place: Bookmark::default(),
             last_input: 0,
             inputs: 0,
             touched: Vec::new(),
@@ -284,7 +286,7 @@ impl Folded {
 
     /// Takes the records of a frame that were not taken before.
     fn take(&mut self, frame: &RawFrame) {
-        let taken = frame.visit_from(self.next_seq, |Record { header, event }| {
+        let taken = frame.visit_from(self.place, |Record { header, event }| {
             assert_eq!(header.seq, self.next_seq, "a record was passed over");
             self.next_seq += 1;
             self.inputs += u64::from(header.input > self.last_input);
@@ -297,7 +299,7 @@ impl Folded {
             }
             Ok::<(), Defect>(())
         });
-        taken.unwrap_or_else(|defect| panic!("{defect}"));
+        self.place = taken.unwrap_or_else(|defect| panic!("{defect}"));
     }
 
     fn state(&mut self) -> (&mut Account, &mut Oms) {

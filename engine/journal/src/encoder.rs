@@ -106,6 +106,7 @@ mod tests {
     use super::*;
     use crate::arbitrary::fixed_events;
     use crate::codec::Defect;
+    use crate::frame::Bookmark;
     use crate::sealer::Sealer;
 
     /// Bytes of a journal whose full frames are taken after every `every` records.
@@ -154,17 +155,16 @@ mod tests {
     #[test]
     fn every_record_is_seen_as_soon_as_it_is_appended() {
         let mut encoder = Encoder::with_limit(300);
-        let mut seen = Vec::new();
+        let (mut seen, mut place) = (Vec::new(), Bookmark::default());
         for (n, event) in (0_u64..).zip(fixed_events()) {
             encoder.append(n, Ts::from_nanos(0), &event);
             let full = encoder.take_full();
             for frame in full.iter().chain([encoder.open_frame()]) {
-                let first = seen.len() as u64;
                 let keep = |record: &Record| {
                     seen.push(record.clone());
                     Ok::<(), Defect>(())
                 };
-                frame.visit_from(first, keep).unwrap();
+                place = frame.visit_from(place, keep).unwrap();
             }
             let last = seen.last().map(|record: &Record| (record.header.seq, record.event.clone()));
             assert_eq!((seen.len() as u64, last), (n + 1, Some((n, event))));

@@ -93,6 +93,16 @@ const FRAME_PAYLOAD_LEN_AT: usize = 8;
 const FRAME_RECORDS_AT: usize = 12;
 const RECORD_PAYLOAD_LEN_AT: usize = 2;
 
+/// Where a visit of a frame's records ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Bookmark {
+    /// `seq` of the frame's first record; `None` before any frame.
+    frame: Option<u64>,
+    offset: usize,
+    /// `seq` of the next record.
+    seq: u64,
+}
+
 /// An encoded frame that is not hashed yet.
 #[derive(Debug)]
 pub struct RawFrame {
@@ -173,30 +183,31 @@ impl RawFrame {
     /// # Errors
     /// The first defect, or what `visit` fails with; no record follows.
     pub fn visit<E: From<Defect>>(&self, visit: impl FnMut(&Record) -> Result<(), E>) -> Result<(), E> {
-        self.visit_from(self.first_seq, visit)
+        self.visit_from(Bookmark::default(), visit).map(|_| ())
     }
 
-    /// Like [`RawFrame::visit`], from the record `first` on; what is before is passed over undecoded.
+    /// Like [`RawFrame::visit`], from where an earlier visit of the same frame ended; a place in
+    /// another frame stands for the beginning. Gives the place after the last record.
     ///
     /// # Errors
     /// As [`RawFrame::visit`].
     pub fn visit_from<E: From<Defect>>(
         &self,
-        first: u64,
+        place: Bookmark,
         mut visit: impl FnMut(&Record) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let mut from = Cursor::new(self.bytes().get(FRAME_HEADER_LEN..).unwrap_or_default());
-        for seq in (self.first_seq..).take(self.records as usize) {
+    ) -> Result<Bookmark, E> {
+        let start = Bookmark { frame: Some(self.first_seq), offset: FRAME_HEADER_LEN, seq: self.first_seq };
+        let Bookmark { offset, seq: first, .. } = if place.frame == start.frame { place } else { start };
+        let end = self.first_seq + u64::from(self.records);
+        let mut from = Cursor::new(self.bytes().get(offset..).unwrap_or_default());
+        for seq in first..end {
             let head = RecordHeader::decode(&mut from)?;
             let mut payload = Cursor::new(from.take(head.payload_len as usize)?);
-            if seq < first {
-                continue;
-            }
             let event = Event::decode_fields(head.kind, &mut payload)?;
             payload.finish()?;
             visit(&Record { header: Header { seq, input: head.input, ts: head.ts }, event })?;
         }
-        Ok(())
+        Ok(Bookmark { offset: self.len, seq: end, ..start })
     }
 
     /// Header and payload, as they will be hashed.

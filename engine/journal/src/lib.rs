@@ -39,7 +39,7 @@ mod arbitrary;
 pub use codec::{Defect, Value, decode_value, encode_value};
 pub use encoder::Encoder;
 pub use error::{JournalError, Place};
-pub use frame::{FRAME_HEADER_LEN, FRAME_PAYLOAD_LEN, HASH_LEN, Log, RECORD_HEADER_LEN, RawFrame};
+pub use frame::{Bookmark, FRAME_HEADER_LEN, FRAME_PAYLOAD_LEN, HASH_LEN, Log, RECORD_HEADER_LEN, RawFrame};
 pub use input::{InputEncoder, InputEntry, InputReader, InputRecord};
 pub use reader::Reader;
 pub use sealer::{Fingerprint, FingerprintError, Sealer};
