@@ -354,6 +354,9 @@ pub struct RiskQuery<'a> {
     pub notional: Amount,
     /// Gross value of all positions at the last known prices.
     pub gross_exposure: Amount,
+    /// What the open orders of other instruments would add to it, were those of the side that adds
+    /// more filled in each.
+    pub open_exposure: Amount,
     /// Open orders of the account, this one not included.
     pub open_orders: u32,
     /// The account's equity.

@@ -127,12 +127,26 @@ impl Account {
     /// How much of an order goes beyond closing the account's position, once every open order on
     /// the same side is filled; `None` on overflow.
     fn increasing_qty(&self, query: &ReserveQuery<'_>, qty: Qty, replaced: Option<&Reservation>) -> Option<Qty> {
-        let OrderRequest { instrument, side, .. } = *query.request;
         let own = replaced.map_or(Qty::ZERO, Reservation::leaves_qty);
+        self.beyond_closing(&OrderRequest { order_qty: qty, ..*query.request }, own)
+    }
+
+    /// The same for a request; `own` is what the order itself has open already.
+    fn beyond_closing(&self, request: &OrderRequest, own: Qty) -> Option<Qty> {
+        let OrderRequest { instrument, side, order_qty, .. } = *request;
         let open = self.open_qty(instrument, side).checked_sub(own)?;
         let against = self.net_qty(instrument).raw().checked_mul(-side.sign())?;
         let reducible = against.max(0).saturating_sub(open.raw()).max(0);
-        Some(Qty::from_raw(qty.raw().saturating_sub(reducible).max(0)))
+        Some(Qty::from_raw(order_qty.raw().saturating_sub(reducible).max(0)))
+    }
+
+    /// The part of a new order that its reserve is for; what only closes a position fills first and
+    /// needs none.
+    pub(super) fn reserved_part(&self, request: &OrderRequest) -> Option<Qty> {
+        match self.kind {
+            AccountKind::Spot => Some(request.order_qty),
+            AccountKind::Netting { .. } => self.beyond_closing(request, Qty::ZERO),
+        }
     }
 }
 
@@ -190,6 +204,8 @@ pub(super) struct Reservation {
     priced: bool,
     kind: OrderKind,
     order_qty: Qty,
+    /// The part that the reserve is for, which fills last: all of it but what only closes a position.
+    reserved_qty: Qty,
     pub(super) cum_qty: Qty,
     /// What the whole order would need at its present values, were nothing filled.
     full: Amount,
@@ -206,13 +222,15 @@ impl Reservation {
         Qty::from_raw(asked.max(self.order_qty).raw().saturating_sub(self.cum_qty.raw()).max(0))
     }
 
+    /// The part that a reserve would be for with another quantity.
+    fn reserved_qty_with(&self, order_qty: Qty) -> Qty {
+        let change = order_qty.raw().saturating_sub(self.order_qty.raw());
+        Qty::from_raw(self.reserved_qty.raw().saturating_add(change).max(0))
+    }
+
     /// What the whole order would need with other values; `None` on overflow.
     fn full_with(&self, order_qty: Qty, kind: OrderKind) -> Option<Amount> {
-        let resized = if order_qty == self.order_qty || self.order_qty == Qty::ZERO {
-            self.full
-        } else {
-            self.full.mul_div(order_qty.raw(), self.order_qty.raw())?
-        };
+        let resized = part_of(self.full, self.reserved_qty_with(order_qty), self.reserved_qty)?;
         match (order_px(self.kind), order_px(kind)) {
             (Some(old), Some(new)) if self.priced && old != new && old.raw() > 0 => {
                 resized.mul_div(new.raw(), old.raw())
@@ -223,20 +241,22 @@ impl Reservation {
 
     /// What must be held now; `None` on overflow.
     fn needed(&self) -> Option<Amount> {
-        let open_part = |full: Amount, order_qty: Qty| {
-            let leaves = order_qty.raw().saturating_sub(self.cum_qty.raw()).max(0);
-            if leaves == order_qty.raw() || order_qty == Qty::ZERO {
-                Some(full)
-            } else {
-                full.mul_div(leaves, order_qty.raw())
-            }
+        let open_part = |full: Amount, order_qty: Qty, reserved: Qty| {
+            let leaves = Qty::from_raw(order_qty.raw().saturating_sub(self.cum_qty.raw()).max(0));
+            part_of(full, leaves.min(reserved), reserved)
         };
-        let present = open_part(self.full, self.order_qty)?;
+        let present = open_part(self.full, self.order_qty, self.reserved_qty)?;
         let Some(amendment) = self.pending else { return Some(present) };
         let order_qty = amendment.order_qty.unwrap_or(self.order_qty);
-        let asked = open_part(self.full_with(order_qty, amendment.applied_to(self.kind))?, order_qty)?;
+        let full = self.full_with(order_qty, amendment.applied_to(self.kind))?;
+        let asked = open_part(full, order_qty, self.reserved_qty_with(order_qty))?;
         Some(present.max(asked))
     }
+}
+
+/// `full x part / whole`; all of it if there is no whole. `None` on overflow.
+fn part_of(full: Amount, part: Qty, whole: Qty) -> Option<Amount> {
+    if part == whole || whole == Qty::ZERO { Some(full) } else { full.mul_div(part.raw(), whole.raw()) }
 }
 
 /// Open quantity of an instrument.
@@ -303,9 +323,6 @@ impl Reservations {
 
     pub(super) fn apply(&mut self, event: &Event) -> Result<(), AccountError> {
         match event {
-            Event::Submitted { client_order_id, request, currency, reserved } => {
-                self.open(*client_order_id, request, Reserve { currency: *currency, amount: *reserved })
-            }
             Event::AmendSubmitted { client_order_id, amendment } => self.change(*client_order_id, |entry| {
                 entry.pending = Some(*amendment);
                 Some(())
@@ -316,6 +333,7 @@ impl Reservations {
             }),
             Event::Replaced { client_order_id, order_qty, kind } => self.change(*client_order_id, |entry| {
                 entry.full = entry.full_with(*order_qty, *kind)?;
+                entry.reserved_qty = entry.reserved_qty_with(*order_qty);
                 (entry.order_qty, entry.kind, entry.pending) = (*order_qty, *kind, None);
                 Some(())
             }),
@@ -333,7 +351,13 @@ impl Reservations {
         }
     }
 
-    fn open(&mut self, id: ClientOrderId, request: &OrderRequest, reserve: Reserve) -> Result<(), AccountError> {
+    /// Takes in a new order; `reserved_qty` is the part of it that the reserve is for.
+    pub(super) fn open(
+        &mut self,
+        id: ClientOrderId,
+        request: &OrderRequest,
+        (reserve, reserved_qty): (Reserve, Qty),
+    ) -> Result<(), AccountError> {
         let unknown = |what| AccountError::Unknown { what };
         if request.instrument.usize() >= self.open.len() {
             return Err(unknown("an instrument"));
@@ -351,6 +375,7 @@ impl Reservations {
             priced: !(self.spot && request.side == Side::Sell),
             kind: request.kind,
             order_qty: request.order_qty,
+            reserved_qty,
             cum_qty: Qty::ZERO,
             full: reserve.amount,
             pending: None,

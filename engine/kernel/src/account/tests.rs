@@ -260,6 +260,34 @@ fn netting_orders_reserve_the_margin_of_what_increases() {
 }
 
 #[test]
+fn a_reserve_for_what_opens_outlasts_the_fills_that_close() {
+    let contract = instrument(0, InstrumentKind::Linear, BTC, USD);
+    let mut desk = Desk::new(netting(2), contract, &[(USD, "10000")]);
+    desk.mark(px("100"));
+    desk.fill(Side::Buy, &report(1, px("100"), qty("10"), (Amount::ZERO, USD)));
+    // 10 close the position, 5 open a short of 500: a margin of 250.
+    desk.submit(2, request("sell limit 15 100")).unwrap();
+    assert_eq!(desk.free(USD), "9750");
+    let filled = |cum: &str, leaves: &str| Event::Filled {
+        instrument: IX,
+        side: Side::Sell,
+        report: report(2, px("100"), qty("1"), (Amount::ZERO, USD)),
+        cum_qty: qty(cum),
+        leaves_qty: qty(leaves),
+    };
+    for (cum, leaves, free) in [("4", "11", "9750"), ("10", "5", "9750"), ("13", "2", "9900"), ("15", "0", "10000")] {
+        desk.apply(filled(cum, leaves));
+        assert_eq!(desk.free(USD), free, "with {cum} filled");
+    }
+    // A larger order opens more; the reserve grows with what it is for.
+    desk.submit(3, request("sell limit 15 100")).unwrap();
+    let larger = Amendment { order_qty: Some(qty("20")), ..Amendment::default() };
+    desk.apply(Event::AmendSubmitted { client_order_id: id(3), amendment: larger });
+    assert_eq!(desk.free(USD), "9500");
+    desk.check(netting(2));
+}
+
+#[test]
 fn reserves_follow_fills_changes_and_ends() {
     let mut desk = Desk::new(SPOT, btcusd(), &[(USD, "1001")]);
     desk.submit(1, request("buy limit 4 100")).unwrap();

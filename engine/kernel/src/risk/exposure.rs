@@ -20,8 +20,9 @@ pub(super) const MAX_POSITION: RiskComponent = Component {
 
 pub(super) const MAX_GROSS_EXPOSURE: RiskComponent = Component {
     name: "max_gross_exposure",
-    help: "Largest gross value of all positions, were this order and every open order on its side of its instrument \
-           filled (at this order's price). An order that makes its position no larger passes.",
+    help: "Largest gross value of all positions, were this order and every open order filled: those on its side of \
+           its instrument at this order's price, those of other instruments at the last known prices. An order that \
+           makes its position no larger passes.",
     params: &[
         ParamSpec::required("limit", POSITIVE, "base currency", "Largest gross value; equal to it passes."),
         SHRINK,
@@ -66,9 +67,10 @@ impl RiskRule for MaxGrossExposure {
             return RiskOutcome::Pass { value: query.gross_exposure, limit: self.limit };
         }
         let added = i64::try_from(growth).ok().and_then(|growth| query.notional.mul_div(growth, qty.raw()));
-        let value = added.and_then(|added| query.gross_exposure.checked_add(added)).unwrap_or(Amount::MAX);
+        let others = query.gross_exposure.checked_add(query.open_exposure).unwrap_or(Amount::MAX);
+        let value = added.and_then(|added| others.checked_add(added)).unwrap_or(Amount::MAX);
         let room = || {
-            let left = self.limit.checked_sub(query.gross_exposure).unwrap_or(Amount::ZERO);
+            let left = self.limit.checked_sub(others).unwrap_or(Amount::ZERO);
             // Growth may be `affordable`; what only closes the position comes on top.
             let closing = net.abs() - net;
             affordable(left, query.notional, qty) + closing - open

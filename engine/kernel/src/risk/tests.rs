@@ -126,6 +126,7 @@ fn check(chain: &mut RiskChain, request: &OrderRequest, around: Around) -> (Verd
         open_sell_qty: around.open_sell,
         notional: instrument.notional(worst, request.order_qty).unwrap(),
         gross_exposure: instrument.notional(mark, held).unwrap(),
+        open_exposure: Amount::ZERO,
         open_orders: around.open_orders,
         equity: amount("10000"),
     };

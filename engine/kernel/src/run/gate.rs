@@ -52,11 +52,12 @@ impl Core {
         let instrument = &state.instruments[request.instrument.usize()];
         let mark = state.market.state(request.instrument).mark().ok_or(no(DenyReason::NoPrice))?;
         let equity = self.equity_known().ok_or(no(DenyReason::NoPrice))?;
-        let gross_exposure = if self.risk.is_empty() && state.account.kind() == AccountKind::Spot {
-            // Nobody looks at it.
-            Amount::ZERO
+        // Nobody looks at exposure where there is no rule and no margin.
+        let (gross_exposure, open_exposure) = if self.risk.is_empty() && state.account.kind() == AccountKind::Spot {
+            (Amount::ZERO, Amount::ZERO)
         } else {
-            state.marks.exposure(&state.account).ok_or(no(DenyReason::NoPrice))?
+            let gross = state.marks.exposure(&state.account).ok_or(no(DenyReason::NoPrice))?;
+            (gross, state.open_exposure(request.instrument).ok_or(no(DenyReason::NoPrice))?)
         };
         let (filled, standing) = replaced.map_or((0, 0), |order| (order.cum_qty.raw(), order.leaves_qty.raw()));
         // The rules look at what is still to be filled, the account at the whole order.
@@ -79,6 +80,7 @@ impl Core {
             open_sell_qty: others(open.sell, Side::Sell),
             notional,
             gross_exposure,
+            open_exposure,
             open_orders: state.oms.open_orders() - u32::from(replaced.is_some()),
             equity,
         };

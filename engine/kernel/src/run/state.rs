@@ -2,7 +2,7 @@
 
 use tapedeck_model::port::{Balance, PositionView};
 use tapedeck_model::{
-    Amount, ClientOrderId, CurrencyIx, Instrument, InstrumentIx, MarketState, Order, StrategyIx, View,
+    Amount, ClientOrderId, CurrencyIx, Instrument, InstrumentIx, MarketState, Order, Qty, StrategyIx, View,
 };
 
 use crate::account::{Account, Marks};
@@ -17,6 +17,28 @@ pub(super) struct State {
     pub(super) account: Account,
     pub(super) marks: Marks,
     pub(super) fee_rate_max: Vec<i64>,
+}
+
+impl State {
+    /// What the open orders of all instruments but one would add to gross exposure at the last known
+    /// prices, were those of the side that adds more filled in each; `None` if a price is not known or
+    /// on overflow.
+    pub(super) fn open_exposure(&self, except: InstrumentIx) -> Option<Amount> {
+        let mut sum = Amount::ZERO;
+        for instrument in self.instruments.iter().filter(|instrument| instrument.ix != except) {
+            let open = self.oms.open_qty(instrument.ix);
+            if (open.buy, open.sell) == (0, 0) {
+                continue;
+            }
+            let net = i128::from(self.account.net_qty(instrument.ix).raw());
+            let worse = (net + i128::from(open.buy)).abs().max((net - i128::from(open.sell)).abs());
+            let growth = i64::try_from((worse - net.abs()).max(0)).ok()?;
+            let mark = self.market.state(instrument.ix).mark()?;
+            let value = instrument.notional(mark, Qty::from_raw(growth))?;
+            sum = sum.checked_add(self.marks.to_base(value, instrument.quote)?)?;
+        }
+        Some(sum)
+    }
 }
 
 impl View for State {
