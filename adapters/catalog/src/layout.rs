@@ -111,13 +111,7 @@ impl Layout {
                 None if volume => {
                     return Err(CatalogError::NoVolume { file: file.to_owned(), found: finder.found() });
                 }
-                None => {
-                    return Err(finder.refuse(format!(
-                        "there is no column for `{0}` (known names: {1}); name it with `columns = {{ {0} = \"...\" }}`",
-                        known.name,
-                        known.aliases.join(", ")
-                    )));
-                }
+                None => return Err(finder.missing(known)),
             }
         }
         if columns.iter().filter(|c| matches!(c.field, Field::Side | Field::BuyerMaker)).count() > 1 {
@@ -188,6 +182,20 @@ struct Finder<'a> {
 impl Finder<'_> {
     fn refuse(&self, problem: String) -> CatalogError {
         CatalogError::Columns { file: self.file.to_owned(), problem, found: self.found() }
+    }
+
+    fn missing(&self, known: &Known) -> CatalogError {
+        let name = known.name;
+        if self.schema.fields().iter().all(|field| field.name().starts_with('#')) {
+            return self.refuse(format!(
+                "the file has no header line, so nothing tells which column is `{name}`; name columns by position, \
+                 as in `columns = {{ {name} = \"#1\" }}`"
+            ));
+        }
+        let aliases = known.aliases.join(", ");
+        self.refuse(format!(
+            "there is no column for `{name}` (known names: {aliases}); name it with `columns = {{ {name} = \"...\" }}`"
+        ))
     }
 
     /// The columns of the file, for people.

@@ -28,7 +28,7 @@ impl Bad {
             }
             Self::TooLarge => "the value is too large".to_owned(),
             Self::Fields { found, expected } => {
-                format!("the line has {found} fields, the header has {expected}")
+                format!("the line has {found} fields, the first one has {expected}")
             }
         }
     }

@@ -9,6 +9,7 @@ use arrow_array::{
     TimestampMillisecondArray, TimestampNanosecondArray, TimestampSecondArray,
 };
 use parquet::arrow::ArrowWriter;
+use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use proptest::prelude::*;
 use tapedeck_model::event::DataIssue;
@@ -246,7 +247,7 @@ fn bad_rows_are_told_with_their_place() {
         ("2021-12-31T23:59:00,10,11,9,10,1", "row 2, column `ts`", "goes back"),
         ("2022-01-01T00:00:30,10,11,9,10,1", "row 2, column `ts`", "no multiple of 1m"),
         ("yesterday,10,11,9,10,1", "row 2, column `ts`", "cannot be read"),
-        ("2022-01-01T00:01:00,10", "row 2, column `ts`", "the line has 2 fields, the header has 6"),
+        ("2022-01-01T00:01:00,10", "row 2, column `ts`", "the line has 2 fields, the first one has 6"),
         ("2022-01-01T00:01:00,10,11,9,10,1,1", "row 2, column `ts`", "the line has 7 fields"),
     ] {
         let path = write_text(&folder, "bars.csv", &format!("{HEADER}{row}\n"));
@@ -256,10 +257,56 @@ fn bad_rows_are_told_with_their_place() {
 }
 
 #[test]
+fn every_codec_of_other_tools_is_read() {
+    let folder = TempDir::new().unwrap();
+    let ts: ArrayRef = Arc::new(TimestampMillisecondArray::from(vec![60_000, 120_000]));
+    let px: ArrayRef = Arc::new(Float64Array::from(vec![10.25, 10.5]));
+    let columns = ["open", "high", "low", "close", "volume"].map(|name| (name, Arc::clone(&px)));
+    let batch = RecordBatch::try_from_iter(std::iter::once(("ts", ts)).chain(columns)).unwrap();
+    for (nth, codec) in [
+        Compression::UNCOMPRESSED,
+        Compression::SNAPPY,
+        Compression::GZIP(GzipLevel::default()),
+        Compression::BROTLI(BrotliLevel::default()),
+        Compression::LZ4,
+        Compression::LZ4_RAW,
+        Compression::ZSTD(ZstdLevel::default()),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let path = folder.path().join(format!("{nth}.parquet"));
+        let properties = WriterProperties::builder().set_compression(codec).build();
+        let file = std::fs::File::create(&path).unwrap();
+        let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties)).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        let played = play(spec(MINUTE_BARS, &[path])).unwrap_or_else(|problem| panic!("{codec:?}: {problem}"));
+        assert_eq!(played.records.len(), 2, "{codec:?}");
+    }
+}
+
+#[test]
+fn columns_without_names_are_named_by_position() {
+    let folder = TempDir::new().unwrap();
+    let rows = "1640995200000,10,12,9,11,1.5,1640995259999\n1640995260000,11,11,10,10,2,1640995319999\n";
+    let path = write_text(&folder, "klines.csv", rows);
+    let positions = [("ts", "#1"), ("open", "#2"), ("high", "#3"), ("low", "#4"), ("close", "#5"), ("volume", "#6")];
+    let columns = positions.map(|(field, column)| (field.to_owned(), column.to_owned())).into();
+    let unit = Some(TimeUnit::Millis);
+    let nameless = FileSpec { columns, time_unit: unit, ..spec(MINUTE_BARS, &[path]) };
+    let named = write_text(&folder, "named.csv", &format!("ts,open,high,low,close,volume,close_ts\n{rows}"));
+    let named = FileSpec { time_unit: unit, ..spec(MINUTE_BARS, &[named]) };
+    let (nameless, named) = (play(nameless).unwrap(), play(named).unwrap());
+    assert_eq!(nameless.records.len(), 2, "the first line is a row");
+    assert_eq!(nameless.records, named.records);
+}
+
+#[test]
 fn bad_files_are_refused_before_anything_runs() {
     let folder = TempDir::new().unwrap();
     for (name, text, problem) in [
-        ("a.csv", "1,2,3\n", "expected a header line"),
+        ("a.csv", "1,2,3\n", "the file has no header line"),
         ("b.csv", "", "the file is empty"),
         ("c.csv", "ts,open,high,low,close\n", "no column for `volume`"),
         ("d.csv", "time,date,open,high,low,close,volume\n", "more than one column could be `ts`"),

@@ -1,5 +1,6 @@
-//! CSV with a header line, as columns of text. A byte order mark and CRLF are fine. A line with a
-//! wrong number of fields keeps its place as a row without cells, with a note.
+//! CSV as columns of text. A byte order mark and CRLF are fine. A first line with numbers in it is no
+//! header but a row; the columns are then named by their positions: `#1`, `#2` and so on. A line with
+//! a wrong number of fields keeps its place as a row without cells, with a note.
 
 use std::fs::File;
 use std::path::Path;
@@ -14,17 +15,18 @@ use super::{Batch, Batches, Opened, TimeRange, Torn};
 use crate::error::CatalogError;
 
 pub(super) fn open(path: &Path) -> Result<Opened, CatalogError> {
-    let file = File::open(path).map_err(|e| CatalogError::io(path, e))?;
-    let mut reader = ReaderBuilder::new().flexible(true).trim(Trim::All).buffer_capacity(256 * 1024).from_reader(file);
+    let mut reader = read(path, true)?;
     let header = reader.headers().map_err(|e| CatalogError::format(path, e))?.clone();
     if header.is_empty() {
         return Err(CatalogError::format(path, "the file is empty; expected a header line"));
     }
-    if header.iter().any(|name| name.parse::<f64>().is_ok()) {
-        let problem = "the first line holds numbers; expected a header line with the names of the columns: add one";
-        return Err(CatalogError::format(path, problem));
+    let nameless = header.iter().any(|name| name.parse::<f64>().is_ok());
+    if nameless {
+        reader = read(path, false)?;
     }
-    let fields: Vec<Field> = header.iter().map(|name| Field::new(name, DataType::Utf8, true)).collect();
+    let named = |(nth, name): (usize, &str)| if nameless { column_at(nth + 1) } else { name.to_owned() };
+    let names = header.iter().enumerate().map(named);
+    let fields: Vec<Field> = names.map(|name| Field::new(name, DataType::Utf8, true)).collect();
     let fields_expected = header.len();
     let start = Box::new(move |positions: &[usize], batch_rows: usize, _range: Option<TimeRange>| {
         let positions = positions.to_vec();
@@ -33,6 +35,18 @@ pub(super) fn open(path: &Path) -> Result<Opened, CatalogError> {
         Ok((batches, 0))
     });
     Ok(Opened { schema: Schema::new(fields), start })
+}
+
+fn read(path: &Path, has_headers: bool) -> Result<Reader<File>, CatalogError> {
+    let file = File::open(path).map_err(|e| CatalogError::io(path, e))?;
+    let mut builder = ReaderBuilder::new();
+    builder.has_headers(has_headers).flexible(true).trim(Trim::All).buffer_capacity(256 * 1024);
+    Ok(builder.from_reader(file))
+}
+
+/// The name of a column of a file without a header line; the first is 1.
+pub(crate) fn column_at(position: usize) -> String {
+    format!("#{position}")
 }
 
 struct Lines {
