@@ -63,7 +63,8 @@ pub struct Oms {
     slab: Vec<Entry>,
     free: Vec<Slot>,
     desks: Vec<Desk>,
-    ended: VecDeque<Slot>,
+    /// Oldest first, with their names: forgetting one does not touch it, which would be a miss.
+    ended: VecDeque<(Slot, ClientOrderId)>,
     open: Vec<OpenQty>,
     open_orders: u32,
 }
@@ -317,7 +318,8 @@ impl Oms {
     /// Takes an ended order out of the open list and forgets the oldest ended one.
     fn end(&mut self, slot: Slot) {
         let entry = &self.slab[slot as usize];
-        let (prev, next, strategy) = (entry.prev, entry.next, entry.order.client_order_id.strategy.usize());
+        let (prev, next, id) = (entry.prev, entry.next, entry.order.client_order_id);
+        let strategy = id.strategy.usize();
         match prev {
             NONE => self.desks[strategy].head = next,
             prev => self.slab[prev as usize].next = next,
@@ -327,16 +329,15 @@ impl Oms {
             next => self.slab[next as usize].prev = prev,
         }
         self.open_orders -= 1;
-        self.ended.push_back(slot);
+        self.ended.push_back((slot, id));
         if self.ended.len() > RETAINED
-            && let Some(oldest) = self.ended.pop_front()
+            && let Some((oldest, id)) = self.ended.pop_front()
         {
-            self.forget(oldest);
+            self.forget(oldest, id);
         }
     }
 
-    fn forget(&mut self, slot: Slot) {
-        let id = self.slab[slot as usize].order.client_order_id;
+    fn forget(&mut self, slot: Slot, id: ClientOrderId) {
         let desk = &mut self.desks[id.strategy.usize()];
         desk.window[(id.number - desk.first_number) as usize] = NONE;
         while desk.window.front() == Some(&NONE) {
