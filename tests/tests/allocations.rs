@@ -4,7 +4,8 @@
 #![allow(clippy::expect_used, reason = "a test that cannot set its stage fails")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::cell::Cell;
+use std::sync::atomic::AtomicBool;
 
 use tapedeck_journal::{RawFrame, Sealer};
 use tapedeck_kernel::drive::{JournalSink, SimDriver};
@@ -12,12 +13,21 @@ use tapedeck_tests::assembled;
 
 struct Counting;
 
-static COUNT: AtomicU64 = AtomicU64::new(0);
+thread_local! {
+    /// Of this thread alone: how many chunks the generator's thread has in hand depends on how the two
+    /// threads meet, and the allocations of a test are to be the same each time.
+    static COUNT: Cell<u64> = const { Cell::new(0) };
+}
+
+fn count_one() {
+    // A thread that is ending has no counter any more, and nobody who would ask for it.
+    let _ = COUNT.try_with(|count| count.set(count.get() + 1));
+}
 
 // SAFETY: every call goes to the system's allocator as it came; counting changes nothing of it.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.fetch_add(1, Ordering::Relaxed);
+        count_one();
         // SAFETY: the caller keeps the contract of `alloc`.
         unsafe { System.alloc(layout) }
     }
@@ -26,7 +36,7 @@ unsafe impl GlobalAlloc for Counting {
         unsafe { System.dealloc(ptr, layout) }
     }
     unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        COUNT.fetch_add(1, Ordering::Relaxed);
+        count_one();
         // SAFETY: the caller keeps the contract of `realloc`.
         unsafe { System.realloc(ptr, layout, new_size) }
     }
@@ -73,6 +83,8 @@ count = {count}
 
 [[venue]]
 name = "SIM"
+fees = {{ model = "none" }}
+slippage = {{ model = "none" }}
 
 [account]
 deposits = {{ USD = "1000000" }}
@@ -87,17 +99,16 @@ limit = "100000000"
     )
 }
 
-/// Allocations of a run, assembly not counted.
+/// Allocations of the kernel's thread in a run, assembly not counted, and the orders of the run.
 fn allocations(text: &str) -> (u64, u64) {
     let driver = SimDriver::new(assembled(text, &[])).expect("a good scenario");
     let mut sink = Seal(Sealer::new(), Vec::with_capacity(1 << 20));
     let stop = AtomicBool::new(false);
-    let before = COUNT.load(Ordering::Relaxed);
+    let before = COUNT.get();
     let summary = driver.run(&mut sink, &stop).expect("a good run");
-    (COUNT.load(Ordering::Relaxed) - before, summary.counts.orders)
+    (COUNT.get() - before, summary.counts.orders)
 }
 
-/// One test in this file: the count is of the whole process.
 #[test]
 fn a_longer_run_allocates_no_more() {
     let bars = "generator = \"garch\"\nstart_price = \"40000\"";
@@ -110,12 +121,13 @@ fn a_longer_run_allocates_no_more() {
     for (kind, data, strategy) in cases {
         let short = allocations(&scenario(kind, data, strategy, 200_000));
         let long = allocations(&scenario(kind, data, strategy, 400_000));
-        assert_eq!(short.1 == 0, strategy.contains("noop"), "{strategy}: {short:?}");
+        if strategy.contains("noop") {
+            assert_eq!((short.1, long.1), (0, 0), "{strategy}");
+        } else {
+            assert!(short.1 > 10_000 && long.1 > short.1 + 10_000, "{strategy}: {short:?} {long:?}");
+        }
         let more = long.0.saturating_sub(short.0);
-        // The generator allocates for each block of 4,096 records; nothing does for a record.
-        assert!(
-            more <= 200_000 / 4_096 * 3,
-            "{strategy}: 200,000 more records and {more} more allocations: {short:?} {long:?}"
-        );
+        // A table may grow once more, and a channel may note down that a thread waits.
+        assert!(more <= 16, "{strategy}: 200,000 more records and {more} more allocations: {short:?} {long:?}");
     }
 }
