@@ -19,7 +19,7 @@ mod reserve;
 
 pub use equity::EquityTrack;
 pub use fill::FillEffects;
-pub use marks::{LinearEquity, Marks};
+pub use marks::{LinearEquity, Marks, SeenMarks};
 pub use reserve::{MARKET_BUFFER_BPS, Reserve, ReserveQuery};
 
 use tapedeck_model::event::{LedgerAccount, PositionPoint, PostingLine, PostingLines, PostingReason};

@@ -22,7 +22,7 @@ use tapedeck_model::{
     SourceIx, Strategy, StrategyIx, Tick, Ts, VenueReport, View,
 };
 
-use crate::account::{Account, EquityTrack, LinearEquity, Marks};
+use crate::account::{Account, EquityTrack, LinearEquity, Marks, SeenMarks};
 use crate::clock::Clock;
 use crate::host::Host;
 use crate::market::MarketView;
@@ -105,6 +105,8 @@ pub struct Core {
     linear: LinearEquity,
     /// Whether there is such a form.
     is_linear: bool,
+    /// Marks that need no look at equity.
+    seen_marks: SeenMarks,
 }
 
 impl Core {
@@ -147,6 +149,7 @@ impl Core {
             stirred: false,
             linear: LinearEquity::default(),
             is_linear: false,
+            seen_marks: SeenMarks::NONE,
         };
         core.clock.start(spec.first_ts);
         core.declare(&spec)?;
@@ -217,13 +220,19 @@ impl Core {
         self.begin_input(now);
         let instrument = tick.instrument();
         match self.state.market.apply(tick) {
-            Ok(mark_x2) => self.state.marks.on_mark(instrument, mark_x2),
+            Ok(mark_x2) => {
+                self.state.marks.on_mark(instrument, mark_x2);
+                if self.moved | (self.exposed && !self.seen_marks.covers(instrument, mark_x2)) {
+                    self.look_at_equity()?;
+                } else {
+                    self.check_no_news();
+                }
+            }
             Err(exception) => {
                 self.refuse_record(exception, &tick.record());
                 return Ok(());
             }
         }
-        self.observe_equity()?;
         let mut nth = 0;
         while let Some(strategy) = self.host.subscriber(instrument, nth) {
             nth += 1;
@@ -278,7 +287,9 @@ impl Core {
         for event in &open {
             self.record(event)?;
         }
-        self.observe_equity()?;
+        if self.moved | self.exposed {
+            self.look_at_equity()?;
+        }
         self.sample(self.clock.now());
         for note in notes {
             self.note(note);
@@ -547,7 +558,7 @@ impl Core {
         // Halts may have had something to say before; what they say from here on comes after.
         let before = self.notices.len();
         if self.moved {
-            self.observe_equity()?;
+            self.look_at_equity()?;
         }
         if before > 0 {
             self.notices.insert(before, Notice { update, fill: fill.copied() });
@@ -565,7 +576,7 @@ impl Core {
             return Err(KernelError::UnknownFill { client_order_id });
         }
         if self.moved {
-            self.observe_equity()?;
+            self.look_at_equity()?;
         }
         self.tell()
     }
@@ -591,12 +602,7 @@ impl Core {
         Ok(())
     }
 
-    /// Looks at equity where it may have changed.
-    #[inline]
-    fn observe_equity(&mut self) -> Result<(), KernelError> {
-        if self.moved | self.exposed { self.look_at_equity() } else { Ok(()) }
-    }
-
+    /// Looks at equity, which may have changed.
     #[inline(never)]
     fn look_at_equity(&mut self) -> Result<(), KernelError> {
         let Self { state: State { marks, account, .. }, linear, .. } = self;
@@ -607,13 +613,27 @@ impl Core {
         let by_form = if self.is_linear { marks.equity_by(linear) } else { None };
         debug_assert!(by_form.is_none() || by_form == marks.equity(account), "both ways lead to the same equity");
         let Some(equity) = by_form.or_else(|| marks.equity(account)) else { return Ok(()) };
+        let afresh = self.track.observe(equity) | self.moved;
         self.moved = false;
         self.equity_seen = (self.clock.input(), equity);
-        self.track.observe(equity);
         if self.equity_first.is_some() && !self.risk.watches_equity() {
+            match marks.only_mark_of(linear) {
+                Some((instrument, mark_x2)) if by_form.is_some() => self.seen_marks.add(instrument, mark_x2, afresh),
+                _ => self.seen_marks = SeenMarks::NONE,
+            }
             return Ok(());
         }
+        self.seen_marks = SeenMarks::NONE;
         self.show_equity(equity)
+    }
+
+    /// In debug builds: equity that was not looked at is none that anybody had to see.
+    #[inline]
+    fn check_no_news(&self) {
+        debug_assert!(
+            !self.exposed || self.state.equity().is_none_or(|equity| self.track.is_no_news(equity)),
+            "equity between what was seen is no news"
+        );
     }
 
     /// Tells those who watch equity, and keeps the first one.
@@ -643,6 +663,7 @@ impl Core {
             return;
         };
         let point: EquityPoint = self.track.sample(at, equity, exposure);
+        self.seen_marks = SeenMarks::NONE;
         self.note(&Event::Equity(point));
     }
 }

@@ -36,21 +36,30 @@ impl EquityTrack {
         Self { interval, next, extremes: None, max_drawdown: 0.0 }
     }
 
-    /// Takes note of equity at a mark.
+    /// Takes note of equity at a mark; says whether it is a new peak, or the first.
     #[inline]
-    pub fn observe(&mut self, equity: Amount) {
+    pub fn observe(&mut self, equity: Amount) -> bool {
         let Some(seen) = &mut self.extremes else {
             self.extremes = Some(Extremes { peak: equity, trough: equity, high: equity, low: equity });
-            return;
+            return true;
         };
         seen.high = seen.high.max(equity);
         seen.low = seen.low.min(equity);
         if equity > seen.peak {
             (seen.peak, seen.trough) = (equity, equity);
-        } else if equity < seen.trough {
+            return true;
+        }
+        if equity < seen.trough {
             seen.trough = equity;
             self.max_drawdown = self.max_drawdown.max(fall(seen.peak, equity));
         }
+        false
+    }
+
+    /// Whether [`EquityTrack::observe`] would change nothing.
+    pub fn is_no_news(&self, equity: Amount) -> bool {
+        let nothing_new = |seen: Extremes| seen.low.max(seen.trough) <= equity && equity <= seen.high;
+        self.extremes.is_some_and(nothing_new)
     }
 
     /// The moment to sample before an event at `now` is applied: the latest multiple of the

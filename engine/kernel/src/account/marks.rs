@@ -170,6 +170,13 @@ impl Marks {
         })
     }
 
+    /// The mark on which a linear form depends; `None` if it depends on several, or on none.
+    #[inline]
+    pub fn only_mark_of(&self, form: &LinearEquity) -> Option<(InstrumentIx, i64)> {
+        let [term] = form.terms.as_slice() else { return None };
+        Some((InstrumentIx(term.instrument), self.instruments[usize::from(term.instrument)].mark_x2?))
+    }
+
     /// The same as [`Marks::to_base`] without a division, for the usual balance: a multiple of 1e-12
     /// of an asset that is traded against the base currency.
     #[inline]
@@ -206,6 +213,41 @@ impl Marks {
                 let (valued, net) = (&self.instruments[usize::from(*index)], &account.net[usize::from(*index)]);
                 sum.checked_add(self.to_base(valued.value(net.qty)?.checked_abs()?, valued.settlement)?)
             }),
+        }
+    }
+}
+
+/// Between which marks of an instrument equity stays within what was seen of it.
+///
+/// Equity is linear in the only mark it depends on, so between two marks it lies between what it was at
+/// them. While the account does not change, and no peak and no sample begins a new stretch, a mark
+/// between two that were looked at is no news to [`super::EquityTrack`].
+#[derive(Debug, Clone, Copy)]
+pub struct SeenMarks {
+    instrument: InstrumentIx,
+    low: i64,
+    high: i64,
+}
+
+impl SeenMarks {
+    /// Every mark is news.
+    pub const NONE: Self = Self { instrument: InstrumentIx(u16::MAX), low: i64::MAX, high: i64::MIN };
+
+    /// Whether a mark of an instrument is no news. One of another instrument never is, once anything was
+    /// seen.
+    #[inline]
+    pub fn covers(&self, instrument: InstrumentIx, mark_x2: i64) -> bool {
+        let between = self.low <= mark_x2 && mark_x2 <= self.high;
+        between || (instrument != self.instrument && self.low <= self.high)
+    }
+
+    /// Equity was looked at with this mark; `afresh` if what was seen before does not count any more.
+    #[inline]
+    pub fn add(&mut self, instrument: InstrumentIx, mark_x2: i64, afresh: bool) {
+        if afresh || instrument != self.instrument {
+            *self = Self { instrument, low: mark_x2, high: mark_x2 };
+        } else {
+            (self.low, self.high) = (self.low.min(mark_x2), self.high.max(mark_x2));
         }
     }
 }
