@@ -216,7 +216,9 @@ fn side(row: usize) -> Side {
 fn taking(row: usize, record: &MarketRecord) -> Option<(Ts, OrderRequest)> {
     let now = match record {
         MarketRecord::Bar(bar) => bar.ts_open(),
-        MarketRecord::Trade(_) | MarketRecord::Quote(_) => Ts::from_nanos(record.ts_event().nanos() - 1),
+        MarketRecord::Trade(_) | MarketRecord::Quote(_) | MarketRecord::Depth(_) => {
+            Ts::from_nanos(record.ts_event().nanos() - 1)
+        }
     };
     Some((now, market(side(row))))
 }

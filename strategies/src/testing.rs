@@ -22,7 +22,7 @@
 
 use tapedeck_model::port::{ContextParts, PositionView, Wish};
 use tapedeck_model::{
-    Amount, Bar, ClientOrderId, Context, CurrencyIx, DatedRules, Draws, Instrument, InstrumentId, InstrumentIx,
+    Amount, Bar, Book, ClientOrderId, Context, CurrencyIx, DatedRules, Draws, Instrument, InstrumentId, InstrumentIx,
     InstrumentKind, Intent, MarketState, Order, OrderRequest, OrderStatus, Price, Qty, QuoteTick, Span, Strategy,
     StrategyIx, TradeTick, Ts, View,
 };
@@ -60,6 +60,8 @@ pub struct FakeView {
     pub instrument: Instrument,
     /// What is known of it; kept by the calls of [`Stand`].
     pub market: MarketState,
+    /// Its order book.
+    pub book: Book,
     /// The strategy's position.
     pub position: PositionView,
     /// Balance by currency; zero beyond the end.
@@ -79,6 +81,10 @@ impl View for FakeView {
 
     fn market(&self, _: InstrumentIx) -> &MarketState {
         &self.market
+    }
+
+    fn book(&self, _: InstrumentIx) -> &Book {
+        &self.book
     }
 
     fn position(&self, _: StrategyIx, _: InstrumentIx) -> PositionView {
@@ -134,6 +140,7 @@ impl Stand {
         let view = FakeView {
             instrument: spot(),
             market: MarketState::default(),
+            book: Book::new(),
             position: PositionView::default(),
             balances: vec![Balance::default(), Balance { total: deposit, reserved: Amount::ZERO }],
             equity: Some(deposit),

@@ -266,5 +266,6 @@ fn last_mark_x2(text: &str) -> Option<i64> {
         MarketRecord::Bar(bar) => 2 * bar.close.raw(),
         MarketRecord::Trade(trade) => 2 * trade.px.raw(),
         MarketRecord::Quote(quote) => quote.bid_px.raw() + quote.ask_px.raw(),
+        MarketRecord::Depth(_) => unreachable!("no data set of these scenarios has depth"),
     })
 }

@@ -381,6 +381,10 @@ fn swap_columns(kind: DataKind, rows: &mut Rows, chunk: &mut Chunk) {
             [px, qty, Vec::new(), Vec::new(), Vec::new()]
         }
         Columns::Quotes { bid_px, ask_px, bid_qty, ask_qty } => [bid_px, ask_px, bid_qty, ask_qty, Vec::new()],
+        Columns::Depth { side, px, qty, .. } => {
+            rows.aggressor = side;
+            [px, qty, Vec::new(), Vec::new(), Vec::new()]
+        }
     };
 }
 

@@ -195,6 +195,7 @@ impl LiveDriver {
                     MarketRecord::Bar(bar) => bar.ts_recv = self.now,
                     MarketRecord::Trade(trade) => trade.ts_recv = self.now,
                     MarketRecord::Quote(quote) => quote.ts_recv = self.now,
+                    MarketRecord::Depth(row) => row.ts_recv = self.now,
                 }
                 InputRecord::Market { at, record }
             }

@@ -9,10 +9,10 @@ use tapedeck_model::event::{
 };
 use tapedeck_model::order::{CancelReason, Evidence, FillBasis, RejectReason};
 use tapedeck_model::{
-    Amendment, Amount, Bar, ClientOrderId, CurrencyIx, DatedRules, Event, FillReport, Instrument, InstrumentId,
-    InstrumentIx, InstrumentKind, Intent, Liquidity, MarketRecord, OrderKind, OrderRequest, Price, Qty, QuoteTick,
-    RecordRef, RuleIx, Side, SourceIx, Span, StrategyIx, TimeInForce, TradeId, TradeTick, Ts, VenueOrderId,
-    VenueReport,
+    Amendment, Amount, Bar, ClientOrderId, CurrencyIx, DatedRules, DepthFlags, DepthTick, Event, FillReport,
+    Instrument, InstrumentId, InstrumentIx, InstrumentKind, Intent, Liquidity, MarketRecord, OrderKind, OrderRequest,
+    Price, Qty, QuoteTick, RecordRef, RuleIx, Side, SourceIx, Span, StrategyIx, TimeInForce, TradeId, TradeTick, Ts,
+    VenueOrderId, VenueReport,
 };
 
 use crate::input::InputRecord;
@@ -113,9 +113,11 @@ make! { draw;
         1 => Self::Amend { client_order_id: draw.make(), amendment: draw.make() },
         _ => Self::Cancel { client_order_id: draw.make() },
     };
-    MarketRecord => match draw.below(3) {
+    DepthFlags => Self::from_bits(draw.below(8) as u8).unwrap_or(Self::NONE);
+    MarketRecord => match draw.below(4) {
         0 => Self::Bar(draw.make()),
         1 => Self::Trade(draw.make()),
+        2 => Self::Depth(draw.make()),
         _ => Self::Quote(draw.make()),
     };
     VenueReport => match draw.below(9) {
@@ -202,6 +204,7 @@ make_struct! {
     PositionPoint { strategy, instrument, net_qty, entry_cost, realized_pnl }
     Bar { instrument, ts_event, ts_recv, interval, open, high, low, close, volume }
     TradeTick { instrument, ts_event, ts_recv, px, qty, aggressor }
+    DepthTick { instrument, ts_event, ts_recv, side, px, qty, flags }
     QuoteTick { instrument, ts_event, ts_recv, bid_px, ask_px, bid_qty, ask_qty }
     InstrumentId { venue, symbol }
 }

@@ -1,22 +1,23 @@
 //! The market view: market records in, what we know of each instrument out.
 //!
-//! Invariant: the quote that strategies see has bid < ask; a crossed or locked one is a named
-//! exception and changes nothing. Deliberately absent: the venue's own view, which is ahead of ours
+//! Invariant: the quote that strategies see has bid < ask, and so has the book whenever they are told of
+//! it; a crossed or locked one is a named exception. Deliberately absent: the venue's own view, which is ahead of ours
 //! by the feed latency.
 
 use tapedeck_model::event::MarketException;
-use tapedeck_model::{InstrumentIx, MarketState, Tick};
+use tapedeck_model::{Book, InstrumentIx, MarketState, Tick};
 
 /// What we have received last of every instrument.
 #[derive(Debug, Clone)]
 pub struct MarketView {
     states: Vec<MarketState>,
+    books: Vec<Book>,
 }
 
 impl MarketView {
     /// Nothing known of `instruments` instruments.
     pub fn new(instruments: usize) -> Self {
-        Self { states: vec![MarketState::default(); instruments] }
+        Self { states: vec![MarketState::default(); instruments], books: vec![Book::new(); instruments] }
     }
 
     /// What is known of one instrument.
@@ -25,17 +26,24 @@ impl MarketView {
         &self.states[instrument.usize()]
     }
 
-    /// Takes a record; returns twice the new mark, or why it changes nothing.
+    /// The order book of one instrument, as received.
+    pub fn book(&self, instrument: InstrumentIx) -> &Book {
+        &self.books[instrument.usize()]
+    }
+
+    /// Takes a record; returns twice the new mark, `None` if there is nothing to tell yet, or why it
+    /// changes nothing.
     ///
     /// # Errors
-    /// A crossed or locked quote.
+    /// A crossed or locked quote or book, a book that lost messages.
     #[inline]
-    pub fn apply<T: Tick>(&mut self, tick: &T) -> Result<i64, MarketException> {
-        let state = &mut self.states[tick.instrument().usize()];
-        let mark_x2 = tick.show(state)?;
+    pub fn apply<T: Tick>(&mut self, tick: &T) -> Result<Option<i64>, MarketException> {
+        let at = tick.instrument().usize();
+        let state = &mut self.states[at];
+        let Some(mark_x2) = tick.show(state, &mut self.books[at])? else { return Ok(None) };
         state.mark_x2 = Some(mark_x2);
         state.mark_ts = tick.ts_recv();
-        Ok(mark_x2)
+        Ok(Some(mark_x2))
     }
 }
 
@@ -59,7 +67,7 @@ mod tests {
     #[test]
     fn a_crossed_quote_is_an_exception_and_changes_nothing() {
         let mut view = MarketView::new(1);
-        assert_eq!(view.apply(&quote(99, 102)), Ok(201));
+        assert_eq!(view.apply(&quote(99, 102)), Ok(Some(201)));
         assert_eq!(view.apply(&quote(103, 102)), Err(MarketException::CrossedQuote));
         assert_eq!(view.apply(&quote(102, 102)), Err(MarketException::LockedQuote));
         assert_eq!(view.state(InstrumentIx(0)).mark_x2, Some(201));

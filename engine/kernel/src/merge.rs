@@ -204,6 +204,7 @@ impl Cursor {
             MarketRecord::Bar(bar) => bar.ts_recv = ts_recv,
             MarketRecord::Trade(trade) => trade.ts_recv = ts_recv,
             MarketRecord::Quote(quote) => quote.ts_recv = ts_recv,
+            MarketRecord::Depth(row) => row.ts_recv = ts_recv,
         }
         if self.row == self.chunk.len() {
             let last = record.ts_event();
@@ -327,6 +328,8 @@ fn play_straight<P: Play>(
                 ask_qty: Qty::from_raw(ask_qty[row]),
             })
         }
+        // Rows of one message share their time: none is alone at it.
+        Columns::Depth { .. } => (0, Ok(())),
     }
 }
 

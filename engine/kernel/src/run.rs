@@ -207,6 +207,7 @@ impl Core {
             MarketRecord::Bar(bar) => self.on_tick(now, bar),
             MarketRecord::Trade(trade) => self.on_tick(now, trade),
             MarketRecord::Quote(quote) => self.on_tick(now, quote),
+            MarketRecord::Depth(row) => self.on_tick(now, row),
         }
     }
 
@@ -220,7 +221,7 @@ impl Core {
         self.begin_input(now);
         let instrument = tick.instrument();
         match self.state.market.apply(tick) {
-            Ok(mark_x2) => {
+            Ok(Some(mark_x2)) => {
                 self.state.marks.on_mark(instrument, mark_x2);
                 if self.moved | (self.exposed && !self.seen_marks.covers(instrument, mark_x2)) {
                     self.look_at_equity()?;
@@ -228,6 +229,7 @@ impl Core {
                     self.check_no_news();
                 }
             }
+            Ok(None) => return Ok(()),
             Err(exception) => {
                 self.refuse_record(exception, &tick.record());
                 return Ok(());
@@ -441,6 +443,10 @@ impl Core {
     fn refuse_record(&mut self, exception: tapedeck_model::event::MarketException, record: &MarketRecord) {
         match record {
             MarketRecord::Quote(quote) => self.note(&Event::MarketRefused { exception, quote: *quote }),
+            MarketRecord::Depth(row) => {
+                let quote = self.state.market.book(row.instrument).quote(row);
+                self.note(&Event::MarketRefused { exception, quote });
+            }
             MarketRecord::Bar(_) | MarketRecord::Trade(_) => {}
         }
     }

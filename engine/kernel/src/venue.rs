@@ -370,6 +370,7 @@ impl SimVenue {
                 scene.expire_due(quote.ts_event);
                 quotes::on_quote(scene).map(|()| false)
             }
+            MarketRecord::Depth(_) => Ok(false),
         })?;
         self.ambiguous_bars += u64::from(ambiguous);
         Ok(())

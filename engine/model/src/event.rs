@@ -185,6 +185,12 @@ numbered! {
         CrossedQuote = 1 "crossed_quote",
         /// Bid equal to ask.
         LockedQuote = 2 "locked_quote",
+        /// After a depth message the best bid is above the best ask; said once as it begins.
+        CrossedBook = 3 "crossed_book",
+        /// After a depth message the best bid equals the best ask; said once as it begins.
+        LockedBook = 4 "locked_book",
+        /// Depth messages were lost: the book is not believed before the next snapshot.
+        BookGap = 5 "book_gap",
     }
 }
 
@@ -493,7 +499,7 @@ pub enum Event {
     MarketRefused {
         /// What was wrong.
         exception: MarketException,
-        /// The record.
+        /// The record; of a book its best levels, zero where a side is empty.
         quote: QuoteTick,
     },
     /// Defects of a source that were dealt with, counted.

@@ -6,6 +6,7 @@
 #![deny(missing_docs)]
 #![deny(unsafe_code)]
 
+pub mod book;
 pub mod event;
 pub mod ids;
 pub mod instrument;
@@ -19,13 +20,16 @@ pub mod random;
 pub mod tick;
 pub mod time;
 
+pub use book::{Book, Level};
 pub use event::{Event, Header, Record};
 pub use ids::{
     ClientOrderId, Currency, CurrencyIx, InstrumentId, InstrumentIx, RuleIx, SourceIx, StrategyIx, TradeId,
     VenueOrderId,
 };
 pub use instrument::{DatedRules, Instrument, InstrumentKind};
-pub use market::{Bar, Chunk, Columns, MarketRecord, MarketState, QuoteTick, RecordRef, TradeTick};
+pub use market::{
+    Bar, Chunk, Columns, DepthFlags, DepthTick, MarketRecord, MarketState, QuoteTick, RecordRef, TradeTick,
+};
 pub use number::{Amount, Price, Qty};
 pub use order::{
     Amendment, Command, FillReport, Intent, Liquidity, Order, OrderKind, OrderRequest, OrderStatus, Side, TimeInForce,

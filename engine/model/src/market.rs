@@ -83,6 +83,62 @@ pub struct QuoteTick {
     pub ask_qty: Qty,
 }
 
+/// What a row of a depth message says beside its level; a sum of the constants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DepthFlags(u8);
+
+impl DepthFlags {
+    /// Nothing.
+    pub const NONE: Self = Self(0);
+    /// The last row of its message: only then the book is whole.
+    pub const LAST: Self = Self(1);
+    /// The first row of a snapshot: what the book showed before is void.
+    pub const CLEAR: Self = Self(2);
+    /// Messages were lost before this row.
+    pub const GAP: Self = Self(4);
+
+    /// From the number in a file; bits without a meaning make none.
+    pub const fn from_bits(bits: u8) -> Option<Self> {
+        if bits < 8 { Some(Self(bits)) } else { None }
+    }
+
+    /// The number in a file.
+    pub const fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// Whether it says all that `other` says.
+    #[inline]
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Both.
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// A row of a depth message (L2): what a price level shows from now on. Rows of one message have the same
+/// times and stand together; the last of them says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DepthTick {
+    /// Which instrument.
+    pub instrument: InstrumentIx,
+    /// When it was so at the venue.
+    pub ts_event: Ts,
+    /// When we know it.
+    pub ts_recv: Ts,
+    /// Bids (`Buy`) or asks (`Sell`); `None` for a row that bears flags only.
+    pub side: Option<Side>,
+    /// Price of the level.
+    pub px: Price,
+    /// All that the level shows now; zero: the level is gone.
+    pub qty: Qty,
+    /// Where the row stands in its message, and what it means for the book.
+    pub flags: DepthFlags,
+}
+
 /// One record of the tape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MarketRecord {
@@ -92,6 +148,8 @@ pub enum MarketRecord {
     Trade(TradeTick),
     /// A change of the best bid or offer.
     Quote(QuoteTick),
+    /// A change of a price level.
+    Depth(DepthTick),
 }
 
 impl MarketRecord {
@@ -101,6 +159,7 @@ impl MarketRecord {
             Self::Bar(r) => r.instrument,
             Self::Trade(r) => r.instrument,
             Self::Quote(r) => r.instrument,
+            Self::Depth(r) => r.instrument,
         }
     }
 
@@ -110,6 +169,7 @@ impl MarketRecord {
             Self::Bar(r) => r.ts_event,
             Self::Trade(r) => r.ts_event,
             Self::Quote(r) => r.ts_event,
+            Self::Depth(r) => r.ts_event,
         }
     }
 
@@ -119,6 +179,7 @@ impl MarketRecord {
             Self::Bar(r) => r.ts_recv,
             Self::Trade(r) => r.ts_recv,
             Self::Quote(r) => r.ts_recv,
+            Self::Depth(r) => r.ts_recv,
         }
     }
 }
@@ -169,6 +230,17 @@ pub enum Columns {
         bid_qty: Vec<i64>,
         /// Ask quantities.
         ask_qty: Vec<i64>,
+    },
+    /// Price levels of order books.
+    Depth {
+        /// 1 = bids, -1 = asks, 0 = flags only.
+        side: Vec<i8>,
+        /// Prices.
+        px: Vec<i64>,
+        /// Quantities, zero where the level is gone.
+        qty: Vec<i64>,
+        /// [`DepthFlags`] as numbers.
+        flags: Vec<u8>,
     },
 }
 
@@ -240,6 +312,15 @@ impl Chunk {
                 bid_qty: Qty::from_raw(bid_qty[row]),
                 ask_qty: Qty::from_raw(ask_qty[row]),
             }),
+            Columns::Depth { side, px, qty, flags } => MarketRecord::Depth(DepthTick {
+                instrument,
+                ts_event,
+                ts_recv,
+                side: TradeTick::aggressor_from(side[row]),
+                px: Price::from_raw(px[row]),
+                qty: Qty::from_raw(qty[row]),
+                flags: DepthFlags(flags[row]),
+            }),
         }
     }
 }
@@ -251,8 +332,10 @@ pub struct MarketState {
     pub bar: Option<Bar>,
     /// The last trade received.
     pub trade: Option<TradeTick>,
-    /// The last quote received that was not crossed.
+    /// The last quote received that was not crossed; where books are received, the best levels.
     pub quote: Option<QuoteTick>,
+    /// The last row of the last message after which the book was whole and not crossed.
+    pub depth: Option<DepthTick>,
     /// Twice the last known price (a mid-price needs the half), if any price is known.
     pub mark_x2: Option<i64>,
     /// When the mark was received.

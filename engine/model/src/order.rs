@@ -388,6 +388,8 @@ numbered! {
         RiskHalt = 6 "risk_halt",
         /// The venue found too little money to pay for more of it.
         InsufficientFunds = 7 "insufficient_funds",
+        /// The order book had no more to take.
+        NoLiquidity = 8 "no_liquidity",
     }
 }
 
@@ -412,6 +414,10 @@ numbered! {
         QuoteCross = 8 "quote_cross",
         /// Reported by a live venue.
         Venue = 9 "venue",
+        /// Against a level of the order book.
+        BookTake = 10 "book_take",
+        /// The opposite side of the order book reached our resting price.
+        BookCross = 11 "book_cross",
     }
 }
 

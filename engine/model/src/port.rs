@@ -2,10 +2,11 @@
 
 use thiserror::Error;
 
+use crate::book::Book;
 use crate::event::{DataIssue, HaltAction, LogLevel};
 use crate::ids::{ClientOrderId, CurrencyIx, InstrumentIx, StrategyIx};
 use crate::instrument::Instrument;
-use crate::market::{Bar, Chunk, MarketState, QuoteTick, TradeTick};
+use crate::market::{Bar, Chunk, DepthTick, MarketState, QuoteTick, TradeTick};
 use crate::number::{Amount, Price, Qty};
 use crate::order::{Amendment, Command, Intent, Liquidity, Order, OrderRequest, Side};
 use crate::param::{Component, ParamError, Params};
@@ -98,6 +99,8 @@ pub trait View {
     fn instruments(&self) -> &[Instrument];
     /// What was received last of an instrument.
     fn market(&self, instrument: InstrumentIx) -> &MarketState;
+    /// Our view of an instrument's order book; empty where no depth is received.
+    fn book(&self, instrument: InstrumentIx) -> &Book;
     /// A strategy's position.
     fn position(&self, strategy: StrategyIx, instrument: InstrumentIx) -> PositionView;
     /// The account's balance of a currency; zero if it has none.
@@ -200,6 +203,11 @@ impl<'a> Context<'a> {
     /// What was received last of an instrument.
     pub fn market(&self, instrument: InstrumentIx) -> &'a MarketState {
         self.view.market(instrument)
+    }
+
+    /// The order book as we have received it; empty where no depth is received.
+    pub fn book(&self, instrument: InstrumentIx) -> &'a Book {
+        self.view.book(instrument)
     }
 
     /// The strategy's own position.
@@ -307,6 +315,10 @@ pub trait Strategy: Send {
     /// A new best bid or offer.
     fn on_quote(&mut self, ctx: &mut Context<'_>, quote: &QuoteTick) {
         let _ = (ctx, quote);
+    }
+    /// A message changed the order book, which is whole and not crossed; `last` is the message's last row.
+    fn on_book(&mut self, ctx: &mut Context<'_>, last: &DepthTick) {
+        let _ = (ctx, last);
     }
     /// Something happened to an order of ours (fills are told to `on_fill` as well, after this).
     fn on_order(&mut self, ctx: &mut Context<'_>, update: &OrderUpdate) {

@@ -1,11 +1,12 @@
 //! What the kernel does with a market record, by its kind.
 //!
-//! Enters: a bar, a trade or a quote. Leaves: what it changes of what is known, and the call of a
+//! Enters: a bar, a trade, a quote or a row of depth. Leaves: what it changes of what is known, and the call of a
 //! strategy. A new kind of record is one more implementation.
 
+use crate::book::Book;
 use crate::event::MarketException;
 use crate::ids::InstrumentIx;
-use crate::market::{Bar, MarketRecord, MarketState, QuoteTick, TradeTick};
+use crate::market::{Bar, DepthFlags, DepthTick, MarketRecord, MarketState, QuoteTick, TradeTick};
 use crate::port::{Context, Strategy};
 use crate::time::Ts;
 
@@ -18,11 +19,12 @@ pub trait Tick: Copy {
     /// When we know it.
     fn ts_recv(&self) -> Ts;
 
-    /// Takes note of it; gives twice the new mark, or why it changes nothing.
+    /// Takes note of it; gives twice the new mark, `None` if there is nothing to tell yet (a message that
+    /// goes on, a book without one of its sides), or why it changes nothing.
     ///
     /// # Errors
-    /// A crossed or locked quote.
-    fn show(&self, state: &mut MarketState) -> Result<i64, MarketException>;
+    /// A crossed or locked quote or book, a book that lost messages.
+    fn show(&self, state: &mut MarketState, book: &mut Book) -> Result<Option<i64>, MarketException>;
 
     /// The one that was shown last.
     fn last(state: &MarketState) -> Option<&Self>;
@@ -46,9 +48,9 @@ impl Tick for Bar {
     }
 
     #[inline]
-    fn show(&self, state: &mut MarketState) -> Result<i64, MarketException> {
+    fn show(&self, state: &mut MarketState, _: &mut Book) -> Result<Option<i64>, MarketException> {
         state.bar = Some(*self);
-        Ok(2 * self.close.raw())
+        Ok(Some(2 * self.close.raw()))
     }
 
     #[inline]
@@ -79,9 +81,9 @@ impl Tick for TradeTick {
     }
 
     #[inline]
-    fn show(&self, state: &mut MarketState) -> Result<i64, MarketException> {
+    fn show(&self, state: &mut MarketState, _: &mut Book) -> Result<Option<i64>, MarketException> {
         state.trade = Some(*self);
-        Ok(2 * self.px.raw())
+        Ok(Some(2 * self.px.raw()))
     }
 
     #[inline]
@@ -112,7 +114,7 @@ impl Tick for QuoteTick {
     }
 
     #[inline]
-    fn show(&self, state: &mut MarketState) -> Result<i64, MarketException> {
+    fn show(&self, state: &mut MarketState, _: &mut Book) -> Result<Option<i64>, MarketException> {
         if self.bid_px > self.ask_px {
             return Err(MarketException::CrossedQuote);
         }
@@ -120,7 +122,7 @@ impl Tick for QuoteTick {
             return Err(MarketException::LockedQuote);
         }
         state.quote = Some(*self);
-        Ok(self.bid_px.raw() + self.ask_px.raw())
+        Ok(Some(self.bid_px.raw() + self.ask_px.raw()))
     }
 
     #[inline]
@@ -136,5 +138,44 @@ impl Tick for QuoteTick {
     #[inline]
     fn record(&self) -> MarketRecord {
         MarketRecord::Quote(*self)
+    }
+}
+
+impl Tick for DepthTick {
+    #[inline]
+    fn instrument(&self) -> InstrumentIx {
+        self.instrument
+    }
+
+    #[inline]
+    fn ts_recv(&self) -> Ts {
+        self.ts_recv
+    }
+
+    #[inline]
+    fn show(&self, state: &mut MarketState, book: &mut Book) -> Result<Option<i64>, MarketException> {
+        book.apply(self);
+        if !self.flags.has(DepthFlags::LAST) {
+            return Ok(None);
+        }
+        let Some((bid, ask)) = book.top()? else { return Ok(None) };
+        state.depth = Some(*self);
+        state.quote = Some(book.quote(self));
+        Ok(Some(bid.px.raw() + ask.px.raw()))
+    }
+
+    #[inline]
+    fn last(state: &MarketState) -> Option<&Self> {
+        state.depth.as_ref()
+    }
+
+    #[inline]
+    fn tell(&self, strategy: &mut dyn Strategy, ctx: &mut Context<'_>) {
+        strategy.on_book(ctx, self);
+    }
+
+    #[inline]
+    fn record(&self) -> MarketRecord {
+        MarketRecord::Depth(*self)
     }
 }

@@ -7,9 +7,10 @@ use tapedeck_model::event::{
 };
 use tapedeck_model::order::{CancelReason, Evidence, FillBasis, RejectReason};
 use tapedeck_model::{
-    Amendment, Amount, Bar, ClientOrderId, CurrencyIx, DatedRules, FillReport, Instrument, InstrumentId, InstrumentIx,
-    InstrumentKind, Intent, Liquidity, MarketRecord, OrderKind, OrderRequest, Price, Qty, QuoteTick, RecordRef, RuleIx,
-    Side, SourceIx, Span, StrategyIx, TimeInForce, TradeId, TradeTick, Ts, VenueOrderId, VenueReport,
+    Amendment, Amount, Bar, ClientOrderId, CurrencyIx, DatedRules, DepthFlags, DepthTick, FillReport, Instrument,
+    InstrumentId, InstrumentIx, InstrumentKind, Intent, Liquidity, MarketRecord, OrderKind, OrderRequest, Price, Qty,
+    QuoteTick, RecordRef, RuleIx, Side, SourceIx, Span, StrategyIx, TimeInForce, TradeId, TradeTick, Ts, VenueOrderId,
+    VenueReport,
 };
 
 use super::{Cursor, Defect, Room, Wire, length, wire_enum, wire_struct};
@@ -90,6 +91,27 @@ macro_rules! wire_numbered {
 
 wire_id! { InstrumentIx CurrencyIx StrategyIx SourceIx RuleIx VenueOrderId TradeId }
 
+impl Wire for DepthFlags {
+    const LEN: usize = u8::LEN;
+
+    #[inline]
+    fn write(&self, at: &mut [u8]) {
+        self.bits().write(at);
+    }
+
+    #[inline]
+    fn encode<'a>(&self, out: Room<'a>) -> Room<'a> {
+        self.bits().encode(out)
+    }
+
+    #[inline]
+    fn decode(from: &mut Cursor<'_>) -> Result<Self, Defect> {
+        let number = u8::decode(from)?;
+        let what = "DepthFlags";
+        Self::from_bits(number).ok_or(Defect::UnknownNumber { what, number: u16::from(number) })
+    }
+}
+
 wire_raw! {
     Ts: from_nanos, nanos;
     Span: from_nanos, nanos;
@@ -117,6 +139,7 @@ wire_struct! {
     PositionPoint[44] { strategy, instrument, net_qty, entry_cost, realized_pnl }
     Bar[66] { instrument, ts_event, ts_recv, interval, open, high, low, close, volume }
     TradeTick { instrument, ts_event, ts_recv, px, qty, aggressor }
+    DepthTick { instrument, ts_event, ts_recv, side, px, qty, flags }
     QuoteTick[50] { instrument, ts_event, ts_recv, bid_px, ask_px, bid_qty, ask_qty }
     InstrumentId { venue, symbol }
     DatedRules[56] { from, tick_size, lot_size, qty_min, qty_max, notional_min }
@@ -159,6 +182,7 @@ wire_enum! {
         1 = Bar(bar),
         2 = Trade(trade),
         3 = Quote(quote),
+        4 = Depth(row),
     }
 }
 

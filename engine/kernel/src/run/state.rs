@@ -2,7 +2,7 @@
 
 use tapedeck_model::port::{Balance, PositionView};
 use tapedeck_model::{
-    Amount, ClientOrderId, CurrencyIx, Instrument, InstrumentIx, MarketState, Order, Qty, StrategyIx, View,
+    Amount, Book, ClientOrderId, CurrencyIx, Instrument, InstrumentIx, MarketState, Order, Qty, StrategyIx, View,
 };
 
 use crate::account::{Account, Marks};
@@ -47,6 +47,9 @@ impl View for State {
     }
     fn market(&self, instrument: InstrumentIx) -> &MarketState {
         self.market.state(instrument)
+    }
+    fn book(&self, instrument: InstrumentIx) -> &Book {
+        self.market.book(instrument)
     }
     fn position(&self, strategy: StrategyIx, instrument: InstrumentIx) -> PositionView {
         self.account.position(strategy, instrument)

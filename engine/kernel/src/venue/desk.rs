@@ -224,6 +224,7 @@ impl Desk {
                 self.observations += u64::from(!touched);
                 touched
             }
+            MarketRecord::Depth(_) => false,
         }
     }
 
@@ -233,7 +234,7 @@ impl Desk {
         let only_last = match record {
             MarketRecord::Bar(bar) => self.finest == RecordKind::Bars && bar.interval <= self.interval_min,
             MarketRecord::Trade(_) => self.finest == RecordKind::Trades,
-            MarketRecord::Quote(_) => false,
+            MarketRecord::Quote(_) | MarketRecord::Depth(_) => false,
         };
         only_last && self.orders.is_empty()
     }

@@ -137,6 +137,7 @@ fn bound(record: &MarketRecord, side: Side) -> i64 {
             Side::Buy => quote.ask_qty.raw(),
             Side::Sell => quote.bid_qty.raw(),
         },
+        MarketRecord::Depth(row) => row.qty.raw(),
     }
 }
 

@@ -1,0 +1,71 @@
+//! The book against a naive ordered map.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::ids::InstrumentIx;
+use crate::time::Ts;
+
+fn row(side: Option<Side>, px: i64, qty: i64, flags: DepthFlags) -> DepthTick {
+    DepthTick {
+        instrument: InstrumentIx(0),
+        ts_event: Ts::from_nanos(0),
+        ts_recv: Ts::from_nanos(0),
+        side,
+        px: Price::from_raw(px),
+        qty: Qty::from_raw(qty),
+        flags,
+    }
+}
+
+proptest! {
+    #[test]
+    fn agrees_with_an_ordered_map(rows in prop::collection::vec((any::<bool>(), 1_i64..60, 0_i64..4, 0_u8..40), 1..400)) {
+        let mut book = Book::new();
+        let (mut bids, mut asks) = (BTreeMap::new(), BTreeMap::new());
+        for (buy, px, qty, clear) in rows {
+            let side = if buy { Side::Buy } else { Side::Sell };
+            let flags = if clear == 0 { DepthFlags::CLEAR } else { DepthFlags::NONE };
+            if clear == 0 {
+                bids.clear();
+                asks.clear();
+            }
+            let naive = if buy { &mut bids } else { &mut asks };
+            let before = if qty > 0 { naive.insert(px, qty) } else { naive.remove(&px) };
+            prop_assert_eq!(book.apply(&row(Some(side), px, qty, flags)), Qty::from_raw(before.unwrap_or(0)));
+            let shown = |side| book.levels(side).map(|l| (l.px.raw(), l.qty.raw())).collect::<Vec<_>>();
+            prop_assert_eq!(shown(Side::Buy), bids.iter().rev().map(|(p, q)| (*p, *q)).collect::<Vec<_>>());
+            prop_assert_eq!(shown(Side::Sell), asks.iter().map(|(p, q)| (*p, *q)).collect::<Vec<_>>());
+            prop_assert_eq!(book.best(side).map(|l| l.px.raw()), shown(side).first().map(|(p, _)| *p));
+            prop_assert_eq!(book.qty_at(side, Price::from_raw(px)), Qty::from_raw(qty));
+            prop_assert_eq!((book.depth(Side::Buy), book.depth(Side::Sell)), (bids.len(), asks.len()));
+        }
+    }
+}
+
+#[test]
+fn trouble_is_said_once_and_ends_with_what_caused_it() {
+    let mut book = Book::new();
+    book.apply(&row(Some(Side::Buy), 10, 1, DepthFlags::CLEAR));
+    assert_eq!(book.top(), Ok(None), "one side only");
+    book.apply(&row(Some(Side::Sell), 11, 2, DepthFlags::LAST));
+    assert_eq!(book.top().map(|top| top.map(|(bid, ask)| (bid.px.raw(), ask.px.raw()))), Ok(Some((10, 11))));
+    book.apply(&row(Some(Side::Buy), 11, 1, DepthFlags::LAST));
+    assert_eq!(book.top(), Err(MarketException::LockedBook));
+    assert_eq!(book.top(), Ok(None));
+    book.apply(&row(Some(Side::Buy), 12, 1, DepthFlags::LAST));
+    assert_eq!(book.top(), Err(MarketException::CrossedBook));
+    for px in [11, 12] {
+        book.apply(&row(Some(Side::Buy), px, 0, DepthFlags::LAST));
+    }
+    assert!(matches!(book.top(), Ok(Some(_))));
+    book.apply(&row(None, 0, 0, DepthFlags::GAP));
+    assert_eq!(book.top(), Err(MarketException::BookGap));
+    book.apply(&row(Some(Side::Buy), 10, 1, DepthFlags::LAST));
+    assert!(book.is_lost(), "diffs mend nothing");
+    book.apply(&row(Some(Side::Buy), 10, 1, DepthFlags::CLEAR));
+    book.apply(&row(Some(Side::Sell), 11, 1, DepthFlags::LAST));
+    assert!(matches!(book.top(), Ok(Some(_))), "a snapshot does");
+}
