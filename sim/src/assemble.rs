@@ -229,7 +229,7 @@ impl Builder<'_> {
         let kinds = self.scenario.data.iter().filter(|item| item.own.text("instrument").as_deref() == Some(full));
         kinds
             .map(|item| match item.own.text("kind").as_deref() {
-                Some("quotes") => RecordKind::Quotes,
+                Some("quotes" | "depth") => RecordKind::Quotes,
                 Some("trades") => RecordKind::Trades,
                 _ => RecordKind::Bars,
             })
