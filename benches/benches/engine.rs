@@ -269,6 +269,7 @@ fn fill(number: u32) -> FillReport {
             reference_px: Price::from_raw(2_000_000),
             slippage_px: Price::ZERO,
             available_qty: QTY,
+            queue_entry_qty: Qty::ZERO,
             queue_ahead_qty: Qty::ZERO,
         },
     }

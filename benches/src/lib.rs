@@ -13,9 +13,10 @@ use tapedeck_kernel::drive::{JournalSink, RunSummary, SimDriver};
 use tapedeck_kernel::risk::RiskSlot;
 use tapedeck_kernel::spec::{RunError, RunSpec, SourceSlot, StrategySlot};
 use tapedeck_kernel::venue::{
-    LimitFill, PathModel, RecordKind, VenueSpec, fee_components, latency_components, slippage_components,
+    LimitFill, MakerFill, PathModel, RecordKind, VenueSpec, fee_components, latency_components, queue_components,
+    slippage_components,
 };
-use tapedeck_model::port::{FeeModel, LatencyModel, SlippageModel};
+use tapedeck_model::port::{FeeModel, LatencyModel, QueueModel, SlippageModel};
 use tapedeck_model::{
     Amount, Chunk, Columns, Currency, CurrencyIx, DatedRules, Decimal, Draws, Instrument, InstrumentId, InstrumentIx,
     InstrumentKind, MarketRecord, ParamKind, ParamSpec, ParamValue, Params, Price, Qty, Source, SourceError, Span,
@@ -202,6 +203,11 @@ fn no_slippage() -> Box<dyn SlippageModel> {
     (none.build)(&with_defaults(none.params), Draws::new(0, "")).expect("its defaults are good")
 }
 
+fn risk_averse() -> Box<dyn QueueModel> {
+    let model = queue_components().iter().find(|c| c.name == "risk_averse").expect("there is a risk-averse model");
+    (model.build)(&with_defaults(model.params)).expect("its defaults are good")
+}
+
 fn fee(instrument: &Instrument) -> Box<dyn FeeModel> {
     let model = fee_components().iter().find(|c| c.name == "maker_taker").expect("there is a maker/taker model");
     let rate = ParamValue::Decimal(Decimal::new(1, 3));
@@ -224,6 +230,8 @@ pub fn venue_spec(finest: RecordKind) -> VenueSpec {
         participation: None,
         limit_fill: LimitFill::Touch,
         queue_ahead: None,
+        queue: risk_averse(),
+        maker_fill: MakerFill::Partial,
         entry_latency: no_latency(),
         cancel_latency: no_latency(),
         report_latency: no_latency(),

@@ -145,6 +145,7 @@ impl Journal {
                 reference_px: px(last_px),
                 slippage_px: px("0.01"),
                 available_qty: qty("5"),
+                queue_entry_qty: Qty::ZERO,
                 queue_ahead_qty: Qty::ZERO,
             },
         };

@@ -12,7 +12,7 @@ use tapedeck_kernel::risk::RiskSlot;
 use tapedeck_kernel::spec::{RunSpec, StrategySlot};
 use tapedeck_kernel::venue::{Matching, RecordKind, VenueSpec};
 use tapedeck_model::param::ParamError;
-use tapedeck_model::port::{FeeModel, LatencyModel, SlippageModel};
+use tapedeck_model::port::{FeeModel, LatencyModel, QueueModel, SlippageModel};
 use tapedeck_model::{
     Amount, Component, Currency, CurrencyIx, Decimal, Draws, Instrument, InstrumentIx, Span, StrategyIx, Ts,
 };
@@ -206,7 +206,8 @@ impl Builder<'_> {
         let report_latency = self.latency(item.parts.get("report_latency"), &format!("venue/{name}/latency/report"));
         let slippage = self.slippage(item.parts.get("slippage"), &format!("venue/{name}/slippage"));
         let fees = self.fees(item.parts.get("fees"), &traded);
-        let Matching { path, participation, limit_fill, queue_ahead } = matching?;
+        let queue = self.queue(item.parts.get("queue"));
+        let Matching { path, participation, limit_fill, queue_ahead, maker_fill } = matching?;
         Some(VenueSpec {
             name,
             instruments,
@@ -215,6 +216,8 @@ impl Builder<'_> {
             participation,
             limit_fill,
             queue_ahead,
+            queue: queue?,
+            maker_fill,
             entry_latency: entry_latency?,
             cancel_latency: cancel_latency?,
             report_latency: report_latency?,
@@ -229,7 +232,8 @@ impl Builder<'_> {
         let kinds = self.scenario.data.iter().filter(|item| item.own.text("instrument").as_deref() == Some(full));
         kinds
             .map(|item| match item.own.text("kind").as_deref() {
-                Some("quotes" | "depth") => RecordKind::Quotes,
+                Some("depth") => RecordKind::Depth,
+                Some("quotes") => RecordKind::Quotes,
                 Some("trades") => RecordKind::Trades,
                 _ => RecordKind::Bars,
             })
@@ -248,6 +252,13 @@ impl Builder<'_> {
         let chosen = chosen?;
         let component = find(&self.registry.slippage, &chosen.name)?;
         let built = (component.build)(&chosen.section.params, Draws::new(self.seed, path));
+        self.take(&chosen.section, built)
+    }
+
+    fn queue(&mut self, chosen: Option<&Chosen>) -> Option<Box<dyn QueueModel>> {
+        let chosen = chosen?;
+        let component = find(&self.registry.queue, &chosen.name)?;
+        let built = (component.build)(&chosen.section.params);
         self.take(&chosen.section, built)
     }
 

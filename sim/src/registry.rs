@@ -2,7 +2,9 @@
 
 use tapedeck_kernel::{risk, venue};
 use tapedeck_model::param::ParamSpec;
-use tapedeck_model::port::{FeeComponent, LatencyComponent, RiskComponent, SlippageComponent, StrategyComponent};
+use tapedeck_model::port::{
+    FeeComponent, LatencyComponent, QueueComponent, RiskComponent, SlippageComponent, StrategyComponent,
+};
 use tapedeck_synth::SynthComponent;
 
 /// A family of components.
@@ -18,14 +20,16 @@ pub enum Family {
     Slippage,
     /// `[venue.fees] model`.
     Fees,
+    /// `[venue.queue] model`.
+    Queue,
     /// `[data.synthetic] generator`.
     Synthetic,
 }
 
 impl Family {
     /// Every family.
-    pub const ALL: [Self; 6] =
-        [Self::Strategies, Self::Risk, Self::Latency, Self::Slippage, Self::Fees, Self::Synthetic];
+    pub const ALL: [Self; 7] =
+        [Self::Strategies, Self::Risk, Self::Latency, Self::Slippage, Self::Fees, Self::Queue, Self::Synthetic];
 
     /// Its name on the command line.
     pub const fn name(self) -> &'static str {
@@ -35,6 +39,7 @@ impl Family {
             Self::Latency => "latency",
             Self::Slippage => "slippage",
             Self::Fees => "fees",
+            Self::Queue => "queue",
             Self::Synthetic => "synthetic",
         }
     }
@@ -47,6 +52,7 @@ impl Family {
             Self::Latency => "latency model",
             Self::Slippage => "slippage model",
             Self::Fees => "fee model",
+            Self::Queue => "queue model",
             Self::Synthetic => "synthetic generator",
         }
     }
@@ -76,6 +82,8 @@ pub struct Registry {
     pub slippage: Vec<SlippageComponent>,
     /// Fee models.
     pub fees: Vec<FeeComponent>,
+    /// Queue models.
+    pub queue: Vec<QueueComponent>,
     /// Synthetic generators.
     pub synthetic: Vec<SynthComponent>,
 }
@@ -89,6 +97,7 @@ impl Registry {
             latency: venue::latency_components().to_vec(),
             slippage: venue::slippage_components().to_vec(),
             fees: venue::fee_components().to_vec(),
+            queue: venue::queue_components().to_vec(),
             synthetic: tapedeck_synth::components().to_vec(),
         }
     }
@@ -114,6 +123,7 @@ impl Registry {
             Family::Latency => described!(self.latency),
             Family::Slippage => described!(self.slippage),
             Family::Fees => described!(self.fees),
+            Family::Queue => described!(self.queue),
             Family::Synthetic => described!(self.synthetic),
         }
     }

@@ -44,6 +44,7 @@ fn fill(event: &Value) -> VenueReport {
             reference_px: last_px,
             slippage_px: Price::ZERO,
             available_qty: last_qty,
+            queue_entry_qty: Qty::ZERO,
             queue_ahead_qty: Qty::ZERO,
         },
     })

@@ -196,7 +196,7 @@ make_struct! {
     RecordRef { source, number }
     OrderRequest { instrument, side, kind, order_qty, time_in_force, post_only, reduce_only }
     Amendment { order_qty, limit_px, trigger_px }
-    Evidence { record, basis, reference_px, slippage_px, available_qty, queue_ahead_qty }
+    Evidence { record, basis, reference_px, slippage_px, available_qty, queue_entry_qty, queue_ahead_qty }
     FillReport {
         client_order_id, trade_id, last_px, last_qty, liquidity, fee, fee_currency, ts_event, evidence,
     }

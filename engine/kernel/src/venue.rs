@@ -6,21 +6,22 @@
 //! venue's counters and a spot account's balances. Deliberately absent: the way there and back
 //! (the driver adds latency), our own risk and accounts.
 //!
-//! Three kinds of record match orders, each in its own module: `bars`, `trades`, `quotes`.
+//! Four kinds of record match orders, each in its own module: `bars`, `trades`, `quotes`, `depth`.
 //! They differ in what they offer; that an order takes an offer is the same for all: `fills`.
-//! An order book would be a fourth beside them.
 //!
 //! A cancel or an amendment takes effect when it arrives. Inside a bar that means: before the bar's
 //! path, as the path is only known when the bar is over.
 
 mod bars;
 mod checks;
+mod depth;
 mod desk;
 mod fees;
 mod fills;
 mod funds;
 mod latency;
 mod path;
+mod queue;
 mod quotes;
 mod scene;
 mod settings;
@@ -33,7 +34,7 @@ use thiserror::Error;
 
 use tapedeck_model::number::pow10;
 use tapedeck_model::order::RejectReason;
-use tapedeck_model::port::{FeeModel, LatencyModel, SlippageModel};
+use tapedeck_model::port::{FeeModel, LatencyModel, QueueModel, SlippageModel};
 use tapedeck_model::{
     Amendment, Amount, ClientOrderId, Command, CurrencyIx, Decimal, Instrument, InstrumentIx, MarketRecord,
     OrderRequest, Qty, RecordRef, Ts, VenueOrderId, VenueReport,
@@ -41,11 +42,13 @@ use tapedeck_model::{
 
 use desk::{Desk, Working};
 use funds::Funds;
+use queue::Place;
 use scene::Scene;
 
 pub use fees::{DEFAULT_FEES, fee_components};
 pub use latency::{DEFAULT_LATENCY, latency_components};
-pub use settings::{LimitFill, Matching, PARAMS, PathModel, RecordKind, parse_participation};
+pub use queue::{DEFAULT_QUEUE, queue_components};
+pub use settings::{LimitFill, MakerFill, Matching, PARAMS, PathModel, RecordKind, parse_participation};
 pub use slippage::{DEFAULT_SLIPPAGE, slippage_components};
 
 /// All about a venue.
@@ -67,6 +70,10 @@ pub struct VenueSpec {
     /// What must trade at a resting order's price before it fills on trades, in units of quantity;
     /// `None`: all volume at our price is ahead of us.
     pub queue_ahead: Option<Decimal>,
+    /// Who left a level of an order book, where the data does not say.
+    pub queue: Box<dyn QueueModel>,
+    /// How much of a resting order fills on an order book.
+    pub maker_fill: MakerFill,
     /// How long orders and amendments take to the venue.
     pub entry_latency: Box<dyn LatencyModel>,
     /// How long cancels take to the venue.
@@ -158,6 +165,8 @@ pub struct SimVenue {
     working: Vec<(ClientOrderId, InstrumentIx)>,
     bar_rules: BarRules,
     trials: [bars::Trial; 2],
+    queue: Box<dyn QueueModel>,
+    maker_fill: MakerFill,
     funds: Funds,
     entry_latency: Box<dyn LatencyModel>,
     cancel_latency: Box<dyn LatencyModel>,
@@ -205,6 +214,8 @@ impl SimVenue {
             working: Vec::new(),
             bar_rules: BarRules { path: spec.path, participation, limit_fill: spec.limit_fill },
             trials: Default::default(),
+            queue: spec.queue,
+            maker_fill: spec.maker_fill,
             funds,
             entry_latency: spec.entry_latency,
             cancel_latency: spec.cancel_latency,
@@ -231,7 +242,7 @@ impl SimVenue {
     ) -> Result<(), VenueError> {
         match self.desks.get_mut(record.instrument().usize()) {
             Some(Some(desk)) => {
-                if desk.is_touched_by(at, record) {
+                if desk.is_touched_by(at, record, &*self.queue) {
                     return self.match_record(at, record, out);
                 }
                 Ok(())
@@ -250,7 +261,7 @@ impl SimVenue {
     /// `count` records like this one, the last of them, passed while the venue was quiet for them.
     pub fn on_quiet_records(&mut self, count: u64, at: RecordRef, record: &MarketRecord) {
         if let (1.., Some(Some(desk))) = (count, self.desks.get_mut(record.instrument().usize())) {
-            desk.see_last_of(count, at, record);
+            desk.see_last_of(count, at, record, &*self.queue);
         }
     }
 
@@ -342,6 +353,7 @@ impl SimVenue {
             funds: &mut self.funds,
             trade_id_last: &mut self.trade_id_last,
             out,
+            maker_fill: self.maker_fill,
         };
         let result = work(&mut scene, &self.bar_rules, &mut self.trials)?;
         let working = &mut self.working;
@@ -364,13 +376,20 @@ impl SimVenue {
             MarketRecord::Bar(bar) => bars::on_bar(scene, rules, trials, at, bar),
             MarketRecord::Trade(trade) => {
                 scene.expire_due(trade.ts_event);
-                trades::on_trade(scene, at, trade).map(|()| false)
+                if scene.desk.finest == RecordKind::Depth {
+                    depth::on_trade(scene, at, trade).map(|()| false)
+                } else {
+                    trades::on_trade(scene, at, trade).map(|()| false)
+                }
             }
             MarketRecord::Quote(quote) => {
                 scene.expire_due(quote.ts_event);
                 quotes::on_quote(scene).map(|()| false)
             }
-            MarketRecord::Depth(_) => Ok(false),
+            MarketRecord::Depth(row) => {
+                scene.expire_due(row.ts_event);
+                depth::on_message(scene, row.ts_event).map(|()| false)
+            }
         })?;
         self.ambiguous_bars += u64::from(ambiguous);
         Ok(())
@@ -405,6 +424,7 @@ impl SimVenue {
                 arrived_at: scene.desk.observations,
                 expiry: desk::expiry_of(request.time_in_force, now),
                 queue_ahead,
+                place: Place::behind(queue_ahead.unwrap_or(Qty::ZERO)),
                 fills: 0,
                 ts_last: now,
                 done: false,

@@ -434,6 +434,8 @@ pub struct Evidence {
     pub slippage_px: Price,
     /// Quantity that the record offered when this fill was made.
     pub available_qty: Qty,
+    /// Queue ahead of us as the order came, where a queue is modelled; else zero.
+    pub queue_entry_qty: Qty,
     /// Queue ahead of us just before, where a queue is modelled; else zero.
     pub queue_ahead_qty: Qty,
 }

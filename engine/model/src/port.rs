@@ -480,6 +480,18 @@ pub type BuildLatency = fn(&Params, draws: Draws) -> Result<Box<dyn LatencyModel
 /// A latency model that a scenario can choose.
 pub type LatencyComponent = Component<BuildLatency>;
 
+/// Who left a price level, where the data does not say.
+pub trait QueueModel: Send {
+    /// Of what a level lost beside trades, the part that stood behind us, from 0 to 1. `ahead` and
+    /// `behind` are what stood there before the loss, in units of the instrument.
+    fn behind_share(&self, ahead: f64, behind: f64) -> f64;
+}
+
+/// Builds a queue model.
+pub type BuildQueue = fn(&Params) -> Result<Box<dyn QueueModel>, ParamError>;
+/// A queue model that a scenario can choose.
+pub type QueueComponent = Component<BuildQueue>;
+
 /// What a slippage model looks at.
 #[derive(Debug, Clone, Copy)]
 pub struct SlippageQuery<'a> {

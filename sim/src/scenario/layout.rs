@@ -300,6 +300,13 @@ pub const VENUE: SectionSpec = SectionSpec {
             default: Some(venue::DEFAULT_FEES),
             help: "What the venue charges.",
         },
+        PartSpec {
+            key: "queue",
+            selector: "model",
+            family: Family::Queue,
+            default: Some(venue::DEFAULT_QUEUE),
+            help: "Who left a level of an order book, where the data does not say.",
+        },
     ],
     rows: None,
 };

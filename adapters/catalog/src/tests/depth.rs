@@ -85,7 +85,7 @@ fn integers_tell_sides_and_flags() {
         ],
         10,
     );
-    let file = FileSpec { price_scale: Some(1), ..spec(DataKind::Depth, &[path.clone()]) };
+    let file = FileSpec { price_scale: Some(1), ..spec(DataKind::Depth, std::slice::from_ref(&path)) };
     check(&file, &["10 bid 150 500 2", "10 ask 160 0 1", "12 - 0 0 5"]);
     let odd = |column: &'static str, array: ArrayRef| {
         let mut columns: Vec<(&str, ArrayRef)> = vec![("ts", Arc::clone(&times))];
@@ -96,7 +96,7 @@ fn integers_tell_sides_and_flags() {
             columns.push((name, if name == column { Arc::clone(&array) } else { fill }));
         }
         write_parquet(&path, columns, 10);
-        play(spec(DataKind::Depth, &[path.clone()])).unwrap_err()
+        play(spec(DataKind::Depth, std::slice::from_ref(&path))).unwrap_err()
     };
     let error = odd("flags", Arc::new(Float64Array::from(vec![1.0; 3])));
     assert!(error.contains("column `flags` has type Float64; expected integers"), "{error}");

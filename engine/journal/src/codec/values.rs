@@ -130,8 +130,8 @@ wire_struct! {
     RecordRef[10] { source, number }
     OrderRequest { instrument, side, kind, order_qty, time_in_force, post_only, reduce_only }
     Amendment { order_qty, limit_px, trigger_px }
-    Evidence[43] { record, basis, reference_px, slippage_px, available_qty, queue_ahead_qty }
-    FillReport[100] {
+    Evidence[51] { record, basis, reference_px, slippage_px, available_qty, queue_entry_qty, queue_ahead_qty }
+    FillReport[108] {
         client_order_id, trade_id, last_px, last_qty, liquidity, fee, fee_currency, ts_event, evidence,
     }
     PostingLine[19] { account, currency, amount }

@@ -85,7 +85,7 @@ pub(super) fn on_bar(
     at: RecordRef,
     bar: &Bar,
 ) -> Result<bool, VenueError> {
-    let Scene { desk, slippage, fees, funds, trade_id_last, out } = scene;
+    let Scene { desk, slippage, fees, funds, trade_id_last, out, .. } = scene;
     let Desk { instrument, orders, positions, observations, .. } = &mut **desk;
     let lot = instrument.rules_at(bar.ts_event).lot_size;
     let budget = rules.participation.map(|share| share.of(bar.volume).floor_to(lot));
@@ -406,7 +406,9 @@ impl Play<'_> {
             limit_px: order.request.kind.limit_px(),
             available_qty: *budget,
             market_qty: self.bar.volume,
+            queue_entry_qty: Qty::ZERO,
             queue_ahead_qty: Qty::ZERO,
+            more_follow: false,
             half_spread: None,
         };
         let filled = hand.execute(&self.terms, order, &offer)?;

@@ -6,12 +6,15 @@
 //! number of orders; state grows with open orders only, never with the history. Deliberately
 //! absent: how orders are filled, which is each kind of record's own affair.
 
+use tapedeck_model::port::QueueModel;
 use tapedeck_model::{
-    Bar, ClientOrderId, Instrument, MarketRecord, OrderKind, OrderRequest, Price, Qty, QuoteTick, RecordRef, Side,
-    Span, TimeInForce, Ts,
+    Bar, ClientOrderId, DepthFlags, DepthTick, Instrument, MarketRecord, OrderKind, OrderRequest, Price, Qty,
+    QuoteTick, RecordRef, Side, Span, TimeInForce, Ts,
 };
 
 use super::RecordKind;
+use super::depth::{self, Depth};
+use super::queue::Place;
 
 /// A working order of ours at the venue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,8 +30,10 @@ pub(super) struct Working {
     pub(super) arrived_at: u64,
     /// From when on it can fill no more.
     pub(super) expiry: Ts,
-    /// What must trade at its price before it does; `None`: everything.
+    /// On prints alone: what must trade at its price before it does; `None`: everything.
     pub(super) queue_ahead: Option<Qty>,
+    /// On an order book: where it stands in its level.
+    pub(super) place: Place,
     /// Fills so far, for the number of a draw.
     pub(super) fills: u32,
     /// When the last report about it happened.
@@ -173,6 +178,7 @@ pub(super) struct Desk {
     interval_min: Span,
     pub(super) px_last: Option<Price>,
     pub(super) shown: Option<Shown>,
+    pub(super) depth: Depth,
     /// Records of the finest kind seen.
     pub(super) observations: u64,
     /// In order of arrival.
@@ -190,6 +196,7 @@ impl Desk {
             interval_min: Span::from_nanos(i64::MAX),
             px_last: None,
             shown: None,
+            depth: Depth::default(),
             // From 1, so that there is a count before the first.
             observations: 1,
             orders: Vec::new(),
@@ -200,7 +207,7 @@ impl Desk {
 
     /// Remembers a record and says whether it may concern an order. The way of almost every record.
     #[inline]
-    pub(super) fn is_touched_by(&mut self, at: RecordRef, record: &MarketRecord) -> bool {
+    pub(super) fn is_touched_by(&mut self, at: RecordRef, record: &MarketRecord, queue: &dyn QueueModel) -> bool {
         match record {
             MarketRecord::Bar(bar) => self.see_bar(bar),
             MarketRecord::Trade(trade) => {
@@ -214,7 +221,8 @@ impl Desk {
                 touched
             }
             MarketRecord::Quote(quote) => {
-                if quote.bid_px >= quote.ask_px {
+                if quote.bid_px >= quote.ask_px || self.finest == RecordKind::Depth {
+                    // Of a book the best levels are known already.
                     return false;
                 }
                 self.finest = RecordKind::Quotes;
@@ -224,7 +232,7 @@ impl Desk {
                 self.observations += u64::from(!touched);
                 touched
             }
-            MarketRecord::Depth(_) => false,
+            MarketRecord::Depth(row) => self.see_depth(at, row, queue),
         }
     }
 
@@ -240,9 +248,28 @@ impl Desk {
     }
 
     /// Remembers the last of `count` records, for which the desk was quiet.
-    pub(super) fn see_last_of(&mut self, count: u64, at: RecordRef, record: &MarketRecord) {
+    pub(super) fn see_last_of(&mut self, count: u64, at: RecordRef, record: &MarketRecord, queue: &dyn QueueModel) {
         self.observations += count - 1;
-        self.is_touched_by(at, record);
+        self.is_touched_by(at, record, queue);
+    }
+
+    /// A row of depth changes the book at once; orders look at it when its message is whole.
+    #[inline]
+    fn see_depth(&mut self, at: RecordRef, row: &DepthTick, queue: &dyn QueueModel) -> bool {
+        self.finest = RecordKind::Depth;
+        let before = self.depth.apply(at, row);
+        if self.orders.is_empty() {
+            return false;
+        }
+        depth::move_up(self, row, before, queue);
+        if !row.flags.has(DepthFlags::LAST) {
+            return false;
+        }
+        let touched = self.depth.is_anew()
+            || row.ts_event >= self.window.expiry_min
+            || self.depth.quote(row).is_some_and(|quote| self.window.touched_by_quote(&quote));
+        self.observations += u64::from(!touched);
+        touched
     }
 
     #[inline]
@@ -264,6 +291,9 @@ impl Desk {
 
     /// The price that an order of this side would meet now, as far as it is known.
     pub(super) fn known_px(&self, side: Side) -> Option<Price> {
+        if self.finest == RecordKind::Depth {
+            return self.depth.best_px(side.opposite());
+        }
         match (&self.shown, side) {
             (Some(shown), Side::Buy) => Some(shown.quote.ask_px),
             (Some(shown), Side::Sell) => Some(shown.quote.bid_px),

@@ -46,9 +46,14 @@ pub(super) struct Offer {
     pub(super) available_qty: Option<Qty>,
     /// Size of the record.
     pub(super) market_qty: Qty,
+    /// Queue ahead of the order as it came, and just before; zero where no queue is modelled.
+    pub(super) queue_entry_qty: Qty,
     pub(super) queue_ahead_qty: Qty,
     /// Half of the spread, as far as the reference price does not contain it.
     pub(super) half_spread: Option<Price>,
+    /// The next level of a book is offered at once: what must fill at once or not at all does not end
+    /// with this offer.
+    pub(super) more_follow: bool,
 }
 
 impl Hand<'_> {
@@ -110,7 +115,7 @@ impl Hand<'_> {
         let wanted = offered.min(reducible.unwrap_or(leaves));
         let affordable = if wanted > Qty::ZERO { self.affordable(terms, order, offer, wanted)? } else { None };
         let qty = affordable.as_ref().map_or(Qty::ZERO, |priced| priced.fill.last_qty);
-        if order.request.time_in_force == TimeInForce::Fok && qty < leaves {
+        if order.request.time_in_force == TimeInForce::Fok && qty < leaves && !offer.more_follow {
             self.end_if_immediate(order, offer.ts);
             return Ok(Qty::ZERO);
         }
@@ -124,7 +129,7 @@ impl Hand<'_> {
             self.cancel(order, offer.ts, CancelReason::InsufficientFunds);
         } else if self.reducible(order) == Some(Qty::ZERO) {
             self.cancel(order, offer.ts, CancelReason::NothingToReduce);
-        } else {
+        } else if !offer.more_follow {
             self.end_if_immediate(order, offer.ts);
         }
         Ok(qty)
@@ -211,6 +216,7 @@ fn price(funds: &Funds, terms: &Terms<'_>, order: &Working, (offer, qty): (&Offe
         reference_px: offer.reference_px,
         slippage_px: Price::from_raw((last_px.raw() - offer.reference_px.raw()) * side.sign()),
         available_qty: offer.available_qty.unwrap_or(offer.market_qty.max(qty)),
+        queue_entry_qty: offer.queue_entry_qty,
         queue_ahead_qty: offer.queue_ahead_qty,
     };
     let fill = FillReport {

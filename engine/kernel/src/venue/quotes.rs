@@ -17,7 +17,7 @@ use super::scene::Scene;
 /// # Errors
 /// [`VenueError::Overflow`].
 pub(super) fn on_quote(scene: &mut Scene<'_>) -> Result<(), VenueError> {
-    let Scene { desk, slippage, fees, funds, trade_id_last, out } = scene;
+    let Scene { desk, slippage, fees, funds, trade_id_last, out, .. } = scene;
     let Some(shown) = &mut desk.shown else { return Ok(()) };
     let ts = shown.quote.ts_event;
     let terms = Terms { instrument: &desk.instrument, slippage: *slippage, fees: *fees };
@@ -35,7 +35,7 @@ pub(super) fn on_quote(scene: &mut Scene<'_>) -> Result<(), VenueError> {
 /// # Errors
 /// [`VenueError::Overflow`].
 pub(super) fn on_arrival(scene: &mut Scene<'_>, now: Ts) -> Result<(), VenueError> {
-    let Scene { desk, slippage, fees, funds, trade_id_last, out } = scene;
+    let Scene { desk, slippage, fees, funds, trade_id_last, out, .. } = scene;
     let Some(shown) = &mut desk.shown else { return Ok(()) };
     let terms = Terms { instrument: &desk.instrument, slippage: *slippage, fees: *fees };
     let mut hand = Hand { positions: &mut desk.positions, funds, trade_id_last, out };
@@ -104,7 +104,9 @@ impl Meeting<'_> {
             limit_px: order.request.kind.limit_px(),
             available_qty: Some(*left),
             market_qty,
+            queue_entry_qty: Qty::ZERO,
             queue_ahead_qty: Qty::ZERO,
+            more_follow: false,
             // The quote's own side is the price: the half of the spread is paid.
             half_spread: Some(Price::ZERO),
         };

@@ -7,7 +7,7 @@ use tapedeck_model::{ClientOrderId, OrderRequest, Qty, Ts, VenueReport};
 use super::desk::{Desk, Stance, Working};
 use super::fills::Hand;
 use super::funds::Funds;
-use super::{RecordKind, TimedReport, VenueError, quotes};
+use super::{MakerFill, RecordKind, TimedReport, VenueError, depth, quotes};
 
 pub(super) struct Scene<'a> {
     pub(super) desk: &'a mut Desk,
@@ -16,6 +16,7 @@ pub(super) struct Scene<'a> {
     pub(super) funds: &'a mut Funds,
     pub(super) trade_id_last: &'a mut u64,
     pub(super) out: &'a mut Vec<TimedReport>,
+    pub(super) maker_fill: MakerFill,
 }
 
 impl Scene<'_> {
@@ -92,7 +93,7 @@ impl Scene<'_> {
         self.arrive(Working { arrived: now, arrived_at: self.desk.observations, queue_ahead, ..new })
     }
 
-    /// An order arrives, last of all. Where a quote is shown, it meets the quote at once; on trades,
+    /// An order arrives, last of all. Where a quote or a book is shown, it meets that at once; on trades,
     /// one that the last print would not have filled rests from now on and does not take the next.
     ///
     /// # Errors
@@ -107,6 +108,6 @@ impl Scene<'_> {
             order.arrived_at = self.desk.observations - 1;
         }
         self.desk.admit(order);
-        quotes::on_arrival(self, now)
+        if self.desk.finest == RecordKind::Depth { depth::on_arrival(self, now) } else { quotes::on_arrival(self, now) }
     }
 }

@@ -42,6 +42,14 @@ pub const PARAMS: &[ParamSpec] = &[
         "What must trade at a resting order's price before it fills on trades; absent: all volume at our price is \
          ahead of us.",
     ),
+    ParamSpec::optional(
+        "maker_fill",
+        ParamKind::Choice(MakerFill::WORDS),
+        "",
+        "How much of a resting order fills on an order book: partial (what the print or level that reaches it has) or \
+         whole (all that is left of it).",
+    )
+    .or("partial"),
 ];
 
 /// The path of prices through a bar.
@@ -116,6 +124,35 @@ pub enum RecordKind {
     Trades,
     /// Best bids and offers.
     Quotes,
+    /// Price levels of an order book.
+    Depth,
+}
+
+/// How much of a resting order fills on an order book.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MakerFill {
+    /// What the print or the level that reaches it has for it.
+    #[default]
+    Partial,
+    /// All that is left of it, whatever the size of what reaches it.
+    Whole,
+}
+
+impl MakerFill {
+    /// The words for it in a scenario.
+    pub const WORDS: &'static [&'static str] = &["partial", "whole"];
+}
+
+impl FromStr for MakerFill {
+    type Err = ParamError;
+
+    fn from_str(text: &str) -> Result<Self, ParamError> {
+        match text {
+            "partial" => Ok(Self::Partial),
+            "whole" => Ok(Self::Whole),
+            _ => Err(ParamError::new("maker_fill", format!("expected partial or whole, found {text}"))),
+        }
+    }
 }
 
 /// How a venue matches: the part of `[[venue]]` that is not a model.
@@ -129,6 +166,8 @@ pub struct Matching {
     pub limit_fill: LimitFill,
     /// What must trade at our price before we do, in units of quantity; `None` for everything.
     pub queue_ahead: Option<Decimal>,
+    /// How much of a resting order fills on an order book.
+    pub maker_fill: MakerFill,
 }
 
 impl Matching {
@@ -142,6 +181,7 @@ impl Matching {
             participation: parse_participation(params.text_opt("participation")?.as_deref().unwrap_or("0.1"))?,
             limit_fill: params.text_opt("limit_fill")?.map_or(Ok(LimitFill::default()), |text| text.parse())?,
             queue_ahead: params.decimal_opt("queue_ahead")?,
+            maker_fill: params.text_opt("maker_fill")?.map_or(Ok(MakerFill::default()), |text| text.parse())?,
         })
     }
 }

@@ -2,6 +2,7 @@
 
 mod bars;
 mod commands;
+mod depth;
 mod properties;
 mod script;
 mod ticks;

@@ -29,7 +29,7 @@ struct Print<'a> {
 pub(super) fn on_trade(scene: &mut Scene<'_>, at: RecordRef, trade: &TradeTick) -> Result<(), VenueError> {
     let feeds_takers = scene.desk.finest == RecordKind::Trades;
     let mut print = Print { at, trade, taken: Qty::ZERO, feeds_takers, observations: scene.desk.observations };
-    let Scene { desk, slippage, fees, funds, trade_id_last, out } = scene;
+    let Scene { desk, slippage, fees, funds, trade_id_last, out, .. } = scene;
     let terms = Terms { instrument: &desk.instrument, slippage: *slippage, fees: *fees };
     let mut hand = Hand { positions: &mut desk.positions, funds, trade_id_last, out };
     for order in desk.orders.iter_mut().filter(|order| !order.done) {
@@ -81,7 +81,9 @@ impl Print<'_> {
             limit_px: order.request.kind.limit_px(),
             available_qty: Some(self.left()),
             market_qty: self.trade.qty,
+            queue_entry_qty: Qty::ZERO,
             queue_ahead_qty: Qty::ZERO,
+            more_follow: false,
             half_spread: None,
         };
         self.fill(terms, hand, order, &offer)
@@ -124,7 +126,9 @@ impl Print<'_> {
             limit_px: Some(limit),
             available_qty: Some(available),
             market_qty: self.trade.qty,
+            queue_entry_qty: order.place.entry_qty(),
             queue_ahead_qty,
+            more_follow: false,
             half_spread: None,
         };
         self.fill(terms, hand, order, &offer)

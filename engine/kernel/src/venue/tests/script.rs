@@ -1,10 +1,11 @@
 //! Runs a case written as text and compares what the venue says with the lines after `>`.
 //!
 //! ```text
-//! venue path=ohlc participation=0.5 limit_fill=through queue=1 finest=trades funds=10:1000 bps=1 taker=0.001
+//! venue path=ohlc participation=0.5 limit_fill=through queue=1 queue_model=power maker_fill=whole finest=trades funds=10:1000 bps=1 taker=0.001
 //! bar OPEN HIGH LOW CLOSE VOLUME        sixty seconds each, the first opens at 0
 //! trade PX QTY [buy|sell]               one second after the last record
 //! quote BID BID_QTY ASK ASK_QTY         likewise
+//! depth [clear] [gap] bid|ask PX QTY ... likewise, one message
 //! [+SECONDS] NUMBER buy|sell QTY market|limit PX|stop PX|stop_limit TRIGGER LIMIT [TIF] [post] [reduce]
 //! [+SECONDS] amend NUMBER [qty=Q] [limit=P] [trigger=P]
 //! [+SECONDS] cancel NUMBER              commands arrive so long after the last record
@@ -17,7 +18,7 @@ use crate::venue::*;
 use tapedeck_model::order::{OrderKind, Side, TimeInForce};
 use tapedeck_model::param::{ParamValue, Params};
 use tapedeck_model::random::Draws;
-use tapedeck_model::{Bar, Price, QuoteTick, Span, StrategyIx, TradeTick};
+use tapedeck_model::{Bar, DepthFlags, DepthTick, Price, QuoteTick, Span, StrategyIx, TradeTick};
 
 pub(super) const SECOND: i64 = 1_000_000_000;
 
@@ -39,6 +40,8 @@ pub(super) fn plain_spec(count: u16) -> VenueSpec {
         participation: None,
         limit_fill: LimitFill::Touch,
         queue_ahead: None,
+        queue: (queue_components()[0].build)(&Params::new()).unwrap(),
+        maker_fill: MakerFill::Partial,
         entry_latency: latency(),
         cancel_latency: latency(),
         report_latency: latency(),
@@ -56,6 +59,11 @@ fn spec_of(words: &[&str]) -> VenueSpec {
             "path" => spec.path = value.parse().unwrap(),
             "participation" => spec.participation = parse_participation(value).unwrap(),
             "limit_fill" => spec.limit_fill = value.parse().unwrap(),
+            "maker_fill" => spec.maker_fill = value.parse().unwrap(),
+            "queue_model" => {
+                let component = queue_components().iter().find(|c| c.name == value).unwrap();
+                spec.queue = (component.build)(&params(&[("n", "3")])).unwrap();
+            }
             "queue" => spec.queue_ahead = Some(value.parse().unwrap()),
             "finest" => {
                 let kind = if value == "quotes" { RecordKind::Quotes } else { RecordKind::Trades };
@@ -140,9 +148,38 @@ impl Stage {
                 ask_px: px(3),
                 ask_qty: qty(4),
             }),
+            "depth" => return self.depth(&words[1..]),
             _ => return self.command(&words),
         };
         self.record(&record);
+    }
+
+    /// One message: levels as side, price and quantity, and flags.
+    fn depth(&mut self, words: &[&str]) {
+        let ts = Ts::from_nanos(self.now + SECOND);
+        let levels: Vec<&str> = words.iter().copied().filter(|word| !matches!(*word, "clear" | "gap")).collect();
+        let mut flags = words.iter().fold(DepthFlags::NONE, |flags, word| match *word {
+            "clear" => flags.with(DepthFlags::CLEAR),
+            "gap" => flags.with(DepthFlags::GAP),
+            _ => flags,
+        });
+        let mut rows: Vec<DepthTick> = levels
+            .chunks(3)
+            .map(|words| DepthTick {
+                instrument: InstrumentIx(0),
+                ts_event: ts,
+                ts_recv: ts,
+                side: Some(if words[0] == "bid" { Side::Buy } else { Side::Sell }),
+                px: Price::parse(words[1], 2).unwrap(),
+                qty: Qty::parse(words[2], 3).unwrap(),
+                flags: std::mem::take(&mut flags),
+            })
+            .collect();
+        let last = rows.last_mut().unwrap();
+        last.flags = last.flags.with(DepthFlags::LAST);
+        for row in &rows {
+            self.record(&MarketRecord::Depth(*row));
+        }
     }
 
     fn command(&mut self, words: &[&str]) {
