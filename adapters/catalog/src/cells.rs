@@ -13,6 +13,7 @@ use arrow_array::types::{
 use arrow_array::{Array, ArrowPrimitiveType};
 use arrow_schema::{DataType, TimeUnit as ArrowUnit};
 use tapedeck_model::Ts;
+use tapedeck_model::market::DepthFlags;
 use tapedeck_model::number::{parse_decimal, pow10};
 
 use crate::rows::Bad;
@@ -329,11 +330,40 @@ fn time_from_text(text: &str, unit: Option<TimeUnit>) -> Result<i64, Bad> {
     text.parse::<Ts>().map(Ts::nanos).map_err(|_| Bad::NotReadable)
 }
 
-/// Who took liquidity, by the word for a side.
+/// Bids, asks or none, as text or as 1, -1 and 0.
+pub(crate) fn level_side_reader(array: &dyn Array) -> Read<'_, i8> {
+    if !array.data_type().is_integer() {
+        return text_reader(array, side_from_text);
+    }
+    let read = whole_reader(array);
+    Box::new(move |row| match read(row)? {
+        1 => Ok(1),
+        -1 => Ok(-1),
+        0 => Ok(0),
+        _ => Err(Bad::NotReadable),
+    })
+}
+
+/// The flags of a row of depth.
+pub(crate) fn flags_reader(array: &dyn Array) -> Read<'_, u8> {
+    let read = whole_reader(array);
+    Box::new(move |row| {
+        let flags = u8::try_from(read(row)?).ok().and_then(DepthFlags::from_bits);
+        flags.map(DepthFlags::bits).ok_or(Bad::Flags)
+    })
+}
+
+/// Whole numbers of a column of integers or text.
+fn whole_reader(array: &dyn Array) -> Read<'_, i128> {
+    let read = number_reader(array, Scaling { scale: 0, stated: Some(0), cut: false });
+    Box::new(move |row| read(row).map(|(whole, _)| whole))
+}
+
+/// The side of a word: of a trade who took, of a level where it stands.
 pub(crate) fn side_from_text(text: &str) -> Result<i8, Bad> {
     match text.to_ascii_lowercase().as_str() {
         "buy" | "b" | "bid" | "buyer" | "long" | "1" => Ok(1),
-        "sell" | "s" | "ask" | "seller" | "short" | "-1" => Ok(-1),
+        "sell" | "s" | "ask" | "a" | "seller" | "short" | "-1" => Ok(-1),
         "none" | "n" | "unknown" | "0" => Ok(0),
         _ => Err(Bad::NotReadable),
     }

@@ -4,6 +4,8 @@
 //! [`Chunk`]. Invariants: the verdict on a row depends on the rows before it only, never on where a
 //! batch begins; a batch without defects is passed on without a copy.
 
+mod messages;
+
 use std::collections::BTreeMap;
 use std::mem;
 use std::path::{Path, PathBuf};
@@ -17,6 +19,7 @@ use tapedeck_model::{Instrument, SourceError, Ts};
 use crate::layout::{Field, Layout};
 use crate::rows::{Bad, Fault, Rows};
 use crate::spec::{DataKind, FileSpec, OnError};
+use messages::Messages;
 
 /// A defect of a row.
 struct Defect {
@@ -54,6 +57,7 @@ pub(crate) struct Checker {
     last: Option<i64>,
     last_recv: i64,
     last_file: Option<PathBuf>,
+    messages: Messages,
     counts: BTreeMap<DataIssue, u64>,
     records: u64,
 }
@@ -70,13 +74,14 @@ impl Checker {
             qty_scale: spec.instrument.qty_scale,
             prices: match spec.kind {
                 DataKind::Bars { .. } => 4,
-                DataKind::Trades => 1,
+                DataKind::Trades | DataKind::Depth => 1,
                 DataKind::Quotes => 2,
             },
             instrument: spec.instrument.clone(),
             last: None,
             last_recv: i64::MIN,
             last_file: None,
+            messages: Messages::default(),
             counts: BTreeMap::new(),
             records: 0,
         }
@@ -93,8 +98,8 @@ impl Checker {
 
     /// Passes the good rows on in `chunk`, which may stay empty.
     pub(crate) fn pass(&mut self, rows: &mut Rows, origin: &Origin<'_>, chunk: &mut Chunk) -> Result<(), SourceError> {
-        if rows.aggressor.is_empty() && self.kind == DataKind::Trades {
-            rows.aggressor.resize(rows.ts.len(), 0);
+        if rows.side.is_empty() && self.kind == DataKind::Trades {
+            rows.side.resize(rows.ts.len(), 0);
         }
         match self.accept_all(rows) {
             Some(gaps) => {
@@ -114,7 +119,26 @@ impl Checker {
         if let Some(last) = rows.ts_recv.last() {
             self.last_recv = *last;
         }
+        if self.kind == DataKind::Depth && origin.layout.position(Field::Flags).is_none() {
+            self.messages.mark(rows);
+        } else if let Some(last) = rows.ts.len().checked_sub(1) {
+            self.messages.pass(rows, last);
+        }
         self.emit(rows, chunk);
+        Ok(())
+    }
+
+    /// Passes on what waited for rows that do not come any more; `chunk` may stay empty.
+    pub(crate) fn end_file(&mut self, rows: &mut Rows, chunk: &mut Chunk) {
+        self.messages.release(rows);
+        self.emit(rows, chunk);
+    }
+
+    /// At the end of the last file.
+    pub(crate) fn finish(&self) -> Result<(), String> {
+        if self.on_error == OnError::Fail && self.messages.is_open() {
+            return Err("the last row does not end its message (flag 1)".to_owned());
+        }
         Ok(())
     }
 
@@ -133,11 +157,12 @@ impl Checker {
         }
         let gaps = match self.kind {
             DataKind::Bars { interval } => self.gaps(&rows.ts, interval.nanos())?,
-            DataKind::Trades | DataKind::Quotes => {
+            DataKind::Trades | DataKind::Quotes | DataKind::Depth => {
                 (self.last.is_none_or(|t| t <= first) && rows.ts.is_sorted()).then_some(0)?
             }
         };
-        let fine = values_are_fine(self.kind, rows) && !(self.strict_ticks && self.count_off_tick(rows) > 0);
+        let whole = self.kind != DataKind::Depth || self.messages.admit_all(rows);
+        let fine = whole && values_are_fine(self.kind, rows) && !(self.strict_ticks && self.count_off_tick(rows) > 0);
         fine.then_some(gaps)
     }
 
@@ -224,6 +249,7 @@ impl Checker {
         defects: &mut Vec<Defect>,
     ) -> Result<bool, SourceError> {
         let mut mended = false;
+        let placed = !defects.iter().any(|d| matches!(d.field, Field::Ts | Field::TsRecv | Field::Flags));
         loop {
             let defect = if defects.is_empty() { self.defect(rows, row) } else { Some(defects.remove(0)) };
             let Some(defect) = defect else { break };
@@ -231,11 +257,11 @@ impl Checker {
                 (OnError::Fail, _) => return Err(place(defect, rows.first_row + row as u64, origin)),
                 (OnError::Skip, _) => {
                     self.count(DataIssue::SkippedRow, 1);
-                    return Ok(false);
+                    return Ok(placed && self.keep_flags(rows, row));
                 }
                 (OnError::Repair, Mend::Drop) => {
                     self.count(DataIssue::RepairedRow, 1);
-                    return Ok(false);
+                    return Ok(placed && self.keep_flags(rows, row));
                 }
                 (OnError::Repair, Mend::WidenRange) => widen(rows, row),
                 (OnError::Repair, Mend::ZeroVolume) => set(rows, 4, row, 0),
@@ -244,6 +270,13 @@ impl Checker {
         }
         self.count(DataIssue::RepairedRow, u64::from(mended));
         Ok(true)
+    }
+
+    /// Leaves of a bad row of depth its flags, if it has any and stands in order; `true` if it stays so.
+    fn keep_flags(&self, rows: &mut Rows, row: usize) -> bool {
+        let ts = rows.ts.get(row).copied().unwrap_or_default();
+        let in_order = self.time_defect(ts, rows.ts_recv.get(row).copied()).is_none();
+        self.kind == DataKind::Depth && in_order && messages::keep_flags(rows, row)
     }
 
     /// Two files hold the same time: which one is right cannot be known.
@@ -272,6 +305,7 @@ impl Checker {
         if let Some(recv) = rows.ts_recv.get(row) {
             self.last_recv = *recv;
         }
+        self.messages.pass(rows, row);
         move_row(rows, row, kept);
     }
 
@@ -289,6 +323,16 @@ impl Checker {
         };
         if let Some(defect) = self.time_defect(ts, rows.ts_recv.get(row).copied()) {
             return Some(defect);
+        }
+        if self.kind == DataKind::Depth {
+            if !self.messages.admits(rows, row) {
+                let problem = "the row before does not end its message (flag 1) and has other times";
+                let value = Ts::from_nanos(ts).to_string();
+                return Some(Defect { field: Field::Ts, value, problem: problem.to_owned(), mend: Mend::Drop });
+            }
+            if rows.side.get(row) == Some(&0) {
+                return flag_row_defect(rows, [value(0), value(1)]);
+            }
         }
         for slot in 0..self.prices {
             if value(slot) <= 0 {
@@ -367,22 +411,23 @@ impl Checker {
 
 fn swap_columns(kind: DataKind, rows: &mut Rows, chunk: &mut Chunk) {
     let [open, high, low, close, volume] = rows.values.each_mut().map(mem::take);
-    let aggressor = mem::take(&mut rows.aggressor);
-    // Named after bars; trades and quotes use the first slots of the same five.
+    let (side, flags) = (mem::take(&mut rows.side), mem::take(&mut rows.flags));
+    // Named after bars; the others use the first slots of the same five.
     let new = match kind {
         DataKind::Bars { interval } => Columns::Bars { interval, open, high, low, close, volume },
-        DataKind::Trades => Columns::Trades { px: open, qty: high, aggressor },
+        DataKind::Trades => Columns::Trades { px: open, qty: high, aggressor: side },
         DataKind::Quotes => Columns::Quotes { bid_px: open, ask_px: high, bid_qty: low, ask_qty: close },
+        DataKind::Depth => Columns::Depth { side, px: open, qty: high, flags },
     };
     rows.values = match mem::replace(&mut chunk.columns, new) {
         Columns::Bars { open, high, low, close, volume, .. } => [open, high, low, close, volume],
         Columns::Trades { px, qty, aggressor } => {
-            rows.aggressor = aggressor;
+            rows.side = aggressor;
             [px, qty, Vec::new(), Vec::new(), Vec::new()]
         }
         Columns::Quotes { bid_px, ask_px, bid_qty, ask_qty } => [bid_px, ask_px, bid_qty, ask_qty, Vec::new()],
-        Columns::Depth { side, px, qty, .. } => {
-            rows.aggressor = side;
+        Columns::Depth { side, px, qty, flags } => {
+            (rows.side, rows.flags) = (side, flags);
             [px, qty, Vec::new(), Vec::new(), Vec::new()]
         }
     };
@@ -403,8 +448,21 @@ fn values_are_fine(kind: DataKind, rows: &Rows) -> bool {
             odd == 0 && least(fifth) >= 0
         }
         DataKind::Trades => least(first) > 0 && least(second) > 0,
+        DataKind::Depth => messages::levels_are_fine(rows),
         DataKind::Quotes => least(first) > 0 && least(second) > 0 && least(third) >= 0 && least(fourth) >= 0,
     }
+}
+
+/// What is wrong with a row of depth that is of neither side.
+fn flag_row_defect(rows: &Rows, level: [i64; 2]) -> Option<Defect> {
+    let problem = if rows.flags.is_empty() {
+        "a level is of bids or asks; only with a column `flags` may a row be of neither"
+    } else if level != [0, 0] {
+        "a row of neither side has no price and no quantity"
+    } else {
+        return None;
+    };
+    Some(Defect { field: Field::Side, value: "no side".to_owned(), problem: problem.to_owned(), mend: Mend::Drop })
 }
 
 fn faults_by_row(faults: &[Fault]) -> BTreeMap<usize, Vec<Fault>> {
@@ -464,8 +522,11 @@ fn move_row(rows: &mut Rows, from: usize, to: usize) {
     for column in columns.filter(|column| !column.is_empty()) {
         column.swap(from, to);
     }
-    if !rows.aggressor.is_empty() {
-        rows.aggressor.swap(from, to);
+    if !rows.side.is_empty() {
+        rows.side.swap(from, to);
+    }
+    if !rows.flags.is_empty() {
+        rows.flags.swap(from, to);
     }
 }
 
@@ -473,5 +534,6 @@ fn truncate(rows: &mut Rows, len: usize) {
     rows.values.iter_mut().for_each(|column| column.truncate(len));
     rows.ts.truncate(len);
     rows.ts_recv.truncate(len);
-    rows.aggressor.truncate(len);
+    rows.side.truncate(len);
+    rows.flags.truncate(len);
 }

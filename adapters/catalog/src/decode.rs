@@ -16,7 +16,10 @@ use arrow_schema::{DataType, Schema};
 use tapedeck_model::number::format_scaled;
 use tapedeck_model::{SourceError, Ts};
 
-use crate::cells::{Scaling, buyer_maker_reader, number_reader, numbers, side_from_text, text_reader, times};
+use crate::cells::{
+    Read, Scaling, buyer_maker_reader, flags_reader, level_side_reader, number_reader, numbers, side_from_text,
+    text_reader, times,
+};
 use crate::error::CatalogError;
 use crate::layout::{Field, Layout, VOLUME};
 use crate::paths::format_of;
@@ -125,12 +128,24 @@ impl FileReader {
             let [_, _, _, _, volume] = &mut rows.values;
             volume.resize(rows.ts.len(), 0);
         }
+        if spec.kind == DataKind::Depth {
+            self.clear_flag_rows(rows);
+        }
         Ok(true)
+    }
+
+    /// A row that bears flags only needs neither price nor quantity.
+    fn clear_flag_rows(&self, rows: &mut Rows) {
+        let Rows { side, faults, .. } = rows;
+        let of_level = |column: usize| {
+            self.layout.columns.get(column).is_some_and(|c| matches!(c.field, Field::Price(_) | Field::Qty(_)))
+        };
+        faults.retain(|fault| fault.bad != Bad::Missing || side.get(fault.row) != Some(&0) || !of_level(fault.column));
     }
 
     fn decode_column(&self, spec: &FileSpec, column: usize, array: &dyn Array, rows: &mut Rows) {
         let Some(field) = self.layout.columns.get(column).map(|c| c.field) else { return };
-        let Rows { ts, ts_recv, values, aggressor, faults, cut, .. } = rows;
+        let Rows { ts, ts_recv, values, side, flags, faults, cut, .. } = rows;
         let mut bad = |row, bad| faults.push(Fault { row, column, bad, value: cell_text(array, row) });
         match field {
             Field::Ts => times(array, spec.time_unit, ts, bad),
@@ -151,16 +166,24 @@ impl FileReader {
                 }
             }
             Field::Side | Field::BuyerMaker => {
-                let read =
-                    if field == Field::Side { text_reader(array, side_from_text) } else { buyer_maker_reader(array) };
+                let read = side_reader(spec.kind, field, array);
                 // A side that is not told is not known: no defect.
-                aggressor.extend((0..array.len()).map(|row| match read(row) {
+                side.extend((0..array.len()).map(|row| match read(row) {
                     Ok(side) => side,
                     Err(Bad::Missing) => 0,
                     Err(problem) => {
                         bad(row, problem);
                         0
                     }
+                }));
+            }
+            Field::Flags => {
+                let read = flags_reader(array);
+                flags.extend((0..array.len()).map(|row| {
+                    read(row).unwrap_or_else(|problem| {
+                        bad(row, problem);
+                        0
+                    })
                 }));
             }
         }
@@ -188,6 +211,14 @@ impl FileReader {
                 0
             }));
         }
+    }
+}
+
+fn side_reader(kind: DataKind, field: Field, array: &dyn Array) -> Read<'_, i8> {
+    match (kind, field) {
+        (DataKind::Depth, _) => level_side_reader(array),
+        (_, Field::BuyerMaker) => buyer_maker_reader(array),
+        _ => text_reader(array, side_from_text),
     }
 }
 

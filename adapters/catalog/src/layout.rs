@@ -21,6 +21,7 @@ pub(crate) enum Field {
     Qty(usize),
     Side,
     BuyerMaker,
+    Flags,
 }
 
 struct Known {
@@ -66,12 +67,21 @@ const QUOTES: &[Known] = &[
     known(Field::Qty(2), "bid_qty", &["bid_qty", "bid_size", "bid_quantity", "bid_amount"]),
     known(Field::Qty(3), "ask_qty", &["ask_qty", "ask_size", "ask_quantity", "ask_amount"]),
 ];
+const DEPTH: &[Known] = &[
+    TS,
+    TS_RECV,
+    known(Field::Side, "side", &["side"]),
+    known(Field::Price(0), "px", &["px", "price"]),
+    known(Field::Qty(1), "qty", &["qty", "size", "quantity", "amount"]),
+    known(Field::Flags, "flags", &["flags"]),
+];
 
 fn fields(kind: DataKind) -> &'static [Known] {
     match kind {
         DataKind::Bars { .. } => BARS,
         DataKind::Trades => TRADES,
         DataKind::Quotes => QUOTES,
+        DataKind::Depth => DEPTH,
     }
 }
 
@@ -103,8 +113,12 @@ impl Layout {
             }
             let found = finder.find(known)?;
             let volume = known.field == VOLUME;
-            let optional = matches!(known.field, Field::CloseTime | Field::TsRecv | Field::Side | Field::BuyerMaker)
-                || volume && spec.volume_optional;
+            let optional = match known.field {
+                Field::CloseTime | Field::TsRecv | Field::BuyerMaker | Field::Flags => true,
+                Field::Side => spec.kind != DataKind::Depth,
+                Field::Qty(_) => volume && spec.volume_optional,
+                Field::Ts | Field::Price(_) => false,
+            };
             match found {
                 Some(column) => columns.push(column),
                 None if optional => {}
@@ -125,16 +139,19 @@ impl Layout {
     }
 
     fn check_types(&self, spec: &FileSpec, finder: &Finder<'_>) -> Result<(), CatalogError> {
+        let is_depth = spec.kind == DataKind::Depth;
         for column in &self.columns {
             let data = finder.schema.field(column.index).data_type();
             let outcome = match column.field {
                 Field::Ts | Field::CloseTime | Field::TsRecv => check_time(data, spec.time_unit),
                 Field::Price(_) => check_number(data, spec.price_scale, "price_scale"),
                 Field::Qty(_) => check_number(data, spec.qty_scale, "qty_scale"),
-                Field::Side if is_text(data) => Ok(()),
+                Field::Side if is_text(data) || is_depth && data.is_integer() => Ok(()),
+                Field::Flags if is_text(data) || data.is_integer() => Ok(()),
                 Field::BuyerMaker if is_text(data) || data == &DataType::Boolean => Ok(()),
                 Field::Side => Err(format!("has type {data}; expected text such as buy or sell")),
                 Field::BuyerMaker => Err(format!("has type {data}; expected true or false")),
+                Field::Flags => Err(format!("has type {data}; expected integers")),
             };
             outcome.map_err(|problem| finder.refuse(format!("column `{}` {problem}", column.name)))?;
         }

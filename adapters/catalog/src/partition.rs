@@ -51,6 +51,7 @@ impl Series {
             }
             "trades" => DataKind::Trades,
             "quotes" => DataKind::Quotes,
+            "depth" => DataKind::Depth,
             _ => return None,
         };
         part()?.strip_prefix("date=")?;
@@ -95,6 +96,7 @@ mod tests {
         let minutes = DataKind::Bars { interval: Span::MINUTE };
         for (kind, venue, symbol, expected) in [
             (minutes, "SIM", "BTCUSD", "bars/venue=SIM/instrument=BTCUSD/interval=1m/date=2022-01-31/part-0.parquet"),
+            (DataKind::Depth, "SIM", "BTCUSD", "depth/venue=SIM/instrument=BTCUSD/date=2022-01-31/part-0.parquet"),
             (DataKind::Trades, "A B", "x", "trades/venue=A%20B/instrument=x/date=2022-01-31/part-0.parquet"),
             (
                 DataKind::Quotes,

@@ -15,6 +15,8 @@ pub(crate) enum Bad {
     TooLarge,
     /// The line has more or fewer fields than the header.
     Fields { found: usize, expected: usize },
+    /// Not a sum of the flags that we know.
+    Flags,
 }
 
 impl Bad {
@@ -29,6 +31,9 @@ impl Bad {
             Self::TooLarge => "the value is too large".to_owned(),
             Self::Fields { found, expected } => {
                 format!("the line has {found} fields, the first one has {expected}")
+            }
+            Self::Flags => {
+                "no sum of 1 (last of its message), 2 (a snapshot begins) and 4 (messages were lost)".to_owned()
             }
         }
     }
@@ -60,8 +65,11 @@ pub(crate) struct Rows {
     pub(crate) ts_recv: Vec<i64>,
     /// Prices and quantities in the order of the layout; unused ones are empty.
     pub(crate) values: [Vec<i64>; SLOTS],
-    /// 1 = the buyer took, -1 = the seller, 0 = not known; empty but for trades.
-    pub(crate) aggressor: Vec<i8>,
+    /// Trades: 1 = the buyer took, -1 = the seller, 0 = not known. Depth: 1 = bids, -1 = asks, 0 = flags
+    /// only. Else empty.
+    pub(crate) side: Vec<i8>,
+    /// Of depth, if the file has them; else empty.
+    pub(crate) flags: Vec<u8>,
     /// Cells that could not be decoded.
     pub(crate) faults: Vec<Fault>,
     /// Rows in which a quantity was cut to its scale, once per quantity.
@@ -73,7 +81,8 @@ impl Rows {
         self.ts.clear();
         self.ts_recv.clear();
         self.values.iter_mut().for_each(Vec::clear);
-        self.aggressor.clear();
+        self.side.clear();
+        self.flags.clear();
         self.faults.clear();
         self.cut.clear();
     }

@@ -68,7 +68,7 @@ impl FileSource {
             let origin = Origin { path: &reader.path, layout: &reader.layout };
             self.checker.pass(&mut self.rows, &origin, chunk)?;
         } else {
-            chunk.ts_event.clear();
+            self.checker.end_file(&mut self.rows, chunk);
             self.reader = None;
         }
         Ok(Some(()))
@@ -81,6 +81,7 @@ impl FileSource {
             let (start, end) = (bound(self.spec.start), bound(self.spec.end));
             return Err(refuse(format!("no usable rows between start ({start}) and end ({end})")));
         }
+        self.checker.finish().map_err(refuse)?;
         self.hash.wait().map(|_| ()).map_err(refuse)
     }
 }

@@ -17,6 +17,8 @@ pub enum DataKind {
     Trades,
     /// Best bids and offers.
     Quotes,
+    /// Changes of price levels.
+    Depth,
 }
 
 impl DataKind {
@@ -26,6 +28,7 @@ impl DataKind {
             Self::Bars { .. } => "bars",
             Self::Trades => "trades",
             Self::Quotes => "quotes",
+            Self::Depth => "depth",
         }
     }
 }
@@ -96,6 +99,8 @@ pub enum OnError {
     Skip,
     /// High and low are widened to hold open and close, a missing volume becomes 0; any other bad
     /// row is left out (of two rows at the same time the first stays). Each is counted.
+    ///
+    /// Here and with `Skip`, the flags of a row of depth stay where only its level is bad.
     Repair,
 }
 
@@ -111,7 +116,7 @@ pub struct FileSpec {
     /// How they are written; by their endings if absent.
     pub format: Option<Format>,
     /// Columns by our name: `ts`, `close_time`, `ts_recv`, `open`, `high`, `low`, `close`, `volume`,
-    /// `px`, `qty`, `side`, `buyer_maker`, `bid_px`, `ask_px`, `bid_qty`, `ask_qty`. Usual names of
+    /// `px`, `qty`, `side`, `buyer_maker`, `flags`, `bid_px`, `ask_px`, `bid_qty`, `ask_qty`. Usual names of
     /// the others are recognised.
     pub columns: BTreeMap<String, String>,
     /// Unit of numeric time columns, which are refused without.

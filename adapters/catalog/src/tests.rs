@@ -1,5 +1,7 @@
 //! Files written here, read back: types, defects, order, sizes of batches.
 
+mod depth;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -93,11 +93,7 @@ impl Builder<'_> {
         instrument: &Instrument,
     ) -> Option<Box<dyn Source>> {
         let component = find(&self.registry.synthetic, &chosen.name)?;
-        let kind = match self.take(&item.own, data_kind(item))? {
-            DataKind::Bars { interval } => SynthKind::Bars { interval },
-            DataKind::Trades => SynthKind::Trades,
-            DataKind::Quotes => SynthKind::Quotes,
-        };
+        let kind = self.take(&item.own, data_kind(item).and_then(synth_kind))?;
         let context = SynthContext {
             instrument,
             draws: tapedeck_synth::draws(self.seed, instrument),
@@ -131,12 +127,22 @@ impl From<ParamError> for Refusal {
     }
 }
 
+fn synth_kind(kind: DataKind) -> Result<SynthKind, ParamError> {
+    match kind {
+        DataKind::Bars { interval } => Ok(SynthKind::Bars { interval }),
+        DataKind::Trades => Ok(SynthKind::Trades),
+        DataKind::Quotes => Ok(SynthKind::Quotes),
+        DataKind::Depth => Err(ParamError::new("kind", "no generator makes depth")),
+    }
+}
+
 pub(super) fn data_kind(item: &Item) -> Result<DataKind, ParamError> {
     let params = &item.own.params;
     match params.text("kind")?.as_str() {
         "bars" => Ok(DataKind::Bars { interval: params.span("interval")? }),
         "trades" => Ok(DataKind::Trades),
         "quotes" => Ok(DataKind::Quotes),
+        "depth" => Ok(DataKind::Depth),
         other => Err(ParamError::new("kind", format!("there is no kind `{other}`"))),
     }
 }

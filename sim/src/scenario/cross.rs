@@ -203,7 +203,7 @@ fn check_data(item: &Item, scenario: &Scenario, problems: &mut Vec<Problem>) {
                 own.place_of("interval"),
             ));
         }
-        (Some("trades" | "quotes"), true) => {
+        (Some("trades" | "quotes" | "depth"), true) => {
             problems.push(combination("only bars have an `interval`", own, "interval"));
         }
         _ => {}

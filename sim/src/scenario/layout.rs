@@ -187,7 +187,12 @@ pub const DATA: SectionSpec = SectionSpec {
     params: &[&[
         ParamSpec::optional("name", ParamKind::Text, "", "Name of the source; default: `<instrument>/<kind>`."),
         ParamSpec::required("instrument", ParamKind::Text, "", "Symbol, or `SYMBOL.VENUE`."),
-        ParamSpec::required("kind", ParamKind::Choice(&["bars", "trades", "quotes"]), "", "What the records are."),
+        ParamSpec::required(
+            "kind",
+            ParamKind::Choice(&["bars", "trades", "quotes", "depth"]),
+            "",
+            "What the records are.",
+        ),
         ParamSpec::optional("interval", ParamKind::Span, "duration", "Length of a bar; bars need it."),
         ParamSpec::optional(
             "path",

@@ -3,7 +3,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Decimal128Array, Float64Array, RecordBatch, StringArray, TimestampNanosecondArray};
+use arrow_array::{
+    ArrayRef, Decimal128Array, Float64Array, RecordBatch, StringArray, TimestampNanosecondArray, UInt8Array,
+};
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use tapedeck_model::Instrument;
 use tapedeck_model::market::{Chunk, Columns};
@@ -42,8 +44,10 @@ pub(super) struct Slices<'a> {
     /// Receive times, or empty.
     pub(super) ts_recv: &'a [i64],
     pub(super) values: Vec<Values<'a>>,
-    /// Of trades, else empty.
-    pub(super) aggressor: &'a [i8],
+    /// Of trades who took, of depth the side of the level; else empty.
+    pub(super) side: &'a [i8],
+    /// Of depth, else empty.
+    pub(super) flags: &'a [u8],
 }
 
 impl Shape {
@@ -75,7 +79,7 @@ impl Shape {
             return Err("some records have receive times and some have not; write them apart".to_owned());
         }
         let part = |name, is_price, column: &'a [i64]| Values { name, is_price, raw: rows_of(column, &rows) };
-        let (mut shift, mut aggressor): (i64, &[i8]) = (0, &[]);
+        let (mut shift, mut side, mut flags): (i64, &[i8], &[u8]) = (0, &[], &[]);
         let values = match (&chunk.columns, self.kind) {
             (Columns::Bars { interval, open, high, low, close, volume }, DataKind::Bars { interval: wanted })
                 if *interval == wanted =>
@@ -87,7 +91,11 @@ impl Shape {
                 values
             }
             (Columns::Trades { px, qty, aggressor: sides }, DataKind::Trades) => {
-                aggressor = rows_of(sides, &rows);
+                side = rows_of(sides, &rows);
+                vec![part("px", true, px), part("qty", false, qty)]
+            }
+            (Columns::Depth { side: sides, px, qty, flags: bits }, DataKind::Depth) => {
+                (side, flags) = (rows_of(sides, &rows), rows_of(bits, &rows));
                 vec![part("px", true, px), part("qty", false, qty)]
             }
             (Columns::Quotes { bid_px, ask_px, bid_qty, ask_qty }, DataKind::Quotes) => vec![
@@ -99,7 +107,7 @@ impl Shape {
             _ => return Err(format!("the source gives other records than {}", self.facts_text())),
         };
         let ts = rows_of(&chunk.ts_event, &rows).iter().map(|ts| ts.saturating_sub(shift)).collect();
-        Ok(Slices { ts, ts_recv: rows_of(&chunk.ts_recv, &rows), values, aggressor })
+        Ok(Slices { ts, ts_recv: rows_of(&chunk.ts_recv, &rows), values, side, flags })
     }
 
     fn facts_text(&self) -> String {
@@ -130,6 +138,10 @@ impl Shape {
             DataKind::Trades => {
                 fields.extend([number("px", true), number("qty", false), Field::new("side", DataType::Utf8, true)]);
             }
+            DataKind::Depth => {
+                fields.extend([number("px", true), number("qty", false), Field::new("side", DataType::Utf8, true)]);
+                fields.push(Field::new("flags", DataType::UInt8, false));
+            }
             DataKind::Quotes => {
                 fields.extend(["bid_px", "ask_px"].map(|name| number(name, true)));
                 fields.extend(["bid_qty", "ask_qty"].map(|name| number(name, false)));
@@ -140,7 +152,7 @@ impl Shape {
 
     fn time_name(&self) -> &'static str {
         match (self.layout, self.kind) {
-            (FileLayout::Catalog, DataKind::Trades | DataKind::Quotes) => "ts_event",
+            (FileLayout::Catalog, DataKind::Trades | DataKind::Quotes | DataKind::Depth) => "ts_event",
             (FileLayout::Catalog, DataKind::Bars { .. }) | (FileLayout::Float, _) => "ts",
         }
     }
@@ -158,13 +170,13 @@ impl Shape {
         for values in &slices.values {
             arrays.push(self.numbers(values)?);
         }
-        if self.kind == DataKind::Trades {
-            let side = |aggressor: &i8| match aggressor {
-                1 => Some("buy"),
-                -1 => Some("sell"),
-                _ => None,
-            };
-            arrays.push(Arc::new(slices.aggressor.iter().map(side).collect::<StringArray>()));
+        match self.kind {
+            DataKind::Trades => arrays.push(words(slices.side, "buy", "sell")),
+            DataKind::Depth => {
+                arrays.push(words(slices.side, "bid", "ask"));
+                arrays.push(Arc::new(UInt8Array::from(slices.flags.to_vec())));
+            }
+            DataKind::Bars { .. } | DataKind::Quotes => {}
         }
         RecordBatch::try_new(Arc::new(self.schema()), arrays).map_err(|e| e.to_string())
     }
@@ -191,6 +203,16 @@ impl Shape {
             }
         }
     }
+}
+
+/// Sides as text, nothing where there is none.
+fn words(sides: &[i8], buy: &'static str, sell: &'static str) -> ArrayRef {
+    let word = |side: &i8| match side {
+        1 => Some(buy),
+        -1 => Some(sell),
+        _ => None,
+    };
+    Arc::new(sides.iter().map(word).collect::<StringArray>())
 }
 
 /// Rows of a column; an empty column has none.

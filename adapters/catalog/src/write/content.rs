@@ -3,6 +3,8 @@
 
 use blake3::Hasher;
 
+use crate::spec::DataKind;
+
 use super::columns::{Shape, Slices};
 
 /// BLAKE3 of records.
@@ -11,7 +13,9 @@ pub(super) struct ContentHash {
     ts: Hasher,
     ts_recv: Hasher,
     values: Vec<(&'static str, Hasher)>,
-    aggressor: Hasher,
+    side: Hasher,
+    /// Of depth only: what has no flags has no hash of them.
+    flags: Option<Hasher>,
     bytes: Vec<u8>,
 }
 
@@ -21,12 +25,13 @@ impl ContentHash {
         for (key, value) in shape.facts() {
             meaning.update(format!("{key}={value}\n").as_bytes());
         }
-        let [ts, ts_recv, aggressor] = std::array::from_fn(|_| Hasher::new());
-        Self { meaning, ts, ts_recv, values: Vec::new(), aggressor, bytes: Vec::new() }
+        let [ts, ts_recv, side] = std::array::from_fn(|_| Hasher::new());
+        let flags = (shape.kind == DataKind::Depth).then(Hasher::new);
+        Self { meaning, ts, ts_recv, values: Vec::new(), side, flags, bytes: Vec::new() }
     }
 
     pub(super) fn update(&mut self, rows: &Slices<'_>) {
-        let Self { ts, ts_recv, values, aggressor, bytes, .. } = self;
+        let Self { ts, ts_recv, values, side, flags, bytes, .. } = self;
         add(ts, &rows.ts, bytes);
         add(ts_recv, rows.ts_recv, bytes);
         if values.is_empty() {
@@ -36,14 +41,18 @@ impl ContentHash {
             add(hasher, column.raw, bytes);
         }
         bytes.clear();
-        bytes.extend(rows.aggressor.iter().map(|side| side.cast_unsigned()));
-        aggressor.update(bytes);
+        bytes.extend(rows.side.iter().map(|side| side.cast_unsigned()));
+        side.update(bytes);
+        if let Some(flags) = flags {
+            flags.update(rows.flags);
+        }
     }
 
     pub(super) fn finish(&mut self) -> [u8; 32] {
-        let columns = [("ts", &self.ts), ("ts_recv", &self.ts_recv), ("aggressor", &self.aggressor)];
+        let columns = [("ts", &self.ts), ("ts_recv", &self.ts_recv), ("aggressor", &self.side)];
         let values = self.values.iter().map(|(name, hasher)| (*name, hasher));
-        for (name, hasher) in columns.into_iter().chain(values) {
+        let flags = self.flags.iter().map(|hasher| ("flags", hasher));
+        for (name, hasher) in columns.into_iter().chain(values).chain(flags) {
             self.meaning.update(name.as_bytes()).update(hasher.finalize().as_bytes());
         }
         *self.meaning.finalize().as_bytes()

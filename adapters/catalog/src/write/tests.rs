@@ -36,7 +36,7 @@ impl Source for Given {
     }
 }
 
-const KINDS: [DataKind; 3] = [MINUTE_BARS, DataKind::Trades, DataKind::Quotes];
+const KINDS: [DataKind; 4] = [MINUTE_BARS, DataKind::Trades, DataKind::Quotes, DataKind::Depth];
 
 /// `rows` records from minute `from`, in chunks of `chunk_rows`.
 fn given(kind: DataKind, rows: i64, chunk_rows: usize, has_recv: bool) -> Given {
@@ -68,6 +68,12 @@ fn given(kind: DataKind, rows: i64, chunk_rows: usize, has_recv: bool) -> Given 
                     ask_px: column(|n| 100_000 - n % 5, n),
                     bid_qty: column(|n| n % 11, n),
                     ask_qty: column(|n| 12_345_678_901 + n, n),
+                },
+                DataKind::Depth => Columns::Depth {
+                    side: n.iter().map(|n| (n % 3 - 1) as i8).collect(),
+                    px: column(|n| if n % 3 == 1 { 0 } else { 1 + n * 7 }, n),
+                    qty: column(|n| if n % 3 == 1 { 0 } else { n % 5 * 3 }, n),
+                    flags: n.iter().map(|n| 1 + (n % 4 * 2) as u8).collect(),
                 },
             },
         })

@@ -37,7 +37,7 @@ pub struct Args {
 /// Data described by arguments; they mean what the same keys of a scenario mean.
 #[derive(Debug, clap::Args)]
 struct Described {
-    /// bars, trades or quotes.
+    /// bars, trades, quotes or depth.
     #[arg(long, required_unless_present = "scenario")]
     kind: Option<String>,
     /// The venue.
