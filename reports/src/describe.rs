@@ -189,7 +189,7 @@ fn ending_text(event: &Event, names: &Names, ix: InstrumentIx) -> Option<String>
 fn fill_text(report: &FillReport, names: &Names, ix: InstrumentIx) -> String {
     let evidence = &report.evidence;
     format!(
-        "{} {} at {} on {} as {}, fee {}; {} by {} record {}: reference {}, slippage {}, available {}, queue ahead {}",
+        "{} {} at {} on {} as {}, fee {}; {} by {} record {}: reference {}, slippage {}, available {}, queue ahead {} of {}",
         names.qty(ix, report.last_qty),
         names.instrument_text(ix),
         names.px(ix, report.last_px),
@@ -203,6 +203,7 @@ fn fill_text(report: &FillReport, names: &Names, ix: InstrumentIx) -> String {
         names.px(ix, evidence.slippage_px),
         names.qty(ix, evidence.available_qty),
         names.qty(ix, evidence.queue_ahead_qty),
+        names.qty(ix, evidence.queue_entry_qty),
     )
 }
 

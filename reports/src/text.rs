@@ -50,7 +50,7 @@ pub fn count(value: u64) -> String {
     grouped(&value.to_string())
 }
 
-/// A span in its two largest units.
+/// A span in its two largest units; below a minute in one, with a decimal.
 pub fn span(value: Span) -> String {
     let seconds = value.nanos() / 1_000_000_000;
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
@@ -61,7 +61,12 @@ pub fn span(value: Span) -> String {
     } else if minutes > 0 {
         format!("{minutes}m {}s", seconds % 60)
     } else {
-        value.to_string()
+        let below = [("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000)];
+        let fits = below.into_iter().find(|(_, unit)| value.nanos() >= *unit);
+        fits.map_or_else(
+            || value.to_string(),
+            |(unit, nanos)| format!("{:.1}{unit}", value.nanos() as f64 / nanos as f64),
+        )
     }
 }
 
@@ -81,6 +86,15 @@ mod tests {
         }
         assert_eq!(percent(Some(0.123_456)), "12.35 %");
         assert_eq!(percent(None), "n/a");
-        assert_eq!(span(Span::from_nanos(90_061_000_000_000)), "1d 1h");
+        for (nanos, text) in [
+            (90_061_000_000_000, "1d 1h"),
+            (125_000_000_000, "2m 5s"),
+            (6_315_349_180, "6.3s"),
+            (50_000_000, "50.0ms"),
+            (999, "999ns"),
+            (0, "0s"),
+        ] {
+            assert_eq!(span(Span::from_nanos(nanos)), text);
+        }
     }
 }

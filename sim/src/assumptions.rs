@@ -17,6 +17,15 @@ pub fn assumptions(scenario: &Scenario, facts: &RunFacts) -> Vec<(String, String
         let legs = ["entry_latency", "cancel_latency", "report_latency"].map(|leg| part(venue, leg));
         row(&key("Latency"), format!("orders {}, cancels {}, reports {}", legs[0], legs[1], legs[2]));
         let text = |key: &str| venue.own.text(key).unwrap_or_default();
+        let uses = |kind: &str| uses_kind(scenario, &name, kind);
+        if uses("depth") {
+            let fills = text("maker_fill");
+            row(&key("Order book"), format!("queue {}; makers reached fill {fills}", part(venue, "queue")));
+            row(&key("Refill"), "what we took of a level is back when the feed tells of it anew".to_owned());
+        }
+        if !uses("bars") {
+            continue;
+        }
         row(
             &key("Participation"),
             match text("participation").as_str() {
@@ -52,6 +61,13 @@ pub fn assumptions(scenario: &Scenario, facts: &RunFacts) -> Vec<(String, String
     row("Open positions", "are valued at the last known price at the end".to_owned());
     row("Seed", scenario.seed().to_string());
     rows
+}
+
+/// Whether a venue has instruments with data of a kind.
+fn uses_kind(scenario: &Scenario, venue: &str, kind: &str) -> bool {
+    let of_kind = scenario.data.iter().filter(|data| data.own.text("kind").as_deref() == Some(kind));
+    // Named in full since the scenario was resolved.
+    of_kind.filter_map(|data| data.own.text("instrument")).any(|name| name.ends_with(&format!(".{venue}")))
 }
 
 fn part(item: &Item, key: &str) -> String {

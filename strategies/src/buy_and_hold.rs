@@ -7,7 +7,8 @@
 use tapedeck_model::event::LogLevel;
 use tapedeck_model::port::StrategyComponent;
 use tapedeck_model::{
-    Bar, Context, Instrument, InstrumentIx, OrderRequest, ParamError, Params, QuoteTick, Side, Strategy, TradeTick,
+    Bar, Context, DepthTick, Instrument, InstrumentIx, OrderRequest, ParamError, Params, QuoteTick, Side, Strategy,
+    TradeTick,
 };
 
 use crate::sizing::{BUFFER_PARAM, QTY_PARAM, SIZE_PARAM, Sizing, only_one};
@@ -59,6 +60,10 @@ impl Strategy for BuyAndHold {
 
     fn on_quote(&mut self, ctx: &mut Context<'_>, quote: &QuoteTick) {
         self.buy_once(ctx, quote.instrument);
+    }
+
+    fn on_book(&mut self, ctx: &mut Context<'_>, last: &DepthTick) {
+        self.buy_once(ctx, last.instrument);
     }
 }
 

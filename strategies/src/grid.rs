@@ -1,8 +1,8 @@
 //! A ladder of limit orders around a centre.
 //!
 //! Rule:
-//! 1. The price is a bar's close, a trade's price or the middle of a quote (rounded down), whichever
-//!    came last. At the first price after the warm-up the ladder is placed.
+//! 1. The price is a bar's close, a trade's price or the middle of a quote or book (rounded down),
+//!    whichever came last. At the first price after the warm-up the ladder is placed.
 //! 2. Placing: the centre is the price rounded down to the tick; the step is `spacing` ticks, or
 //!    `spacing` basis points of the centre rounded down to the tick, and at least one tick. For k = 1
 //!    to `levels` a buy limit goes to centre - k steps (left out at or below zero) and, unless
@@ -19,8 +19,8 @@ use tapedeck_model::event::LogLevel;
 use tapedeck_model::param::{ParamKind, ParamSpec};
 use tapedeck_model::port::StrategyComponent;
 use tapedeck_model::{
-    Bar, Context, Decimal, Fill, Instrument, InstrumentIx, OrderRequest, OrderStatus, ParamError, Params, Price, Qty,
-    QuoteTick, Side, Strategy, TradeTick,
+    Bar, Context, Decimal, DepthTick, Fill, Instrument, InstrumentIx, OrderRequest, OrderStatus, ParamError, Params,
+    Price, Qty, QuoteTick, Side, Strategy, TradeTick,
 };
 
 use crate::sizing::{fixed_qty, only_one, within_filters};
@@ -211,6 +211,12 @@ impl Strategy for Grid {
         let sum = i128::from(quote.bid_px.raw()) + i128::from(quote.ask_px.raw());
         // The middle of two prices is a price.
         self.on_price(ctx, quote.instrument, Price::from_raw(sum.div_euclid(2) as i64));
+    }
+
+    fn on_book(&mut self, ctx: &mut Context<'_>, last: &DepthTick) {
+        if let Some(quote) = ctx.market(last.instrument).quote {
+            self.on_quote(ctx, &quote);
+        }
     }
 
     fn on_fill(&mut self, ctx: &mut Context<'_>, fill: &Fill) {

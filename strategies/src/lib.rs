@@ -9,6 +9,7 @@
 
 mod buy_and_hold;
 mod grid;
+mod market_maker;
 mod noop;
 mod random;
 pub mod sizing;
@@ -19,7 +20,14 @@ use tapedeck_model::port::StrategyComponent;
 
 /// Every strategy of this crate, sorted by name.
 pub fn components() -> &'static [StrategyComponent] {
-    &[buy_and_hold::COMPONENT, grid::COMPONENT, noop::COMPONENT, random::COMPONENT, sma_cross::COMPONENT]
+    &[
+        buy_and_hold::COMPONENT,
+        grid::COMPONENT,
+        market_maker::COMPONENT,
+        noop::COMPONENT,
+        random::COMPONENT,
+        sma_cross::COMPONENT,
+    ]
 }
 
 #[cfg(test)]

@@ -13,8 +13,8 @@
 use tapedeck_model::param::{ParamKind, ParamSpec};
 use tapedeck_model::port::StrategyComponent;
 use tapedeck_model::{
-    Amendment, Bar, Context, Decimal, Instrument, InstrumentIx, Order, OrderKind, OrderRequest, ParamError, Params,
-    Price, Qty, QuoteTick, Side, Span, Strategy, Stream, TimeInForce, TradeTick,
+    Amendment, Bar, Context, Decimal, DepthTick, Instrument, InstrumentIx, Order, OrderKind, OrderRequest, ParamError,
+    Params, Price, Qty, QuoteTick, Side, Span, Strategy, Stream, TimeInForce, TradeTick,
 };
 
 pub(crate) const COMPONENT: StrategyComponent = StrategyComponent {
@@ -194,6 +194,10 @@ impl Strategy for Random {
 
     fn on_quote(&mut self, ctx: &mut Context<'_>, quote: &QuoteTick) {
         self.on_record(ctx, quote.instrument);
+    }
+
+    fn on_book(&mut self, ctx: &mut Context<'_>, last: &DepthTick) {
+        self.on_record(ctx, last.instrument);
     }
 
     fn on_timer(&mut self, ctx: &mut Context<'_>, timer: u64) {

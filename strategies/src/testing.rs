@@ -22,9 +22,9 @@
 
 use tapedeck_model::port::{ContextParts, PositionView, Wish};
 use tapedeck_model::{
-    Amount, Bar, Book, ClientOrderId, Context, CurrencyIx, DatedRules, Draws, Instrument, InstrumentId, InstrumentIx,
-    InstrumentKind, Intent, MarketState, Order, OrderRequest, OrderStatus, Price, Qty, QuoteTick, Span, Strategy,
-    StrategyIx, TradeTick, Ts, View,
+    Amount, Bar, Book, ClientOrderId, Context, CurrencyIx, DatedRules, DepthFlags, DepthTick, Draws, Instrument,
+    InstrumentId, InstrumentIx, InstrumentKind, Intent, MarketState, Order, OrderRequest, OrderStatus, Price, Qty,
+    QuoteTick, Side, Span, Strategy, StrategyIx, TradeTick, Ts, View,
 };
 use tapedeck_model::{port::Balance, port::Fill, port::OrderUpdate};
 
@@ -203,6 +203,20 @@ impl Stand {
         self.view.market.quote = Some(quote);
         self.mark(bid + ask);
         self.call(|ctx| strategy.on_quote(ctx, &quote));
+    }
+
+    /// A message after which the order book stands as in `view`.
+    pub fn book(&mut self, strategy: &mut dyn Strategy) {
+        self.now = self.now.saturating_add(Span::MINUTE);
+        let (ts_event, ts_recv, flags) = (self.now, self.now, DepthFlags::LAST);
+        let (instrument, px, qty) = (InstrumentIx(0), Price::ZERO, Qty::ZERO);
+        let last = DepthTick { instrument, ts_event, ts_recv, side: None, px, qty, flags };
+        let best = |side| self.view.book.best(side).map(|level| level.px.raw());
+        if let Some((bid, ask)) = best(Side::Buy).zip(best(Side::Sell)) {
+            self.mark(bid + ask);
+        }
+        self.view.market.depth = Some(last);
+        self.call(|ctx| strategy.on_book(ctx, &last));
     }
 
     /// One call of a strategy with a context; for the calls that have no method here.

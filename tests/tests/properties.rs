@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use tapedeck_kernel::account::AccountKind;
 use tapedeck_model::order::FillBasis;
 use tapedeck_model::{
-    Amount, ClientOrderId, CurrencyIx, Event, Liquidity, MarketRecord, OrderKind, OrderRequest, Record, Side,
+    Amount, Book, ClientOrderId, CurrencyIx, DepthFlags, Event, Liquidity, MarketRecord, OrderKind, OrderRequest,
+    Record, Side,
 };
 use tapedeck_tests::{Played, assembled, declared, play, play_checked};
 
@@ -23,12 +24,13 @@ struct Choice {
     slippage: &'static str,
     fee_currency: &'static str,
     limit_fill: &'static str,
+    queue: &'static str,
     halts: bool,
 }
 
 fn choices() -> impl Strategy<Value = Choice> {
     let models = (
-        prop::sample::select(vec!["bars", "trades", "quotes"]),
+        prop::sample::select(vec!["bars", "trades", "quotes", "depth"]),
         prop::sample::select(vec!["adaptive", "worst", "best", "ohlc", "olhc"]),
         prop::sample::select(vec![
             "model = \"none\"",
@@ -43,9 +45,10 @@ fn choices() -> impl Strategy<Value = Choice> {
         ]),
         prop::sample::select(vec!["base", "quote"]),
         prop::sample::select(vec!["touch", "through"]),
+        prop::sample::select(vec!["risk_averse", "power", "power2", "power3", "log", "log2"]),
     );
     (any::<u32>(), any::<bool>(), any::<bool>(), models).prop_map(
-        |(seed, spot, halts, (kind, path, latency, slippage, fee_currency, limit_fill))| Choice {
+        |(seed, spot, halts, (kind, path, latency, slippage, fee_currency, limit_fill, queue))| Choice {
             seed: u64::from(seed),
             spot,
             kind,
@@ -55,6 +58,7 @@ fn choices() -> impl Strategy<Value = Choice> {
             // A netting account pays fees in the currency of its profit.
             fee_currency: if spot { fee_currency } else { "quote" },
             limit_fill,
+            queue,
             halts,
         },
     )
@@ -62,9 +66,15 @@ fn choices() -> impl Strategy<Value = Choice> {
 
 impl Choice {
     fn text(&self) -> String {
-        let Self { seed, kind, path, latency, slippage, fee_currency, limit_fill, .. } = self;
-        let generator = if *kind == "bars" { "garch" } else { "ticks" };
+        let Self { seed, kind, path, latency, slippage, fee_currency, limit_fill, queue, .. } = self;
+        let (generator, more) = match *kind {
+            "bars" => ("garch", ""),
+            "depth" => ("flow", "size = \"2\"\ngap = \"2s\""),
+            _ => ("ticks", ""),
+        };
         let interval = if *kind == "bars" { "interval = \"1m\"" } else { "" };
+        let prints = "[[data]]\ninstrument = \"BTCUSD\"\nkind = \"trades\"\n[data.synthetic]\ngenerator = \"flow\"\nstart_price = \"100\"\n";
+        let prints = if *kind == "depth" { format!("{prints}{more}") } else { String::new() };
         let (instrument, account, deposits) = if self.spot {
             ("spot", "kind = \"spot\"", "{ USD = \"3000\", BTC = \"5\" }")
         } else {
@@ -100,12 +110,17 @@ kind = "{kind}"
 [data.synthetic]
 generator = "{generator}"
 start_price = "100"
+{more}
+
+{prints}
 
 [[venue]]
 name = "SIM"
 path = "{path}"
 limit_fill = "{limit_fill}"
 participation = "0.3"
+[venue.queue]
+model = "{queue}"
 [venue.entry_latency]
 {latency}
 [venue.cancel_latency]
@@ -250,8 +265,10 @@ fn equity_is_cash_and_inventory_at_the_mark(played: &Played, text: &str, spot: b
 }
 
 fn last_mark_x2(text: &str) -> Option<i64> {
-    let mut source = assembled(text, &[]).sources.pop()?.source;
-    let mut last = None;
+    let mut sources: Vec<_> = assembled(text, &[]).sources.into_iter().map(|slot| slot.source).collect();
+    // By name: of a book and its prints the book comes first, and tells of each print after it.
+    let source = sources.first_mut()?;
+    let (mut last, mut book, mut book_mark) = (None, Book::new(), None);
     let mut chunk = tapedeck_model::Chunk {
         instrument: tapedeck_model::InstrumentIx(0),
         first_number: 0,
@@ -260,7 +277,17 @@ fn last_mark_x2(text: &str) -> Option<i64> {
         columns: tapedeck_model::Columns::Trades { px: Vec::new(), qty: Vec::new(), aggressor: Vec::new() },
     };
     while source.next_chunk(&mut chunk).is_ok_and(|more| more) {
+        for row in 0..chunk.len() {
+            if let MarketRecord::Depth(row) = chunk.record(row) {
+                book.apply(&row);
+                let top = if row.flags.has(DepthFlags::LAST) { book.top() } else { Ok(None) };
+                book_mark = top.ok().flatten().map(|(bid, ask)| bid.px.raw() + ask.px.raw()).or(book_mark);
+            }
+        }
         last = (0..chunk.len()).next_back().map(|row| chunk.record(row)).or(last);
+    }
+    if book_mark.is_some() {
+        return book_mark;
     }
     last.map(|record| match record {
         MarketRecord::Bar(bar) => 2 * bar.close.raw(),

@@ -90,7 +90,7 @@ pub(crate) fn tape(params: &Params, context: &SynthContext<'_>) -> Result<BarTap
     let interval = match context.kind {
         SynthKind::Bars { interval } => interval,
         // Refused below, by the tape.
-        SynthKind::Trades | SynthKind::Quotes => Span::ZERO,
+        SynthKind::Trades | SynthKind::Quotes | SynthKind::Depth => Span::ZERO,
     };
     let number = |name| params.decimal(name).and_then(|value| as_float(name, value));
     let (drift, volatility, alpha, beta) = (number("drift")?, number("volatility")?, number("alpha")?, number("beta")?);

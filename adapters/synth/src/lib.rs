@@ -12,6 +12,7 @@
 #![deny(unsafe_code)]
 
 mod closed;
+mod flow;
 mod garch;
 mod given;
 mod tape;
@@ -31,6 +32,8 @@ pub enum SynthKind {
     Trades,
     /// Best bids and offers.
     Quotes,
+    /// Price levels of an order book.
+    Depth,
 }
 
 impl SynthKind {
@@ -40,6 +43,7 @@ impl SynthKind {
             Self::Bars { .. } => "bars",
             Self::Trades => "trades",
             Self::Quotes => "quotes",
+            Self::Depth => "depth",
         }
     }
 }
@@ -73,7 +77,16 @@ pub type SynthComponent = Component<BuildSynth>;
 
 /// Every generator, sorted by name.
 pub fn components() -> &'static [SynthComponent] {
-    &[closed::CONSTANT, closed::GAP, garch::COMPONENT, closed::RAMP, closed::SINE, closed::STEP, ticks::COMPONENT]
+    &[
+        closed::CONSTANT,
+        flow::COMPONENT,
+        closed::GAP,
+        garch::COMPONENT,
+        closed::RAMP,
+        closed::SINE,
+        closed::STEP,
+        ticks::COMPONENT,
+    ]
 }
 
 #[cfg(test)]

@@ -82,7 +82,7 @@ pub(crate) fn content_hash(name: &str, params: &Params, context: &SynthContext<'
     let rules = given::rules(context);
     let interval = match context.kind {
         SynthKind::Bars { interval } => interval.nanos(),
-        SynthKind::Trades | SynthKind::Quotes => 0,
+        SynthKind::Trades | SynthKind::Quotes | SynthKind::Depth => 0,
     };
     let item = context.instrument;
     let end = context.end.map_or(i64::MAX, Ts::nanos);

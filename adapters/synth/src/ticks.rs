@@ -176,7 +176,9 @@ pub(crate) fn tape(params: &Params, context: &SynthContext<'_>) -> Result<TickTa
     let output = match context.kind {
         SynthKind::Trades => Output::Trades,
         SynthKind::Quotes => Output::Quotes,
-        SynthKind::Bars { .. } => return Err(ParamError::new("", "makes trades or quotes, not bars")),
+        SynthKind::Bars { .. } | SynthKind::Depth => {
+            return Err(ParamError::new("", format!("makes trades or quotes, not {}", context.kind.text())));
+        }
     };
     if params.text_opt("output")?.is_some_and(|said| said != context.kind.text()) {
         return Err(ParamError::new("output", format!("the data are {}", context.kind.text())));

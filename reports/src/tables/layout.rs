@@ -92,6 +92,7 @@ pub const FILLS: &[ColumnSpec] = &[
     ("reference_px", Kind::Px, false),
     ("slippage_px", Kind::Px, false),
     ("available_qty", Kind::Qty, false),
+    ("queue_entry_qty", Kind::Qty, false),
     ("queue_ahead_qty", Kind::Qty, false),
 ];
 
@@ -376,6 +377,7 @@ pub fn fill_row(rows: &mut Rows, record: &Record, report: &FillReport, context: 
     rows.px(Some(evidence.reference_px), px_scale);
     rows.px(Some(evidence.slippage_px), px_scale);
     rows.qty(Some(evidence.available_qty), qty_scale);
+    rows.qty(Some(evidence.queue_entry_qty), qty_scale);
     rows.qty(Some(evidence.queue_ahead_qty), qty_scale);
     rows.end();
 }

@@ -93,7 +93,7 @@ impl Builder<'_> {
         instrument: &Instrument,
     ) -> Option<Box<dyn Source>> {
         let component = find(&self.registry.synthetic, &chosen.name)?;
-        let kind = self.take(&item.own, data_kind(item).and_then(synth_kind))?;
+        let kind = self.take(&item.own, data_kind(item).map(synth_kind))?;
         let context = SynthContext {
             instrument,
             draws: tapedeck_synth::draws(self.seed, instrument),
@@ -127,12 +127,12 @@ impl From<ParamError> for Refusal {
     }
 }
 
-fn synth_kind(kind: DataKind) -> Result<SynthKind, ParamError> {
+fn synth_kind(kind: DataKind) -> SynthKind {
     match kind {
-        DataKind::Bars { interval } => Ok(SynthKind::Bars { interval }),
-        DataKind::Trades => Ok(SynthKind::Trades),
-        DataKind::Quotes => Ok(SynthKind::Quotes),
-        DataKind::Depth => Err(ParamError::new("kind", "no generator makes depth")),
+        DataKind::Bars { interval } => SynthKind::Bars { interval },
+        DataKind::Trades => SynthKind::Trades,
+        DataKind::Quotes => SynthKind::Quotes,
+        DataKind::Depth => SynthKind::Depth,
     }
 }
 

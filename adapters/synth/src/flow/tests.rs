@@ -1,0 +1,98 @@
+//! One market from two sides.
+
+use super::*;
+use crate::fixture::{context, empty_chunk, instrument, params, records};
+use tapedeck_model::{DepthTick, MarketRecord, TradeTick};
+
+fn depth_and_trades(given: &str, seed: u64) -> (Vec<DepthTick>, Vec<TradeTick>) {
+    let item = instrument();
+    let (mut depth, mut trades) = (Vec::new(), Vec::new());
+    for kind in [SynthKind::Depth, SynthKind::Trades] {
+        let mut source = tape(&params("flow", given), &context(&item, kind, seed)).unwrap();
+        for record in records(&mut source) {
+            match record {
+                MarketRecord::Depth(row) => depth.push(row),
+                MarketRecord::Trade(trade) => trades.push(trade),
+                MarketRecord::Bar(_) | MarketRecord::Quote(_) => panic!("neither depth nor trade"),
+            }
+        }
+    }
+    (depth, trades)
+}
+
+#[test]
+fn the_book_is_whole_after_every_message_and_every_print_leaves_it() {
+    let (depth, trades) = depth_and_trades("count=20000 size=0.02 market_rate=0.2", 7);
+    let mut book = Book::new();
+    let mut prints = trades.iter().peekable();
+    let (mut messages, mut levels) = (0, 0);
+    let mut served = 0;
+    for row in &depth {
+        let before = book.apply(row);
+        let late = prints.peek().is_some_and(|print| print.ts_event.nanos() + DEPTH_DELAY_NS < row.ts_event.nanos());
+        assert!(!late, "a print without a message a microsecond later");
+        if let Some(print) = prints.peek()
+            && print.ts_event.nanos() + DEPTH_DELAY_NS == row.ts_event.nanos()
+        {
+            let lost = before.raw() - row.qty.raw();
+            assert_eq!((print.px, print.qty.raw()), (row.px, lost), "the level loses what was printed");
+            assert_eq!(print.aggressor, row.side.map(Side::opposite));
+            prints.next();
+            served += 1;
+        }
+        if row.flags.has(DepthFlags::LAST) {
+            messages += 1;
+            assert!(matches!(book.top(), Ok(Some(_))), "message {messages}");
+            levels = levels.max(book.depth(Side::Buy));
+        }
+    }
+    assert!(messages > 15_000 && levels >= 20 && served > 2_000, "{messages} {levels} {served}");
+    assert!(depth[0].flags.has(DepthFlags::CLEAR) && !depth[1].flags.has(DepthFlags::CLEAR));
+}
+
+#[test]
+fn chunk_sizes_and_the_other_kind_change_nothing() {
+    let item = instrument();
+    for kind in [SynthKind::Depth, SynthKind::Trades] {
+        let made = |rows: usize| {
+            let given = params("flow", "count=3000 market_rate=0.3");
+            records(&mut tape(&given, &context(&item, kind, 3)).unwrap().with_chunk_rows(rows))
+        };
+        assert_eq!(made(7), made(8_192));
+    }
+    assert_ne!(depth_and_trades("count=50", 1).0, depth_and_trades("count=50", 2).0);
+}
+
+#[test]
+fn rates_and_sizes_are_as_asked_for() {
+    let (depth, trades) = depth_and_trades("count=40000 gap=1s size=0.02 market_rate=0.1", 11);
+    let seconds = (depth[depth.len() - 1].ts_event.nanos() - depth[0].ts_event.nanos()) as f64 / 1e9;
+    let messages = depth.iter().filter(|row| row.flags.has(DepthFlags::LAST)).count() as f64;
+    assert!((seconds / messages - 1.0).abs() < 0.02, "{seconds} s for {messages} messages");
+    let mut times: Vec<i64> = trades.iter().map(|trade| trade.ts_event.nanos()).collect();
+    times.dedup();
+    let orders = times.len() as f64;
+    let span = (trades[trades.len() - 1].ts_event.nanos() - trades[0].ts_event.nanos()) as f64 / 1e9;
+    assert!((orders / span - 0.1).abs() < 0.005, "{orders} market orders in {span} s");
+}
+
+#[test]
+fn wrong_parameters_are_named_and_a_price_out_of_range_is_an_error() {
+    let item = instrument();
+    for (given, kind, name) in [
+        ("", SynthKind::Depth, "count"),
+        ("count=1", SynthKind::Quotes, ""),
+        ("count=1 gap=1us", SynthKind::Depth, "gap"),
+        ("count=1 size=0.001", SynthKind::Depth, "size"),
+        ("count=1 market_rate=0.7 cancel_rate=0.4", SynthKind::Trades, "cancel_rate"),
+    ] {
+        let error = tape(&params("flow", given), &context(&item, kind, 1)).err().unwrap();
+        assert_eq!(error.name, name, "{given}: {error}");
+    }
+    let mut source =
+        tape(&params("flow", "count=9 start_price=92233720368547758.05"), &context(&item, SynthKind::Depth, 1))
+            .unwrap();
+    let mut chunk = empty_chunk();
+    assert!(source.next_chunk(&mut chunk).is_err());
+    assert_eq!(source.next_chunk(&mut chunk), Ok(false));
+}
