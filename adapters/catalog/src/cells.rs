@@ -250,7 +250,8 @@ fn nearest_or_cut(scaled: f64, nearest: f64, is_near: bool, scaling: Scaling) ->
     if scaling.cut { Ok((scaled.trunc() as i128, true)) } else { Err(Bad::OffScale(scaling.scale)) }
 }
 
-fn from_text(text: &str, scaling: Scaling) -> Result<Scaled, Bad> {
+/// A number in plain text.
+pub(crate) fn from_text(text: &str, scaling: Scaling) -> Result<Scaled, Bad> {
     if let Some(from) = scaling.stated {
         let whole = text.parse::<i64>().map_err(|_| Bad::NotReadable)?;
         return rescale(i128::from(whole), i32::from(from), scaling);

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use tapedeck_model::SourceError;
+use tapedeck_model::{SourceError, Ts};
 use thiserror::Error;
 
 /// Why data cannot be opened, read or written.
@@ -97,12 +97,74 @@ pub enum CatalogError {
         /// How it differs.
         problem: String,
     },
+    /// A line of a recording is wrong.
+    #[error("{}, line {line}: {problem}", file.display())]
+    Line {
+        /// The file.
+        file: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong with it.
+        problem: LineProblem,
+    },
     /// Whoever asked for it wanted it to stop.
     #[error("stopped")]
     Stopped,
     /// A row is wrong.
     #[error(transparent)]
     Data(#[from] SourceError),
+}
+
+/// What can be wrong with a line of a recording.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum LineProblem {
+    /// It does not begin with a time.
+    #[error("it begins with `{found}`; expected the local time in Unix nanoseconds (19 digits) and a space")]
+    LocalTime {
+        /// How it begins.
+        found: String,
+    },
+    /// It was received before the line before.
+    #[error("the local time goes back: {found} after {before}")]
+    LocalTimeBack {
+        /// Its time.
+        found: Ts,
+        /// The time of the line before.
+        before: Ts,
+    },
+    /// Its message is none that we know.
+    #[error("the message cannot be read: {0}")]
+    Message(serde_json::Error),
+    /// It cannot be read to its end.
+    #[error("the recording breaks off: {0}")]
+    BrokenOff(std::io::Error),
+    /// It is about something else.
+    #[error("the message is of `{found}`, expected `{expected}`; record symbols apart")]
+    Symbol {
+        /// Whose message it is.
+        found: String,
+        /// Whose data are imported.
+        expected: String,
+    },
+    /// A number cannot be used.
+    #[error("`{field}` is {value}: {problem}")]
+    Value {
+        /// The exchange's name of the field.
+        field: &'static str,
+        /// What it holds.
+        value: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// It happened before what was told last.
+    #[error("the event time goes back: {found} after {before}; `repair` raises it, `skip` leaves the message out")]
+    EventTimeBack {
+        /// Its time.
+        found: Ts,
+        /// The time of the message of this kind before.
+        before: Ts,
+    },
 }
 
 impl CatalogError {

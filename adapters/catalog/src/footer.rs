@@ -49,6 +49,17 @@ impl Footer {
     }
 }
 
+#[cfg(test)]
+impl Footer {
+    /// What a footer says under a key.
+    pub(crate) fn value(path: &Path, key: &str) -> Result<Option<String>, CatalogError> {
+        let file = File::open(path).map_err(|e| CatalogError::io(path, e))?;
+        let metadata =
+            ParquetMetaDataReader::new().parse_and_finish(&file).map_err(|e| CatalogError::format(path, e))?;
+        Ok(value_of(&metadata, key))
+    }
+}
+
 fn value_of(metadata: &ParquetMetaData, key: &str) -> Option<String> {
     let pairs = metadata.file_metadata().key_value_metadata()?;
     pairs.iter().find(|pair| pair.key == key)?.value.clone()

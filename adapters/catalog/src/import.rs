@@ -59,24 +59,25 @@ pub fn import(spec: FileSpec, root: &Path, stop: &dyn Fn() -> bool) -> Result<Im
     let mut chunk = empty_chunk();
     while source.next_chunk(&mut chunk)? {
         match days.add(&chunk, stop) {
-            Err(CatalogError::Stopped) => return days.undo(),
+            Err(CatalogError::Stopped) => {
+                days.undo()?;
+                return Err(CatalogError::Stopped);
+            }
             other => other?,
         }
     }
-    days.end_day()?;
-    let Days { rows, range, written, unchanged, .. } = days;
     // A data set without one row has failed as a source already.
-    let (first, last) = range.unwrap_or_default();
-    let (days_written, days_unchanged) = (written.len() as u64, unchanged);
-    Ok(ImportSummary { rows, first, last, days_written, days_unchanged, issues: source.issues() })
+    days.finish(source.issues())
 }
 
 /// The day being written and what became of those before.
-struct Days<'a> {
+pub(crate) struct Days<'a> {
     root: &'a Path,
     series: Series,
     instrument: &'a Instrument,
     day: Option<(Ts, FileWriter)>,
+    /// What every file shall say in its footer besides.
+    notes: Vec<(String, String)>,
     rows: u64,
     range: Option<(Ts, Ts)>,
     /// Files that are new.
@@ -87,13 +88,14 @@ struct Days<'a> {
 }
 
 impl<'a> Days<'a> {
-    fn new(root: &'a Path, kind: DataKind, instrument: &'a Instrument) -> Self {
+    pub(crate) fn new(root: &'a Path, kind: DataKind, instrument: &'a Instrument) -> Self {
         let series = Series { kind, instrument: instrument.id.clone() };
         Self {
             root,
             series,
             instrument,
             day: None,
+            notes: Vec::new(),
             rows: 0,
             range: None,
             written: Vec::new(),
@@ -111,7 +113,13 @@ impl<'a> Days<'a> {
         Ts::from_nanos(ts_event.saturating_sub(shift)).floor_to(Span::DAY)
     }
 
-    fn add(&mut self, chunk: &Chunk, stop: &dyn Fn() -> bool) -> Result<(), CatalogError> {
+    /// As `new`, with facts for the footers.
+    pub(crate) fn with_notes(mut self, notes: Vec<(String, String)>) -> Self {
+        self.notes = notes;
+        self
+    }
+
+    pub(crate) fn add(&mut self, chunk: &Chunk, stop: &dyn Fn() -> bool) -> Result<(), CatalogError> {
         let mut from = 0;
         while let Some((first, rest)) = chunk.ts_event.get(from..).and_then(<[i64]>::split_first) {
             if stop() {
@@ -137,12 +145,23 @@ impl<'a> Days<'a> {
                 let mut missing: Vec<PathBuf> = above.filter(|above| !above.exists()).map(Path::to_owned).collect();
                 missing.reverse();
                 self.made.append(&mut missing);
-                FileWriter::for_catalog(&target, self.instrument, self.series.kind, chunk)?
+                let mut writer = FileWriter::for_catalog(&target, self.instrument, self.series.kind, chunk)?;
+                writer.note(&self.notes);
+                writer
             }
         };
         writer.write(chunk, rows)?;
         self.day = Some((day, writer));
         Ok(())
+    }
+
+    /// Ends the last day; nothing may have been added, then times are zero.
+    pub(crate) fn finish(mut self, issues: DataIssues) -> Result<ImportSummary, CatalogError> {
+        self.end_day()?;
+        let Days { rows, range, written, unchanged, .. } = self;
+        let (first, last) = range.unwrap_or_default();
+        let (days_written, days_unchanged) = (written.len() as u64, unchanged);
+        Ok(ImportSummary { rows, first, last, days_written, days_unchanged, issues })
     }
 
     fn end_day(&mut self) -> Result<(), CatalogError> {
@@ -164,7 +183,7 @@ impl<'a> Days<'a> {
 
 impl Days<'_> {
     /// Takes away what is new: the file being written, the days, the folders.
-    fn undo(mut self) -> Result<ImportSummary, CatalogError> {
+    pub(crate) fn undo(mut self) -> Result<(), CatalogError> {
         self.day = None;
         for file in &self.written {
             fs::remove_file(file).map_err(|e| CatalogError::io(file, e))?;
@@ -173,7 +192,7 @@ impl Days<'_> {
             // One that somebody else has put something into stays.
             let _ = fs::remove_dir(folder);
         }
-        Err(CatalogError::Stopped)
+        Ok(())
     }
 }
 

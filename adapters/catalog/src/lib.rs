@@ -1,15 +1,16 @@
 //! Market data on disk: Parquet and CSV sources, and a catalog of day files.
 //!
-//! Enters: files, or a source to be kept. Leaves: chunks of exact records in order of time, or
+//! Enters: files, recordings of an exchange's messages, or a source to be kept. Leaves: chunks of exact records in order of time, or
 //! Parquet files. Invariants: the order in which files are named and the size of batches change no
 //! record; a defect is an error with its place or is counted, never passed on in silence; a file
 //! that was written is complete and gives the same records when it is read.
-//! Deliberately absent: network, exchange formats, guesses about units.
+//! Deliberately absent: network, guesses about units.
 
 #![deny(missing_docs)]
 #![deny(unsafe_code)]
 
 mod ahead;
+mod binance;
 mod cells;
 mod check;
 mod decode;
@@ -28,7 +29,8 @@ mod spec;
 mod write;
 
 pub use ahead::ReadAhead;
-pub use error::CatalogError;
+pub use binance::{Recording, RecordingCounts, RecordingFile, RecordingSummary, Wanted, import_recording};
+pub use error::{CatalogError, LineProblem};
 pub use head::{Table, head};
 pub use import::{ImportSummary, import};
 pub use list::{CatalogEntry, ls};

@@ -1,6 +1,6 @@
 //! Files written here, read back: types, defects, order, sizes of batches.
 
-mod depth;
+pub(crate) mod depth;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -531,7 +531,7 @@ proptest! {
 }
 
 /// The folder of shared real data, if there is one.
-fn shared() -> Option<PathBuf> {
+pub(crate) fn shared() -> Option<PathBuf> {
     let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
     let folder = std::env::var_os("TAPEDECK_SHARED").map_or_else(default, PathBuf::from);
     if folder.is_dir() {

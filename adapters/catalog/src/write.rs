@@ -117,6 +117,13 @@ impl FileWriter {
         Self::create(target, Shape::new(instrument, kind, FileLayout::Catalog, chunk))
     }
 
+    /// Adds facts to the footer, which change nothing of the rows and of their hash.
+    pub(crate) fn note(&mut self, facts: &[(String, String)]) {
+        for (key, value) in facts {
+            self.arrow.append_key_value_metadata(KeyValue::new(format!("tapedeck.{key}"), value.clone()));
+        }
+    }
+
     fn create(target: &Path, shape: Shape) -> Result<Self, CatalogError> {
         let refuse = |e| CatalogError::io(target, e);
         let name = target.file_name().ok_or_else(|| CatalogError::format(target, "it names no file"))?;

@@ -6,7 +6,7 @@ use tapedeck_model::DepthTick;
 use super::*;
 
 /// Rows as text: time, side, price, quantity, flags; a receive time where it differs.
-fn rows(played: &Played) -> Vec<String> {
+pub(crate) fn rows(played: &Played) -> Vec<String> {
     let row = |record: &MarketRecord| {
         let MarketRecord::Depth(DepthTick { ts_event, ts_recv, side, px, qty, flags, .. }) = *record else {
             panic!("depth")

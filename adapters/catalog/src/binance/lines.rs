@@ -1,0 +1,96 @@
+//! The lines of one recording, plain or gzip.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use flate2::read::MultiGzDecoder;
+use serde::de::Error as _;
+use tapedeck_model::Ts;
+
+use super::message::{Message, parse};
+use crate::error::{CatalogError, LineProblem};
+
+const BUFFER_BYTES: usize = 256 * 1024;
+/// How a gzip file begins.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// A recording being read.
+pub(super) struct Lines {
+    path: PathBuf,
+    reader: Box<dyn BufRead>,
+    bytes: Vec<u8>,
+    /// Lines read so far.
+    number: u64,
+    last_local: i64,
+    ended: bool,
+}
+
+/// What stands in a line: its number, local time and message, or what is wrong with it.
+pub(super) type Outcome<'a> = (u64, Result<(i64, Message<'a>), LineProblem>);
+
+impl Lines {
+    pub(super) fn open(path: &Path) -> Result<Self, CatalogError> {
+        let refuse = |e| CatalogError::io(path, e);
+        let mut file = BufReader::with_capacity(BUFFER_BYTES, File::open(path).map_err(refuse)?);
+        let zipped = file.fill_buf().map_err(refuse)?.starts_with(&GZIP);
+        let reader: Box<dyn BufRead> = if zipped { unzipped(file) } else { Box::new(file) };
+        Ok(Self { path: path.to_owned(), reader, bytes: Vec::new(), number: 0, last_local: i64::MIN, ended: false })
+    }
+
+    /// The next line that is not blank; after one that breaks off there is none.
+    pub(super) fn next(&mut self, symbol: &str) -> Option<Outcome<'_>> {
+        let outcome = match self.read() {
+            Ok(true) => match std::str::from_utf8(&self.bytes) {
+                Ok(text) => parse(text.trim_end(), symbol),
+                Err(error) => Err(LineProblem::Message(serde_json::Error::custom(error))),
+            },
+            Ok(false) => return None,
+            Err(error) => Err(LineProblem::BrokenOff(error)),
+        };
+        let (before, last_local) = (self.last_local, &mut self.last_local);
+        let outcome = outcome.and_then(|(local, message)| {
+            if local < before {
+                let [found, before] = [local, before].map(Ts::from_nanos);
+                return Err(LineProblem::LocalTimeBack { found, before });
+            }
+            *last_local = local;
+            Ok((local, message))
+        });
+        Some((self.number, outcome))
+    }
+
+    /// The error of a line.
+    pub(super) fn refuse(path: &Path, line: u64, problem: LineProblem) -> CatalogError {
+        CatalogError::Line { file: path.to_owned(), line, problem }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Lines read so far, blank ones included.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    fn read(&mut self) -> io::Result<bool> {
+        while !self.ended {
+            self.bytes.clear();
+            self.number += 1;
+            let read = self.reader.read_until(b'\n', &mut self.bytes).inspect_err(|_| self.ended = true)?;
+            if read == 0 {
+                self.number -= 1;
+                self.ended = true;
+            } else if !self.bytes.trim_ascii().is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+fn unzipped(file: impl Read + 'static) -> Box<dyn BufRead> {
+    let file = BufReader::with_capacity(BUFFER_BYTES, file);
+    Box::new(BufReader::with_capacity(BUFFER_BYTES, MultiGzDecoder::new(file)))
+}

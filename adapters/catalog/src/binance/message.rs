@@ -1,0 +1,190 @@
+//! One line of a recording: the local time, and the exchange's message as it came.
+//!
+//! Messages are those of spot, USD-M and COIN-M streams, with or without the envelope of a combined
+//! stream, and answers to requests for a snapshot. Numbers stay text here: what they mean depends on the
+//! instrument.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::error::LineProblem;
+
+/// Digits of a Unix time in nanoseconds, from 2001 to 2286.
+const LOCAL_DIGITS: usize = 19;
+/// Nanoseconds of a millisecond.
+const MILLIS: i64 = 1_000_000;
+/// What `X` of a trade says if the trade went through the book.
+const MARKET: &str = "MARKET";
+
+/// A price and a quantity.
+pub(super) type Pair<'a> = [&'a str; 2];
+
+/// What a line holds.
+#[derive(Debug)]
+pub(super) enum Message<'a> {
+    Update(Update<'a>),
+    Snapshot(Snapshot<'a>),
+    Trade(Trade<'a>),
+    /// Something that we do not use.
+    Other,
+}
+
+/// Changes of levels (`depthUpdate`).
+#[derive(Debug, Deserialize)]
+pub(super) struct Update<'a> {
+    s: &'a str,
+    /// Milliseconds: when it was sent.
+    #[serde(rename = "E")]
+    sent: i64,
+    /// Milliseconds: when the book changed; absent on spot.
+    #[serde(rename = "T")]
+    changed: Option<i64>,
+    /// Number of the first change in it.
+    #[serde(rename = "U")]
+    pub(super) first: u64,
+    /// Number of the last change in it.
+    #[serde(rename = "u")]
+    pub(super) last: u64,
+    /// Number of the last change of the message before; absent on spot.
+    #[serde(rename = "pu")]
+    pub(super) before: Option<u64>,
+    #[serde(rename = "b", borrow)]
+    pub(super) bids: Vec<Pair<'a>>,
+    #[serde(rename = "a", borrow)]
+    pub(super) asks: Vec<Pair<'a>>,
+}
+
+/// The book as a request for it was answered.
+#[derive(Debug, Deserialize)]
+pub(super) struct Snapshot<'a> {
+    /// Number of the last change in it.
+    #[serde(rename = "lastUpdateId")]
+    pub(super) last: u64,
+    /// Milliseconds; absent on spot.
+    #[serde(rename = "T")]
+    changed: Option<i64>,
+    #[serde(borrow)]
+    pub(super) bids: Vec<Pair<'a>>,
+    #[serde(borrow)]
+    pub(super) asks: Vec<Pair<'a>>,
+}
+
+/// A public trade.
+#[derive(Debug, Deserialize)]
+pub(super) struct Trade<'a> {
+    s: &'a str,
+    /// Milliseconds: when it was matched.
+    #[serde(rename = "T")]
+    matched: i64,
+    #[serde(rename = "t")]
+    pub(super) id: u64,
+    #[serde(rename = "p")]
+    pub(super) px: &'a str,
+    #[serde(rename = "q")]
+    pub(super) qty: &'a str,
+    /// Whether the buyer was the maker: then the seller took.
+    #[serde(rename = "m")]
+    pub(super) buyer_made: bool,
+    #[serde(rename = "X")]
+    kind: Option<&'a str>,
+}
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+    #[serde(rename = "lastUpdateId")]
+    last: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Head<'a> {
+    e: Option<&'a str>,
+}
+
+impl Update<'_> {
+    /// Nanoseconds: when the book changed, or on spot when that was told.
+    pub(super) fn ts_event(&self) -> Result<i64, LineProblem> {
+        nanos("T", self.changed.unwrap_or(self.sent))
+    }
+}
+
+impl Snapshot<'_> {
+    /// Nanoseconds, if it says so.
+    pub(super) fn ts_event(&self) -> Result<Option<i64>, LineProblem> {
+        self.changed.map(|millis| nanos("T", millis)).transpose()
+    }
+}
+
+impl Trade<'_> {
+    /// Nanoseconds: when it was matched.
+    pub(super) fn ts_event(&self) -> Result<i64, LineProblem> {
+        nanos("T", self.matched)
+    }
+
+    /// Whether it went through the book; an insurance fund's did not.
+    pub(super) fn is_of_market(&self) -> bool {
+        self.kind.is_none_or(|kind| kind == MARKET)
+    }
+}
+
+impl Message<'_> {
+    /// When it happened, if it is one that we use and says so.
+    pub(super) fn ts_event(&self) -> Result<Option<i64>, LineProblem> {
+        match self {
+            Self::Update(update) => update.ts_event().map(Some),
+            Self::Snapshot(snapshot) => snapshot.ts_event(),
+            Self::Trade(trade) if trade.is_of_market() => trade.ts_event().map(Some),
+            Self::Trade(_) | Self::Other => Ok(None),
+        }
+    }
+}
+
+/// Local time and message of a line of `symbol`'s recording.
+pub(super) fn parse<'a>(line: &'a str, symbol: &str) -> Result<(i64, Message<'a>), LineProblem> {
+    let (local, text) = split(line)?;
+    let envelope: Envelope<'_> = read(text)?;
+    let message = match (envelope.data, envelope.last) {
+        (None, Some(_)) => Message::Snapshot(read(text)?),
+        (data, _) => of_stream(data.map_or(text, RawValue::get))?,
+    };
+    let found = match &message {
+        Message::Update(update) => update.s,
+        Message::Trade(trade) => trade.s,
+        Message::Snapshot(_) | Message::Other => symbol,
+    };
+    if found != symbol {
+        return Err(LineProblem::Symbol { found: found.to_owned(), expected: symbol.to_owned() });
+    }
+    Ok((local, message))
+}
+
+fn of_stream(text: &str) -> Result<Message<'_>, LineProblem> {
+    let Head { e } = read(text)?;
+    Ok(match e {
+        Some("depthUpdate") => Message::Update(read(text)?),
+        Some("trade") => Message::Trade(read(text)?),
+        Some(_) | None => Message::Other,
+    })
+}
+
+fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, LineProblem> {
+    serde_json::from_str(text).map_err(LineProblem::Message)
+}
+
+fn split(line: &str) -> Result<(i64, &str), LineProblem> {
+    let (digits, text) = line.split_once(' ').unwrap_or((line, ""));
+    let whole = digits.len() == LOCAL_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let local = digits.parse::<i64>().ok().filter(|_| whole);
+    let found = || line.chars().take(LOCAL_DIGITS + 1).collect();
+    local.map(|local| (local, text)).ok_or_else(|| LineProblem::LocalTime { found: found() })
+}
+
+fn nanos(field: &'static str, millis: i64) -> Result<i64, LineProblem> {
+    let problem = || LineProblem::Value {
+        field,
+        value: millis.to_string(),
+        problem: "this is no time in Unix milliseconds".to_owned(),
+    };
+    millis.checked_mul(MILLIS).filter(|_| millis >= 0).ok_or_else(problem)
+}

@@ -1,0 +1,189 @@
+//! Decoded messages as columns.
+
+use std::mem;
+
+use tapedeck_model::event::DataIssue;
+use tapedeck_model::market::{Chunk, Columns, DepthFlags};
+use tapedeck_model::number::format_scaled;
+use tapedeck_model::{Instrument, Ts};
+
+use super::message::{Pair, Trade};
+use crate::cells::{Scaling, from_text};
+use crate::error::LineProblem;
+use crate::spec::OnError;
+
+/// Rows that are collected before they are written.
+const CHUNK_ROWS: usize = 65_536;
+
+/// When something happened, and when we knew it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stamp {
+    pub(super) ts_event: i64,
+    pub(super) ts_recv: i64,
+}
+
+/// What a price level shows.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Level {
+    pub(super) side: i8,
+    pub(super) px: i64,
+    pub(super) qty: i64,
+}
+
+/// Records of one kind on their way to disk.
+pub(super) struct Tape<'a> {
+    instrument: &'a Instrument,
+    on_error: OnError,
+    ts_event: Vec<i64>,
+    ts_recv: Vec<i64>,
+    side: Vec<i8>,
+    px: Vec<i64>,
+    qty: Vec<i64>,
+    /// Of depth only.
+    flags: Vec<u8>,
+    /// When the last message happened, whether it left rows or not.
+    last_event: i64,
+    last: Stamp,
+    issues: Vec<(DataIssue, u64)>,
+}
+
+impl<'a> Tape<'a> {
+    pub(super) fn new(instrument: &'a Instrument, on_error: OnError) -> Self {
+        Self {
+            instrument,
+            on_error,
+            ts_event: Vec::new(),
+            ts_recv: Vec::new(),
+            side: Vec::new(),
+            px: Vec::new(),
+            qty: Vec::new(),
+            flags: Vec::new(),
+            last_event: i64::MIN,
+            last: Stamp { ts_event: i64::MIN, ts_recv: i64::MIN },
+            issues: Vec::new(),
+        }
+    }
+
+    /// The time of a message, which must not lie before that of the one before.
+    pub(super) fn in_order(&mut self, ts_event: i64) -> Result<i64, LineProblem> {
+        if ts_event < self.last_event {
+            if self.on_error != OnError::Repair {
+                let [found, before] = [ts_event, self.last_event].map(Ts::from_nanos);
+                return Err(LineProblem::EventTimeBack { found, before });
+            }
+            self.count(DataIssue::RepairedRow);
+        }
+        self.last_event = self.last_event.max(ts_event);
+        Ok(self.last_event)
+    }
+
+    /// Levels of both sides; bids first, each in the order of the exchange.
+    pub(super) fn levels(&mut self, bids: &[Pair<'_>], asks: &[Pair<'_>]) -> Result<Vec<Level>, LineProblem> {
+        let mut levels = Vec::with_capacity(bids.len() + asks.len());
+        for (side, fields, pairs) in [(1, ["b", "B"], bids), (-1, ["a", "A"], asks)] {
+            for [px, qty] in pairs {
+                let level = Level { side, px: self.px(fields[0], px)?, qty: self.qty(fields[1], qty, 0)? };
+                levels.push(level);
+            }
+        }
+        Ok(levels)
+    }
+
+    /// A message of depth; `first` are flags of its first row beside those of its place.
+    pub(super) fn depth(&mut self, stamp: Stamp, first: DepthFlags, levels: &[Level]) {
+        let alone = [Level::default()];
+        let levels = match (levels, first) {
+            ([], DepthFlags::NONE) => return,
+            ([], _) => &alone,
+            (some, _) => some,
+        };
+        for (place, level) in levels.iter().enumerate() {
+            let begins = if place == 0 { first } else { DepthFlags::NONE };
+            let ends = if place + 1 == levels.len() { DepthFlags::LAST } else { DepthFlags::NONE };
+            self.flags.push(begins.with(ends).bits());
+            self.push(stamp, *level);
+        }
+    }
+
+    /// A public trade.
+    pub(super) fn trade(&mut self, stamp: Stamp, trade: &Trade<'_>) -> Result<(), LineProblem> {
+        let (px, qty) = (self.px("p", trade.px)?, self.qty("q", trade.qty, 1)?);
+        self.push(stamp, Level { side: if trade.buyer_made { -1 } else { 1 }, px, qty });
+        Ok(())
+    }
+
+    pub(super) fn count(&mut self, issue: DataIssue) {
+        match self.issues.iter_mut().find(|(known, _)| *known == issue) {
+            Some((_, count)) => *count += 1,
+            None => self.issues.push((issue, 1)),
+        }
+    }
+
+    pub(super) fn issues(&self) -> Vec<(DataIssue, u64)> {
+        let mut issues = self.issues.clone();
+        issues.sort_unstable();
+        issues
+    }
+
+    /// Times of the last row.
+    pub(super) fn last(&self) -> Stamp {
+        self.last
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.ts_event.len() >= CHUNK_ROWS
+    }
+
+    /// What was collected, as records of depth or of trades.
+    pub(super) fn take(&mut self) -> Chunk {
+        let [px, qty] = [&mut self.px, &mut self.qty].map(mem::take);
+        let (side, flags) = (mem::take(&mut self.side), mem::take(&mut self.flags));
+        let columns = if flags.is_empty() {
+            Columns::Trades { px, qty, aggressor: side }
+        } else {
+            Columns::Depth { side, px, qty, flags }
+        };
+        let [ts_event, ts_recv] = [&mut self.ts_event, &mut self.ts_recv].map(mem::take);
+        Chunk { instrument: self.instrument.ix, first_number: 0, ts_event, ts_recv, columns }
+    }
+
+    fn push(&mut self, stamp: Stamp, level: Level) {
+        let ts_recv = stamp.ts_recv.max(self.last.ts_recv);
+        self.last = Stamp { ts_event: stamp.ts_event, ts_recv };
+        self.ts_event.push(stamp.ts_event);
+        self.ts_recv.push(ts_recv);
+        self.side.push(level.side);
+        self.px.push(level.px);
+        self.qty.push(level.qty);
+        let tick = self.instrument.rules_at(Ts::from_nanos(stamp.ts_event)).tick_size.raw().max(1);
+        if level.px % tick != 0 {
+            self.count(DataIssue::OffTickPrice);
+        }
+    }
+
+    fn px(&mut self, field: &'static str, text: &str) -> Result<i64, LineProblem> {
+        let scaling = Scaling { scale: self.instrument.price_scale, stated: None, cut: false };
+        number(field, text, scaling, 1).map(|(px, _)| px)
+    }
+
+    fn qty(&mut self, field: &'static str, text: &str, least: i64) -> Result<i64, LineProblem> {
+        let scaling = Scaling { scale: self.instrument.qty_scale, stated: None, cut: true };
+        let (qty, cut) = number(field, text, scaling, least)?;
+        if cut {
+            self.count(DataIssue::TruncatedQty);
+        }
+        Ok(qty)
+    }
+}
+
+/// A number in its scale, at least `least` of its last decimal, and whether decimals were cut.
+fn number(field: &'static str, text: &str, scaling: Scaling, least: i64) -> Result<(i64, bool), LineProblem> {
+    let refuse = |problem: String| LineProblem::Value { field, value: text.to_owned(), problem };
+    let (raw, cut) = from_text(text, scaling).map_err(|bad| refuse(bad.problem()))?;
+    let raw = i64::try_from(raw).map_err(|_| refuse("the value is too large".to_owned()))?;
+    if raw < least {
+        let bound = format_scaled(i128::from(least), scaling.scale);
+        return Err(refuse(format!("it must not be below {bound}")));
+    }
+    Ok((raw, cut))
+}
