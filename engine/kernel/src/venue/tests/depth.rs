@@ -1,7 +1,13 @@
 //! Orders on an order book, case by case.
 
-use super::script::check;
+use std::collections::BTreeMap;
+
+use super::script::{SECOND, Stage, check, plain_spec};
 use crate::venue::*;
+use proptest::prelude::{prop, prop_assert, prop_oneof, proptest};
+use proptest::strategy::Strategy as _;
+use tapedeck_model::order::FillBasis;
+use tapedeck_model::{DepthFlags, DepthTick, Liquidity, Price, Side, StrategyIx, TimeInForce, TradeTick};
 
 fn evidence(reports: &[TimedReport]) -> Vec<(i64, i64, i64)> {
     let of = |timed: &TimedReport| match &timed.report {
@@ -200,4 +206,132 @@ fn an_amended_price_is_a_new_place_and_less_keeps_its_place() {
         ",
     );
     assert_eq!(evidence(&stage.out), [(5_000, 5_000, 1_000), (3_000, 3_000, 1_000)]);
+}
+
+/// What a naive venue remembers of one side: what levels show, and what was taken since they were told of.
+#[derive(Default)]
+struct Shown(BTreeMap<i64, (i64, i64)>);
+
+impl Shown {
+    fn left_within(&self, side: Side, limit: i64) -> i64 {
+        let within = |px: i64| if side == Side::Buy { px >= limit } else { px <= limit };
+        self.0.iter().filter(|(px, _)| within(**px)).map(|(_, (shown, taken))| shown - taken).sum()
+    }
+
+    fn take_best(&mut self, side: Side, mut qty: i64) {
+        let mut levels: Vec<&mut (i64, i64)> = self.0.values_mut().collect();
+        if side == Side::Buy {
+            levels.reverse();
+        }
+        for (shown, taken) in levels {
+            let part = qty.min(*shown - *taken);
+            *taken += part;
+            qty -= part;
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Action {
+    Level(Side, i64, i64),
+    Print(i64, i64, Option<Side>),
+    Order(Side, i64, i64, u8),
+}
+
+fn action() -> impl proptest::strategy::Strategy<Value = Action> {
+    let side = || prop::sample::select(vec![Side::Buy, Side::Sell]);
+    // Bids below 100.0, asks above: the book is never crossed.
+    prop_oneof![
+        4 => (side(), 1_i64..8, 0_i64..30)
+            .prop_map(|(side, off, lots)| Action::Level(side, 10_000 - side.sign() * off * 10, lots * 10)),
+        2 => (-6_i64..7, 1_i64..30, prop::option::of(side()))
+            .prop_map(|(off, lots, side)| Action::Print(10_000 + off * 10, lots * 10, side)),
+        3 => (side(), -6_i64..7, 2_i64..40, 0_u8..5)
+            .prop_map(|(side, off, lots, how)| Action::Order(side, 10_000 + off * 10, lots * 10, how)),
+    ]
+}
+
+/// An order of one of five kinds: market, limit, post-only, immediate or cancel, fill or kill.
+fn order_of(side: Side, (px, qty): (i64, i64), how: u8) -> OrderRequest {
+    let limit = OrderRequest::limit(InstrumentIx(0), side, Qty::from_raw(qty), Price::from_raw(px));
+    match how {
+        0 => OrderRequest::market(InstrumentIx(0), side, Qty::from_raw(qty)),
+        1 => limit,
+        2 => OrderRequest { post_only: true, ..limit },
+        3 => OrderRequest { time_in_force: TimeInForce::Ioc, ..limit },
+        _ => OrderRequest { time_in_force: TimeInForce::Fok, ..limit },
+    }
+}
+
+proptest! {
+    #[test]
+    fn we_take_no_more_than_was_shown(actions in prop::collection::vec(action(), 1..150), model in 0_usize..6) {
+        let params = super::script::params(&[("n", "3")]);
+        let queue = (queue_components()[model].build)(&params).unwrap();
+        let finest = vec![(InstrumentIx(0), RecordKind::Depth)];
+        let mut stage = Stage::new(VenueSpec { queue, finest, ..plain_spec(1) }, 1);
+        let mut sides = [Shown::default(), Shown::default()];
+        let mut orders: BTreeMap<ClientOrderId, OrderRequest> = BTreeMap::new();
+        let mut seen = 0;
+        for (nth, action) in actions.into_iter().enumerate() {
+            let now = Ts::from_nanos(nth as i64 * SECOND);
+            let head = (InstrumentIx(0), now, now);
+            let mut printed = 0;
+            match action {
+                Action::Level(side, px, qty) => {
+                    sides[usize::from(side == Side::Sell)].0.insert(px, (qty, 0));
+                    stage.record(&MarketRecord::Depth(DepthTick {
+                        instrument: head.0, ts_event: head.1, ts_recv: head.2, side: Some(side),
+                        px: Price::from_raw(px), qty: Qty::from_raw(qty), flags: DepthFlags::LAST,
+                    }));
+                }
+                Action::Print(px, qty, aggressor) => {
+                    printed = qty;
+                    stage.record(&MarketRecord::Trade(TradeTick {
+                        instrument: head.0, ts_event: head.1, ts_recv: head.2,
+                        px: Price::from_raw(px), qty: Qty::from_raw(qty), aggressor,
+                    }));
+                }
+                Action::Order(side, px, qty, how) => {
+                    let id = ClientOrderId { strategy: StrategyIx(0), number: nth as u32 + 1 };
+                    let request = order_of(side, (px, qty), how);
+                    orders.insert(id, request);
+                    let command = Command::Submit { client_order_id: id, request };
+                    stage.venue.on_command(now, &command, &mut stage.out).unwrap();
+                }
+            }
+            for timed in &stage.out[seen..] {
+                let VenueReport::Filled(fill) = &timed.report else { continue };
+                let request = orders[&fill.client_order_id];
+                let opposite = request.side.opposite();
+                let shown = &mut sides[usize::from(opposite == Side::Sell)];
+                let (px, qty) = (fill.last_px.raw(), fill.last_qty.raw());
+                if let Some(limit) = request.kind.limit_px() {
+                    let worse = request.side.sign() * (px - limit.raw());
+                    prop_assert!(worse <= 0 && (fill.liquidity == Liquidity::Taker || worse == 0), "{fill:?}");
+                }
+                match fill.evidence.basis {
+                    FillBasis::BookTake => {
+                        let better = shown.0.iter().filter(|(at, (all, taken))| request.side.sign() * (**at - px) < 0 && all > taken);
+                        // What is finer than a lot is nobody's to take.
+                        prop_assert!(better.map(|(_, (all, taken))| all - taken).all(|left| left < 10), "{fill:?}");
+                        let level = shown.0.get_mut(&px).unwrap();
+                        level.1 += qty;
+                        prop_assert!(level.1 <= level.0, "a level is taken once: {fill:?}");
+                    }
+                    FillBasis::BookCross => {
+                        prop_assert!(qty <= shown.left_within(opposite, px), "{fill:?}");
+                        shown.take_best(opposite, qty);
+                    }
+                    FillBasis::TradeQueue | FillBasis::TradeThrough => {
+                        printed -= qty;
+                        prop_assert!(printed >= 0, "a print serves once: {fill:?}");
+                        prop_assert!(fill.evidence.queue_ahead_qty <= fill.evidence.queue_entry_qty);
+                    }
+                    basis => prop_assert!(false, "{basis} on a book"),
+                }
+            }
+            seen = stage.out.len();
+        }
+    }
 }
