@@ -104,7 +104,7 @@ fn a_recording_becomes_depth_and_trades() {
     ];
     stage.sim(&import(&[])).check(0, &expected);
     stage.sim(&["data", "ls", "catalog"]).check(0, &["BTCUSD.SIM depth", "BTCUSD.SIM trades"]);
-    stage.sim(&["data", "head", "catalog/depth"]).check(0, &["flags", "bid", "2023-11-14T22:13:20.105Z"]);
+    stage.sim(&["data", "head", "catalog/depth"]).check(0, &["flags", "2023-11-14T22:13:20.105Z"]);
     stage.sim(&import(&["--kind", "trades"])).check(0, &["0 days written, 1 were there"]);
     stage.sim(&import(&["--kind", "bars"])).check(2, &["recordings give depth and trades"]);
     stage.sim(&import(&["--time-unit", "ms"])).check(2, &["--time-unit means nothing"]);
