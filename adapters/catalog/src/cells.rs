@@ -331,6 +331,19 @@ fn time_from_text(text: &str, unit: Option<TimeUnit>) -> Result<i64, Bad> {
     text.parse::<Ts>().map(Ts::nanos).map_err(|_| Bad::NotReadable)
 }
 
+/// A whole column of sides as we write it; `None` if any cell needs a closer look.
+pub(crate) fn fast_sides(array: &dyn Array) -> Option<&[i8]> {
+    let sides: &[i8] = array.as_primitive_opt::<Int8Type>().filter(|_| array.null_count() == 0)?.values();
+    let odd = sides.iter().fold(0, |odd, side| odd | u8::from(side.unsigned_abs() > 1));
+    (odd == 0).then_some(sides)
+}
+
+/// A whole column of flags as we write it; `None` if any cell needs a closer look.
+pub(crate) fn fast_flags(array: &dyn Array) -> Option<&[u8]> {
+    let flags: &[u8] = array.as_primitive_opt::<UInt8Type>().filter(|_| array.null_count() == 0)?.values();
+    DepthFlags::from_bits(flags.iter().fold(0, |all, bits| all | bits)).is_some().then_some(flags)
+}
+
 /// Bids, asks or none, as text or as 1, -1 and 0.
 pub(crate) fn level_side_reader(array: &dyn Array) -> Read<'_, i8> {
     if !array.data_type().is_integer() {
@@ -362,6 +375,12 @@ fn whole_reader(array: &dyn Array) -> Read<'_, i128> {
 
 /// The side of a word: of a trade who took, of a level where it stands.
 pub(crate) fn side_from_text(text: &str) -> Result<i8, Bad> {
+    // As we write it ourselves, without a copy in lower case.
+    match text {
+        "buy" => return Ok(1),
+        "sell" => return Ok(-1),
+        _ => {}
+    }
     match text.to_ascii_lowercase().as_str() {
         "buy" | "b" | "bid" | "buyer" | "long" | "1" => Ok(1),
         "sell" | "s" | "ask" | "a" | "seller" | "short" | "-1" => Ok(-1),

@@ -17,8 +17,8 @@ use tapedeck_model::number::format_scaled;
 use tapedeck_model::{SourceError, Ts};
 
 use crate::cells::{
-    Read, Scaling, buyer_maker_reader, flags_reader, level_side_reader, number_reader, numbers, side_from_text,
-    text_reader, times,
+    Read, Scaling, buyer_maker_reader, fast_flags, fast_sides, flags_reader, level_side_reader, number_reader, numbers,
+    side_from_text, text_reader, times,
 };
 use crate::error::CatalogError;
 use crate::layout::{Field, Layout, VOLUME};
@@ -166,6 +166,10 @@ impl FileReader {
                 }
             }
             Field::Side | Field::BuyerMaker => {
+                if let Some(sides) = fast_sides(array) {
+                    side.extend_from_slice(sides);
+                    return;
+                }
                 let read = side_reader(spec.kind, field, array);
                 // A side that is not told is not known: no defect.
                 side.extend((0..array.len()).map(|row| match read(row) {
@@ -178,6 +182,10 @@ impl FileReader {
                 }));
             }
             Field::Flags => {
+                if let Some(all) = fast_flags(array) {
+                    flags.extend_from_slice(all);
+                    return;
+                }
                 let read = flags_reader(array);
                 flags.extend((0..array.len()).map(|row| {
                     read(row).unwrap_or_else(|problem| {

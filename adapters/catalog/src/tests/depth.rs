@@ -175,5 +175,5 @@ fn depth_goes_into_the_catalog_and_back() {
     assert_eq!(found, [(DataKind::Depth, 3, 2)]);
     let table = head(&root, 9).unwrap();
     assert_eq!(table.columns.join("|"), "ts_event|ts_recv|px|qty|side|flags");
-    assert_eq!(table.rows[0][2..].join("|"), "1.25|2|bid|3");
+    assert_eq!(table.rows[0][2..].join("|"), "1.25|2|1|3");
 }

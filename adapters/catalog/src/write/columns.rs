@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::{
-    ArrayRef, Decimal128Array, Float64Array, RecordBatch, StringArray, TimestampNanosecondArray, UInt8Array,
+    ArrayRef, Decimal128Array, Float64Array, Int8Array, RecordBatch, StringArray, TimestampNanosecondArray, UInt8Array,
 };
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use tapedeck_model::Instrument;
@@ -139,7 +139,7 @@ impl Shape {
                 fields.extend([number("px", true), number("qty", false), Field::new("side", DataType::Utf8, true)]);
             }
             DataKind::Depth => {
-                fields.extend([number("px", true), number("qty", false), Field::new("side", DataType::Utf8, true)]);
+                fields.extend([number("px", true), number("qty", false), Field::new("side", DataType::Int8, false)]);
                 fields.push(Field::new("flags", DataType::UInt8, false));
             }
             DataKind::Quotes => {
@@ -171,9 +171,9 @@ impl Shape {
             arrays.push(self.numbers(values)?);
         }
         match self.kind {
-            DataKind::Trades => arrays.push(words(slices.side, "buy", "sell")),
+            DataKind::Trades => arrays.push(words(slices.side)),
             DataKind::Depth => {
-                arrays.push(words(slices.side, "bid", "ask"));
+                arrays.push(Arc::new(Int8Array::from(slices.side.to_vec())));
                 arrays.push(Arc::new(UInt8Array::from(slices.flags.to_vec())));
             }
             DataKind::Bars { .. } | DataKind::Quotes => {}
@@ -206,10 +206,10 @@ impl Shape {
 }
 
 /// Sides as text, nothing where there is none.
-fn words(sides: &[i8], buy: &'static str, sell: &'static str) -> ArrayRef {
+fn words(sides: &[i8]) -> ArrayRef {
     let word = |side: &i8| match side {
-        1 => Some(buy),
-        -1 => Some(sell),
+        1 => Some("buy"),
+        -1 => Some("sell"),
         _ => None,
     };
     Arc::new(sides.iter().map(word).collect::<StringArray>())

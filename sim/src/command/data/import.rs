@@ -3,10 +3,13 @@
 //! What is read is described by a `[[data]]` section: of a scenario, or of one that is made from the
 //! arguments, so that both are checked by the same tables.
 
+mod recording;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use tapedeck_catalog::CatalogError;
+use tapedeck_catalog::{CatalogError, DataKind, ImportSummary};
+use tapedeck_model::Instrument;
 use tapedeck_model::param::ParamValue;
 
 use super::refused;
@@ -25,7 +28,7 @@ pub struct Args {
     #[arg(long, value_name = "ROOT")]
     into: PathBuf,
     /// Takes everything from a scenario's `[[data]]`.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "kind", "venue", "symbol", "tick", "lot"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "kind", "venue", "symbol", "tick", "lot", "format"])]
     scenario: Option<PathBuf>,
     /// Name of the `[[data]]`; may be left out if there is one.
     #[arg(long, value_name = "NAME", requires = "scenario")]
@@ -35,10 +38,10 @@ pub struct Args {
 }
 
 /// Data described by arguments; they mean what the same keys of a scenario mean.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 struct Described {
-    /// bars, trades, quotes or depth.
-    #[arg(long, required_unless_present = "scenario")]
+    /// bars, trades, quotes or depth; of recordings depth or trades, or both if it is left out.
+    #[arg(long)]
     kind: Option<String>,
     /// The venue.
     #[arg(long, required_unless_present = "scenario")]
@@ -70,7 +73,7 @@ struct Described {
     /// Unit of a bar's volume: base or quote.
     #[arg(long)]
     volume_unit: Option<String>,
-    /// parquet or csv; default: by the files' names.
+    /// parquet, csv, or binance-ws for recordings of Binance's streams; default: by the files' names.
     #[arg(long)]
     format: Option<String>,
     /// What happens to bad rows: fail, skip or repair.
@@ -87,6 +90,9 @@ struct Described {
 /// [`Failure`]; days that were complete before it stay, but for Ctrl-C: the catalog is then as it was.
 pub fn import(args: &Args, registry: &Registry) -> Result<(), Failure> {
     interrupt::listen()?;
+    if args.described.format.as_deref() == Some(recording::FORMAT) {
+        return recording::import(&args.described, &args.into, registry);
+    }
     let set = match &args.scenario {
         Some(file) => {
             let loaded = load(file, &[], registry)?;
@@ -98,29 +104,36 @@ pub fn import(args: &Args, registry: &Registry) -> Result<(), Failure> {
         let help = "write them with `sim data synth`";
         return Err(Failure::input_with_help("these data are made, not read from files", help));
     };
-    let imported = tapedeck_catalog::import(*spec, &args.into, &interrupt::heed);
-    let summary = imported.map_err(|error| match error {
+    let summary = tapedeck_catalog::import(*spec, &args.into, &interrupt::heed).map_err(stopped_or_refused)?;
+    print_out(&said(&summary, set.kind, &set.instrument))
+}
+
+fn stopped_or_refused(error: CatalogError) -> Failure {
+    match error {
         CatalogError::Stopped => Failure::Interrupted,
         other => refused(other),
-    })?;
+    }
+}
+
+/// What was imported, for people.
+fn said(summary: &ImportSummary, kind: DataKind, instrument: &Instrument) -> String {
+    let ImportSummary { rows, first, last, days_written, days_unchanged, issues } = summary;
     let mut out = format!(
-        "{} {} of {}, {} .. {}: {} days written, {} were there\n",
-        summary.rows,
-        set.kind.text(),
-        set.instrument.id,
-        summary.first,
-        summary.last,
-        summary.days_written,
-        summary.days_unchanged
+        "{rows} {} of {}, {first} .. {last}: {days_written} days written, {days_unchanged} were there\n",
+        kind.text(),
+        instrument.id
     );
-    for (issue, count) in summary.issues.iter().filter(|(_, count)| *count > 0) {
+    for (issue, count) in issues.iter().filter(|(_, count)| *count > 0) {
         // Writing into a `String` cannot fail.
         let _ = writeln!(out, "{issue}: {count}");
     }
-    print_out(&out)
+    out
 }
 
 fn described(asked: &Described, registry: &Registry) -> Result<DataSet, Failure> {
+    if asked.kind.is_none() {
+        return Err(Failure::input_with_help("--kind is missing", "bars, trades, quotes or depth"));
+    }
     let text = scenario_text(asked)?;
     let origin = scenario::Origin { file: "(arguments)", text: &text, overrides: &[] };
     let scenario = Scenario::load(origin, registry)?;

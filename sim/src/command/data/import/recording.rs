@@ -1,0 +1,105 @@
+//! `sim data import --format binance-ws`.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use tapedeck_catalog::{
+    DataKind, Recording, RecordingCounts, RecordingFile, RecordingSummary, Wanted, import_recording,
+};
+use tapedeck_model::Span;
+
+use super::{Described, described, said, stopped_or_refused};
+use crate::assemble::data_set::Origin;
+use crate::command::print_out;
+use crate::failure::Failure;
+use crate::interrupt;
+use crate::registry::Registry;
+
+/// The word for recordings of Binance's streams.
+pub(super) const FORMAT: &str = "binance-ws";
+
+/// Imports recordings.
+///
+/// # Errors
+/// [`Failure`] as `import`.
+pub(super) fn import(asked: &Described, into: &Path, registry: &Registry) -> Result<(), Failure> {
+    let wanted = match asked.kind.as_deref() {
+        None => Wanted::Both,
+        Some("depth") => Wanted::Depth,
+        Some("trades") => Wanted::Trades,
+        Some(other) => {
+            let problem = format!("--kind {other}: recordings give depth and trades");
+            return Err(Failure::input_with_help(problem, "leave `--kind` out to import both"));
+        }
+    };
+    let foreign = [
+        ("--columns", !asked.columns.is_empty()),
+        ("--time-unit", asked.time_unit.is_some()),
+        ("--price-scale", asked.price_scale.is_some()),
+        ("--qty-scale", asked.qty_scale.is_some()),
+        ("--volume-unit", asked.volume_unit.is_some()),
+        ("--interval", asked.interval.is_some()),
+    ];
+    if let Some((name, _)) = foreign.iter().find(|(_, given)| *given) {
+        let problem = format!("{name} means nothing with `--format {FORMAT}`");
+        return Err(Failure::input_with_help(problem, "leave it out: the messages say it all"));
+    }
+    let kind = Some(DataKind::Depth.text().to_owned());
+    let set = described(&Described { kind, format: None, ..asked.clone() }, registry)?;
+    let Origin::Files(spec) = set.origin else {
+        return Err(Failure::input_with_help("there are no recordings", "name their files"));
+    };
+    let recording = Recording { paths: spec.paths, instrument: set.instrument, wanted, on_error: spec.on_error };
+    let summary = import_recording(&recording, into, &interrupt::heed).map_err(stopped_or_refused)?;
+    let RecordingSummary { files, depth, trades, counts } = &summary;
+    let mut out = String::new();
+    for RecordingFile { path, lines, recv_shift } in files {
+        let clock = if *recv_shift > Span::ZERO {
+            format!("the local clock was behind, its times are put forward by {recv_shift}")
+        } else {
+            "no feed latency is negative".to_owned()
+        };
+        // Writing into a `String` cannot fail.
+        let _ = writeln!(out, "{}: {lines} lines; {clock}", path.display());
+    }
+    for (summary, kind) in [(depth, DataKind::Depth), (trades, DataKind::Trades)] {
+        if let Some(summary) = summary {
+            out.push_str(&said(summary, kind, &recording.instrument));
+        }
+    }
+    for (what, count) in counted(*counts) {
+        let _ = writeln!(out, "{what}: {count}");
+    }
+    print_out(&out)
+}
+
+/// What is worth a line: what was used, and whatever was not as it should be.
+fn counted(counts: RecordingCounts) -> impl Iterator<Item = (&'static str, u64)> {
+    let RecordingCounts {
+        updates,
+        updates_before_snapshot,
+        updates_repeated,
+        updates_without_snapshot,
+        gaps,
+        snapshots,
+        snapshots_unused,
+        trades_repeated,
+        trades_missing,
+        trades_off_market,
+        other,
+    } = counts;
+    let all = [
+        ("updates of depth applied", updates),
+        ("updates that a snapshot held already", updates_before_snapshot),
+        ("updates that came twice", updates_repeated),
+        ("updates without a snapshot", updates_without_snapshot),
+        ("gaps between updates", gaps),
+        ("snapshots", snapshots),
+        ("snapshots of a whole book, not used", snapshots_unused),
+        ("trades that came twice", trades_repeated),
+        ("trades missing by their numbers", trades_missing),
+        ("trades that did not go through the book", trades_off_market),
+        ("other lines", other),
+    ];
+    all.into_iter().filter(|(_, count)| *count > 0)
+}
