@@ -160,7 +160,8 @@ impl MarketMaker {
             }
         }
         for (side, px) in &self.wanted {
-            if open.iter().any(|(other, at, ..)| (other, at) == (side, px)) {
+            // An order of the other side that is still on its way out is in the way as well.
+            if open.iter().any(|(_, at, ..)| at == px) {
                 continue;
             }
             if let Some(qty) = within_filters(ctx.instrument(ix), ctx.now, *px, self.qty) {

@@ -27,7 +27,10 @@ pub type PriceTaps = Vec<(InstrumentIx, Arc<Mutex<Series>>)>;
 impl Builder<'_> {
     pub(super) fn sources(&mut self, tables: &Tables, meter: &Arc<Meter>) -> (Vec<SourceSlot>, PriceTaps) {
         let (mut slots, mut prices) = (Vec::new(), PriceTaps::new());
-        for item in &self.scenario.data {
+        // At equal times what was dealt comes before what it left: a print explains what its level lost.
+        let is_depth = |item: &&Item| item.own.text("kind").as_deref() == Some("depth");
+        let (books, others): (Vec<&Item>, Vec<&Item>) = self.scenario.data.iter().partition(is_depth);
+        for item in others.into_iter().chain(books) {
             let instrument = item.own.text("instrument").and_then(|name| tables.instrument(&name));
             let Some(instrument) = instrument.and_then(|ix| tables.instruments.get(ix.usize())) else { continue };
             let Some(source) = self.source(item, instrument) else { continue };

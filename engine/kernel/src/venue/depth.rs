@@ -244,12 +244,13 @@ impl Meeting<'_> {
         limit: Price,
     ) -> Result<(), VenueError> {
         let side = order.request.side.opposite();
-        let mut left = self.depth.left_within(order, Some(limit));
+        let left = match self.maker_fill {
+            MakerFill::Partial => self.depth.left_within(order, Some(limit)),
+            MakerFill::Whole if self.depth.best_px(side).is_some_and(|px| order.within(px, limit)) => order.leaves(),
+            MakerFill::Whole => Qty::ZERO,
+        };
         if left <= Qty::ZERO {
             return Ok(());
-        }
-        if self.maker_fill == MakerFill::Whole {
-            left = left.max(order.leaves());
         }
         let offer = maker_offer((self.depth.at, self.ts), order, (FillBasis::BookCross, limit, left));
         let mut filled = hand.execute(terms, order, &offer)?;
@@ -286,19 +287,20 @@ pub(super) fn on_trade(scene: &mut Scene<'_>, at: RecordRef, trade: &TradeTick) 
             continue;
         }
         let ahead = order.place.ahead_qty();
-        let (basis, mut left) = if trade.px == limit {
-            // What our earlier orders took stood behind the same queue.
-            let served = order.place.serve(trade.qty, lot);
-            (FillBasis::TradeQueue, Qty::from_raw(served.raw() - taken.raw()))
+        let (basis, served) = if trade.px == limit {
+            (FillBasis::TradeQueue, order.place.serve(trade.qty, lot))
         } else {
             order.place.reach();
-            (FillBasis::TradeThrough, Qty::from_raw(trade.qty.raw() - taken.raw()))
+            (FillBasis::TradeThrough, trade.qty)
+        };
+        let left = match maker_fill {
+            // What our earlier orders took stood behind the same queue.
+            MakerFill::Partial => Qty::from_raw(served.raw() - taken.raw()),
+            MakerFill::Whole if served > Qty::ZERO => order.leaves(),
+            MakerFill::Whole => Qty::ZERO,
         };
         if left <= Qty::ZERO {
             continue;
-        }
-        if *maker_fill == MakerFill::Whole {
-            left = left.max(order.leaves());
         }
         let offer = maker_offer((at, trade.ts_event), order, (basis, limit, left));
         let filled = hand.execute(&terms, order, &Offer { queue_ahead_qty: ahead, market_qty: trade.qty, ..offer })?;
