@@ -5,6 +5,7 @@
 //! batch begins; a batch without defects is passed on without a copy.
 
 mod messages;
+mod prelude;
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -20,6 +21,7 @@ use crate::layout::{Field, Layout};
 use crate::rows::{Bad, Fault, Rows};
 use crate::spec::{DataKind, FileSpec, OnError};
 use messages::Messages;
+use prelude::Prelude;
 
 /// A defect of a row.
 struct Defect {
@@ -58,6 +60,7 @@ pub(crate) struct Checker {
     last_recv: i64,
     last_file: Option<PathBuf>,
     messages: Messages,
+    prelude: Prelude,
     counts: BTreeMap<DataIssue, u64>,
     records: u64,
 }
@@ -82,6 +85,7 @@ impl Checker {
             last_recv: i64::MIN,
             last_file: None,
             messages: Messages::default(),
+            prelude: Prelude::Nothing,
             counts: BTreeMap::new(),
             records: 0,
         }
@@ -119,18 +123,26 @@ impl Checker {
         if let Some(last) = rows.ts_recv.last() {
             self.last_recv = *last;
         }
-        if self.kind == DataKind::Depth && origin.layout.position(Field::Flags).is_none() {
-            self.messages.mark(rows);
-        } else if let Some(last) = rows.ts.len().checked_sub(1) {
-            self.messages.pass(rows, last);
+        if self.kind == DataKind::Depth {
+            self.end_messages(rows, origin.layout.position(Field::Flags).is_some());
         }
         self.emit(rows, chunk);
         Ok(())
     }
 
+    fn end_messages(&mut self, rows: &mut Rows, has_flags: bool) {
+        match rows.ts.len().checked_sub(1) {
+            _ if !has_flags => self.messages.mark(rows),
+            Some(last) => self.messages.pass(rows, last),
+            None => {}
+        }
+        self.prelude.begin(rows, self.start, has_flags);
+    }
+
     /// Passes on what waited for rows that do not come any more; `chunk` may stay empty.
     pub(crate) fn end_file(&mut self, rows: &mut Rows, chunk: &mut Chunk) {
         self.messages.release(rows);
+        self.prelude.begin(rows, self.start, false);
         self.emit(rows, chunk);
     }
 
@@ -220,7 +232,8 @@ impl Checker {
             let cut = next_cut.remove(&row).unwrap_or(0);
             let time_known = !faults.iter().any(|f| is_time(origin, f.column));
             let ts = rows.ts.get(row).copied().unwrap_or_default();
-            if time_known && (ts < self.start || ts >= self.end) {
+            let early = ts < self.start;
+            if time_known && (early && self.kind != DataKind::Depth || ts >= self.end) {
                 continue;
             }
             if time_known {
@@ -230,11 +243,16 @@ impl Checker {
             if !self.settle(rows, row, origin, &mut defects)? {
                 continue;
             }
-            self.keep(rows, row, kept, cut);
+            if early {
+                self.prelude.take(rows, row);
+                self.pass_by(rows, row);
+            } else {
+                self.keep(rows, row, kept, cut);
+                kept += 1;
+            }
             if self.last_file.as_deref() != Some(origin.path) {
                 self.last_file = Some(origin.path.to_owned());
             }
-            kept += 1;
         }
         truncate(rows, kept);
         Ok(())
@@ -301,12 +319,17 @@ impl Checker {
         let off_tick = prices.filter(|px| **px % tick != 0).count() as u64;
         self.count(DataIssue::OffTickPrice, off_tick);
         self.count(DataIssue::TruncatedQty, cut);
-        self.last = Some(ts);
+        self.pass_by(rows, row);
+        move_row(rows, row, kept);
+    }
+
+    /// Takes note of a row that the next one must follow.
+    fn pass_by(&mut self, rows: &Rows, row: usize) {
+        self.last = rows.ts.get(row).copied();
         if let Some(recv) = rows.ts_recv.get(row) {
             self.last_recv = *recv;
         }
         self.messages.pass(rows, row);
-        move_row(rows, row, kept);
     }
 
     /// The first thing that is wrong with a decoded row.

@@ -272,7 +272,9 @@ fn wanted_range(spec: &FileSpec, layout: &Layout, schema: &Schema) -> Option<Tim
     let bound = |ts: Option<Ts>, open: i64| ts.map_or(open, |t| t.nanos().saturating_add(shift));
     let data = schema.field(column.index).data_type();
     let step = parquet_file::step_of(data, spec.time_unit)?;
-    let (start, end) = (bound(spec.start, i64::MIN), bound(spec.end, i64::MAX));
+    // Levels before the start make the book at the start.
+    let from = spec.start.filter(|_| spec.kind != DataKind::Depth);
+    let (start, end) = (bound(from, i64::MIN), bound(spec.end, i64::MAX));
     (spec.start.is_some() || spec.end.is_some()).then_some(TimeRange { column: column.index, step, start, end })
 }
 

@@ -133,7 +133,7 @@ pub struct FileSpec {
     pub on_error: OnError,
     /// Whether a price between two ticks is a bad row; otherwise it is counted and kept.
     pub strict_ticks: bool,
-    /// First time that is read (open time of a bar).
+    /// First time that is read (open time of a bar). Depth before it becomes a snapshot at this time.
     pub start: Option<Ts>,
     /// First time that is not read any more (open time of a bar).
     pub end: Option<Ts>,

@@ -177,3 +177,35 @@ fn depth_goes_into_the_catalog_and_back() {
     assert_eq!(table.columns.join("|"), "ts_event|ts_recv|px|qty|side|flags");
     assert_eq!(table.rows[0][2..].join("|"), "1.25|2|1|3");
 }
+
+#[test]
+fn what_stands_before_the_start_becomes_a_snapshot() {
+    let folder = TempDir::new().unwrap();
+    let flagged = format!(
+        "{HEADER}10,11,bid,1,2,2\n10,11,ask,3,1,1\n11,12,bid,1,0,0\n11,12,bid,1.5,4,1\n\
+         20,24,ask,2,1,0\n20,24,ask,3,0,1\n30,31,,,,5\n40,41,bid,1,1,3\n"
+    );
+    let plain =
+        "ts,side,px,qty\n10,bid,1,2\n10,ask,3,1\n11,bid,1,0\n11,bid,1.5,4\n20,ask,2,1\n20,ask,3,0\n30,bid,1,1\n";
+    let from = |text: &str, start: i64| FileSpec { start: Some(Ts::from_nanos(start)), ..csv(&folder, text) };
+    let rest = ["20 ask 200 1000 0 at 24", "20 ask 300 0 1 at 24", "30 - 0 0 5 at 31", "40 bid 100 1000 3 at 41"];
+    let begin = ["15 bid 150 4000 2", "15 ask 300 1000 1"];
+    check(&from(&flagged, 15), &[&begin[..], &rest].concat());
+    // A snapshot is not received before what it is made of.
+    check(&from(&flagged, 21), &[&["21 bid 150 4000 2 at 24", "21 ask 200 1000 1 at 24"], &rest[2..]].concat());
+    check(&from(&flagged, 31), &["31 - 0 0 5", rest[3]]);
+    check(
+        &from(plain, 20),
+        &["20 bid 150 4000 2", "20 ask 300 1000 1", "20 ask 200 1000 0", "20 ask 300 0 1", "30 bid 100 1000 1"],
+    );
+    check(&from(plain, 30), &["30 bid 150 4000 2", "30 ask 200 1000 1", "30 bid 100 1000 1"]);
+}
+
+#[test]
+fn a_tape_with_flags_begins_with_a_snapshot_or_a_gap() {
+    let folder = TempDir::new().unwrap();
+    check(
+        &csv(&folder, &format!("{HEADER}10,10,bid,1,2,0\n10,10,ask,3,1,1\n")),
+        &["10 bid 100 2000 4", "10 ask 300 1000 1"],
+    );
+}

@@ -73,7 +73,7 @@ fn given(kind: DataKind, rows: i64, chunk_rows: usize, has_recv: bool) -> Given 
                     side: n.iter().map(|n| (n % 3 - 1) as i8).collect(),
                     px: column(|n| if n % 3 == 1 { 0 } else { 1 + n * 7 }, n),
                     qty: column(|n| if n % 3 == 1 { 0 } else { n % 5 * 3 }, n),
-                    flags: n.iter().map(|n| 1 + (n % 4 * 2) as u8).collect(),
+                    flags: n.iter().map(|n| 1 + ((n + 1) % 4 * 2) as u8).collect(),
                 },
             },
         })
