@@ -39,7 +39,11 @@ impl Converter {
     fn message(&mut self, (ts, local): (i64, i64), rows: &[(&str, i64, String)]) {
         for (nth, (side, px, qty)) in rows.iter().enumerate() {
             let book = if *side == "bid" { &mut self.bids } else { &mut self.asks };
-            if qty.trim_matches(['0', '.']).is_empty() { book.remove(px) } else { book.insert(*px, qty.clone()) };
+            if qty.trim_matches(['0', '.']).is_empty() {
+                book.remove(px)
+            } else {
+                book.insert(*px, qty.clone())
+            };
             let last = i32::from(nth + 1 == rows.len());
             writeln!(self.depth, "{ts},{local},{side},{}.{},{qty},{last}", px / 10, px % 10).expect("it fits");
         }
@@ -227,9 +231,51 @@ fn a_grid_over_a_real_recording_fills_as_in_the_reference() {
     for (strategy, queue) in [(wide, averse), (wide, power), (tight, averse), (tight, power)] {
         let played = play(&scenario(folder.path(), strategy, queue, first_at));
         println!("{:?}", figures(&played.records));
-        println!("timers {:?} denied {:?}", played.records.iter().filter(|r| matches!(r.event, Event::TimerFired{..})).count(), played.summary.counts.denied);
-        println!("{:?}", played.records.iter().filter_map(|r| if let Event::MarketRefused{exception,..}=&r.event {Some(*exception)} else {None}).fold(BTreeMap::new(), |mut m, e| {*m.entry(e).or_insert(0)+=1; m}));
-        println!("{:?}", played.records.iter().filter_map(|r| if let Event::Rejected{reason,..}=&r.event {Some(*reason)} else {None}).fold(BTreeMap::new(), |mut m, e| {*m.entry(e).or_insert(0)+=1; m}));
-        println!("{:?}", played.records.iter().filter_map(|r| if let Event::Filled{report,..}=&r.event {Some(report.evidence.basis)} else {None}).fold(BTreeMap::new(), |mut m, e| {*m.entry(e).or_insert(0)+=1; m}));
+        println!(
+            "timers {:?} denied {:?}",
+            played.records.iter().filter(|r| matches!(r.event, Event::TimerFired { .. })).count(),
+            played.summary.counts.denied
+        );
+        println!(
+            "{:?}",
+            played
+                .records
+                .iter()
+                .filter_map(|r| if let Event::MarketRefused { exception, .. } = &r.event {
+                    Some(*exception)
+                } else {
+                    None
+                })
+                .fold(BTreeMap::new(), |mut m, e| {
+                    *m.entry(e).or_insert(0) += 1;
+                    m
+                })
+        );
+        println!(
+            "{:?}",
+            played
+                .records
+                .iter()
+                .filter_map(|r| if let Event::Rejected { reason, .. } = &r.event { Some(*reason) } else { None })
+                .fold(BTreeMap::new(), |mut m, e| {
+                    *m.entry(e).or_insert(0) += 1;
+                    m
+                })
+        );
+        println!(
+            "{:?}",
+            played
+                .records
+                .iter()
+                .filter_map(|r| if let Event::Filled { report, .. } = &r.event {
+                    Some(report.evidence.basis)
+                } else {
+                    None
+                })
+                .fold(BTreeMap::new(), |mut m, e| {
+                    *m.entry(e).or_insert(0) += 1;
+                    m
+                })
+        );
     }
 }
