@@ -9,8 +9,8 @@ use std::io::Read as _;
 use std::path::Path;
 
 use serde_json::Value;
-use tapedeck_model::{Event, Liquidity, Record};
-use tapedeck_tests::{play, shared};
+use tapedeck_model::{Amount, Event, Liquidity, Qty};
+use tapedeck_tests::{Played, play, shared};
 
 /// Rows of a CSV data set.
 type Rows = String;
@@ -57,8 +57,12 @@ impl Converter {
         let mut rows = Vec::new();
         if snapshot {
             let (low, high) = (bids.last().map_or(0, |l| l.1), asks.last().map_or(i64::MAX, |l| l.1));
-            rows.extend(self.bids.range(low..).map(|(px, _)| ("bid", *px, "0".to_owned())));
-            rows.extend(self.asks.range(..=high).map(|(px, _)| ("ask", *px, "0".to_owned())));
+            let stays = |side: &[(&str, i64, String)], px: i64| side.iter().any(|(_, at, _)| *at == px);
+            let gone = |px: i64| (px, "0".to_owned());
+            let bids_gone = self.bids.range(low..).map(|(px, _)| *px).filter(|px| !stays(&bids, *px)).map(gone);
+            rows.extend(bids_gone.map(|(px, qty)| ("bid", px, qty)));
+            let asks_gone = self.asks.range(..=high).map(|(px, _)| *px).filter(|px| !stays(&asks, *px)).map(gone);
+            rows.extend(asks_gone.map(|(px, qty)| ("ask", px, qty)));
         }
         rows.extend(bids.into_iter().chain(asks));
         self.message(times, &rows);
@@ -92,7 +96,7 @@ fn convert(recording: &Path) -> (Rows, Rows, i64) {
         })
         .collect();
     let mut used = used;
-    let first_local = used[0].0;
+    let first_event = time(used[0].1);
     let shift = used.iter().map(|(local, data, _)| time(data) - local).max().expect("a message").max(0);
     // The snapshot comes after updates that happened after it. What was received before it is received
     // with it: each data set is in order by both times.
@@ -112,7 +116,7 @@ fn convert(recording: &Path) -> (Rows, Rows, i64) {
             to.depth(times, &data["b"], &data["a"], false);
         }
     }
-    (to.depth, to.trades, first_local + shift)
+    (to.depth, to.trades, first_event)
 }
 
 fn scenario(folder: &Path, strategy: &str, queue: &str, first_at: i64) -> String {
@@ -191,91 +195,81 @@ struct Figures {
     submits: usize,
     cancels: usize,
     fills: usize,
-    /// Thousandths.
-    position: i64,
-    /// Ten-thousandths of cash from trading, without fees.
-    balance: i128,
+    /// Units of the instrument.
+    position: &'static str,
+    /// Cash from trading, without fees.
+    balance: &'static str,
+    /// Below zero: received.
+    fee: &'static str,
 }
 
-fn figures(records: &[Record]) -> Figures {
-    let mut found = Figures { submits: 0, cancels: 0, fills: 0, position: 0, balance: 0 };
-    for record in records {
+/// Naive sums over the journal, held against the figures.
+fn agree(played: &Played, expected: &Figures) {
+    let (mut submits, mut cancels, mut fills, mut position, mut balance) = (0, 0, 0, 0, 0);
+    for record in &played.records {
         match &record.event {
-            Event::Submitted { .. } => found.submits += 1,
-            Event::CancelSubmitted { .. } => found.cancels += 1,
+            Event::Submitted { .. } => submits += 1,
+            Event::CancelSubmitted { .. } => cancels += 1,
             Event::Filled { side, report, .. } => {
                 assert_eq!(report.liquidity, Liquidity::Maker);
+                assert!(report.evidence.queue_ahead_qty <= report.evidence.queue_entry_qty);
                 let signed = side.sign() * report.last_qty.raw();
-                found.fills += 1;
-                found.position += signed;
-                found.balance -= i128::from(signed) * i128::from(report.last_px.raw());
+                fills += 1;
+                position += signed;
+                balance -= i128::from(signed) * i128::from(report.last_px.raw());
             }
             _ => {}
         }
     }
-    found
+    assert_eq!((submits, cancels, fills), (expected.submits, expected.cancels, expected.fills));
+    assert_eq!(Some(position), Qty::parse(expected.position, 3).ok().map(Qty::raw));
+    // Price scale 1 and quantity scale 3.
+    let unit = 10_i128.pow(u32::from(Amount::SCALE) - 4);
+    assert_eq!(Amount::parse(expected.balance), Ok(Amount::from_raw(balance * unit)));
+    let fees = played.summary.fees_in_base;
+    assert_eq!(fees, Amount::parse(expected.fee).ok(), "fees");
 }
 
 #[test]
 fn a_grid_over_a_real_recording_fills_as_in_the_reference() {
     let Some(recording) = shared("data/hftbacktest/usdm/btcusdt_20240808.gz") else { return };
     let folder = tempfile::tempdir().expect("a folder");
-    let (depth, trades, first_local) = convert(&recording);
+    let (depth, trades, first_event) = convert(&recording);
     std::fs::write(folder.path().join("depth.csv"), depth).expect("written");
     std::fs::write(folder.path().join("trades.csv"), trades).expect("written");
-    let first_at = first_local + 100_000_000;
+    let first_at = first_event + 100_000_000;
     let wide = "half_spread = 5\nspacing = 5\nskew = 2\nlevels = 10";
     let tight = "half_spread = 0\nspacing = 1\nskew = 1\nlevels = 3";
     let averse = "[venue.queue]\nmodel = \"risk_averse\"";
     let power = "[venue.queue]\nmodel = \"power3\"\nn = \"3\"";
-    for (strategy, queue) in [(wide, averse), (wide, power), (tight, averse), (tight, power)] {
+    let of_wide = Figures {
+        submits: 4_052,
+        cancels: 2_408,
+        fills: 1_538,
+        position: "-0.02",
+        balance: "1139.62",
+        fee: "-47.451481",
+    };
+    let of_tight = Figures {
+        submits: 2_149,
+        cancels: 1_166,
+        fills: 878,
+        position: "-0.02",
+        balance: "1176.166",
+        fee: "-27.0919134",
+    };
+    let of_tight_power = Figures {
+        submits: 2_150,
+        cancels: 1_166,
+        fills: 879,
+        position: "-0.01",
+        balance: "559.456",
+        fee: "-27.1227486",
+    };
+    for (strategy, queue, expected) in
+        [(wide, averse, &of_wide), (wide, power, &of_wide), (tight, averse, &of_tight), (tight, power, &of_tight_power)]
+    {
         let played = play(&scenario(folder.path(), strategy, queue, first_at));
-        println!("{:?}", figures(&played.records));
-        println!(
-            "timers {:?} denied {:?}",
-            played.records.iter().filter(|r| matches!(r.event, Event::TimerFired { .. })).count(),
-            played.summary.counts.denied
-        );
-        println!(
-            "{:?}",
-            played
-                .records
-                .iter()
-                .filter_map(|r| if let Event::MarketRefused { exception, .. } = &r.event {
-                    Some(*exception)
-                } else {
-                    None
-                })
-                .fold(BTreeMap::new(), |mut m, e| {
-                    *m.entry(e).or_insert(0) += 1;
-                    m
-                })
-        );
-        println!(
-            "{:?}",
-            played
-                .records
-                .iter()
-                .filter_map(|r| if let Event::Rejected { reason, .. } = &r.event { Some(*reason) } else { None })
-                .fold(BTreeMap::new(), |mut m, e| {
-                    *m.entry(e).or_insert(0) += 1;
-                    m
-                })
-        );
-        println!(
-            "{:?}",
-            played
-                .records
-                .iter()
-                .filter_map(|r| if let Event::Filled { report, .. } = &r.event {
-                    Some(report.evidence.basis)
-                } else {
-                    None
-                })
-                .fold(BTreeMap::new(), |mut m, e| {
-                    *m.entry(e).or_insert(0) += 1;
-                    m
-                })
-        );
+        agree(&played, expected);
     }
 }

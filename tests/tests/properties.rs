@@ -67,14 +67,8 @@ fn choices() -> impl Strategy<Value = Choice> {
 impl Choice {
     fn text(&self) -> String {
         let Self { seed, kind, path, latency, slippage, fee_currency, limit_fill, queue, .. } = self;
-        let (generator, more) = match *kind {
-            "bars" => ("garch", ""),
-            "depth" => ("flow", "size = \"2\"\ngap = \"2s\""),
-            _ => ("ticks", ""),
-        };
+        let (generator, more, prints) = data_of(kind);
         let interval = if *kind == "bars" { "interval = \"1m\"" } else { "" };
-        let prints = "[[data]]\ninstrument = \"BTCUSD\"\nkind = \"trades\"\n[data.synthetic]\ngenerator = \"flow\"\nstart_price = \"100\"\n";
-        let prints = if *kind == "depth" { format!("{prints}{more}") } else { String::new() };
         let (instrument, account, deposits) = if self.spot {
             ("spot", "kind = \"spot\"", "{ USD = \"3000\", BTC = \"5\" }")
         } else {
@@ -146,6 +140,20 @@ lots_max = 300
 
 {halts}"#
         )
+    }
+}
+
+/// Generator, its parameters, and a second data set, of a kind of data.
+fn data_of(kind: &str) -> (&'static str, &'static str, &'static str) {
+    match kind {
+        "bars" => ("garch", "", ""),
+        "depth" => (
+            "flow",
+            "size = \"2\"\ngap = \"2s\"",
+            "[[data]]\ninstrument = \"BTCUSD\"\nkind = \"trades\"\n[data.synthetic]\ngenerator = \"flow\"\n\
+             start_price = \"100\"\nsize = \"2\"\ngap = \"2s\"\n",
+        ),
+        _ => ("ticks", "", ""),
     }
 }
 
@@ -266,8 +274,8 @@ fn equity_is_cash_and_inventory_at_the_mark(played: &Played, text: &str, spot: b
 
 fn last_mark_x2(text: &str) -> Option<i64> {
     let mut sources: Vec<_> = assembled(text, &[]).sources.into_iter().map(|slot| slot.source).collect();
-    // By name: of a book and its prints the book comes first, and tells of each print after it.
-    let source = sources.first_mut()?;
+    // Of prints and a book the book comes last, and tells of each print after it.
+    let source = sources.last_mut()?;
     let (mut last, mut book, mut book_mark) = (None, Book::new(), None);
     let mut chunk = tapedeck_model::Chunk {
         instrument: tapedeck_model::InstrumentIx(0),

@@ -86,8 +86,8 @@ struct Market {
     levels: i64,
     size: i64,
     /// Probabilities in units of 2^-32.
-    market_rate: u64,
-    cancel_rate: u64,
+    takers: u64,
+    cancels: u64,
     mean_gap_ns: f64,
     start: (i64, i64),
     ts: i64,
@@ -120,8 +120,8 @@ impl Market {
             lot: rules.lot_size.raw(),
             levels: given::int_from(params, "levels", 2)?,
             size,
-            market_rate,
-            cancel_rate,
+            takers: market_rate,
+            cancels: cancel_rate,
             mean_gap_ns: (gap.nanos() - GAP_MIN_NS) as f64,
             start: (bid, given::int_from(params, "spread", 1)?),
             ts: context.start.nanos(),
@@ -141,9 +141,9 @@ impl Market {
         let side = if chance & 1 == 1 { Side::Buy } else { Side::Sell };
         let sized = 1 + scaled((chance % HALF) & !1, 2 * self.size.unsigned_abs() - 1);
         let what = chance >> 32;
-        if what < self.market_rate {
+        if what < self.takers {
             self.market_order(side, sized, rows)?;
-        } else if what < self.market_rate + self.cancel_rate && self.book.depth(side) > 1 {
+        } else if what < self.takers + self.cancels && self.book.depth(side) > 1 {
             let nth = scaled(place >> 32, self.book.depth(side) as u64) as usize;
             let level = self.book.levels(side).nth(nth)?;
             let part = 1 + scaled(place % HALF, level.qty.raw().unsigned_abs().min(HALF - 1)) as i64;

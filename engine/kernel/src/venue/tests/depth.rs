@@ -269,7 +269,7 @@ proptest! {
         let params = super::script::params(&[("n", "3")]);
         let queue = (queue_components()[model].build)(&params).unwrap();
         let finest = vec![(InstrumentIx(0), RecordKind::Depth)];
-        let mut stage = Stage::new(VenueSpec { queue, finest, ..plain_spec(1) }, 1);
+        let mut stage = Stage::new(VenueSpec { finest, queue, ..plain_spec(1) }, 1);
         let mut sides = [Shown::default(), Shown::default()];
         let mut orders: BTreeMap<ClientOrderId, OrderRequest> = BTreeMap::new();
         let mut seen = 0;
