@@ -108,6 +108,8 @@ fn a_recording_becomes_depth_and_trades() {
     stage.sim(&import(&["--kind", "trades"])).check(0, &["0 days written, 1 were there"]);
     stage.sim(&import(&["--kind", "bars"])).check(2, &["recordings give depth and trades"]);
     stage.sim(&import(&["--time-unit", "ms"])).check(2, &["--time-unit means nothing"]);
+    let text = "data import --format csv --venue SIM --symbol BTCUSD --tick 0.1 --lot 0.1 --into catalog recording";
+    stage.sim(&text.split(' ').collect::<Vec<&str>>()).check(2, &["--kind is missing"]);
     stage.write("recording", &lines[1].replace("BTCUSD", "ETHUSD"));
     stage.sim(&import(&[])).check(2, &["recording, line 1: the message is of `ETHUSD`"]);
 }

@@ -79,8 +79,8 @@ impl Survey {
         match message {
             Message::Update(_) => {
                 self.updates += 1;
-                if let Some(mark) = self.snapshots.last_mut() {
-                    mark.next_event = mark.next_event.or(ts_event);
+                for mark in self.snapshots.iter_mut().rev().take_while(|mark| mark.next_event.is_none()) {
+                    mark.next_event = ts_event;
                 }
             }
             Message::Snapshot(snapshot) => {

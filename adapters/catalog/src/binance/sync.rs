@@ -17,6 +17,9 @@ use super::survey::Mark;
 use super::tape::{Level, Stamp, Tape};
 use crate::error::LineProblem;
 
+/// Updates that are kept for a snapshot: an answer to a request takes far fewer.
+const KEPT_MAX: usize = 65_536;
+
 /// What became of updates and snapshots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct DepthCounts {
@@ -89,7 +92,8 @@ struct Kept {
 /// The sequence of depth of one instrument.
 pub(super) struct Sync {
     state: State,
-    kept: Vec<Kept>,
+    /// At most [`KEPT_MAX`].
+    kept: VecDeque<Kept>,
     /// Snapshots still to come.
     marks: VecDeque<Mark>,
     counts: DepthCounts,
@@ -98,7 +102,7 @@ pub(super) struct Sync {
 impl Sync {
     /// For updates among which these snapshots will come.
     pub(super) fn new(marks: VecDeque<Mark>) -> Self {
-        Self { state: State::Waiting, kept: Vec::new(), marks, counts: DepthCounts::default() }
+        Self { state: State::Waiting, kept: VecDeque::new(), marks, counts: DepthCounts::default() }
     }
 
     pub(super) fn counts(&self) -> DepthCounts {
@@ -140,7 +144,7 @@ impl Sync {
         }
         let (said, levels) = (snapshot.ts_event()?, tape.levels(&snapshot.bids, &snapshot.asks)?);
         let mark = self.marks.pop_front_if(|mark| mark.line == line);
-        let kept: Vec<Kept> = std::mem::take(&mut self.kept);
+        let kept = std::mem::take(&mut self.kept);
         let next = kept.iter().find(|kept| !kept.ids.is_within(snapshot.last)).map(|kept| kept.stamp.ts_event);
         let next = next.or(mark.and_then(|mark| mark.next_event)).unwrap_or(ts_recv);
         let ts_event = said.unwrap_or(next).min(next).min(ts_recv).max(tape.last().ts_event);
@@ -190,7 +194,14 @@ impl Sync {
                 self.state = State::Waiting;
                 self.put(update, tape);
             }
-            Place::Keep => self.kept.push(update),
+            Place::Keep => {
+                if self.kept.len() >= KEPT_MAX {
+                    // A snapshot as late as that finds a gap, which is then told.
+                    self.kept.pop_front();
+                    self.counts.without_snapshot += 1;
+                }
+                self.kept.push_back(update);
+            }
             Place::BeforeSnapshot => self.counts.before_snapshot += 1,
             Place::Repeated => self.counts.repeated += 1,
             Place::WithoutSnapshot => self.counts.without_snapshot += 1,

@@ -148,14 +148,17 @@ impl<'a> Tape<'a> {
     }
 
     fn push(&mut self, stamp: Stamp, level: Level) {
+        // A spot snapshot at the end of a recording stands at its receipt, and the first update of the next
+        // recording may be said to have happened before that.
+        let ts_event = stamp.ts_event.max(self.last.ts_event);
         let ts_recv = stamp.ts_recv.max(self.last.ts_recv);
-        self.last = Stamp { ts_event: stamp.ts_event, ts_recv };
-        self.ts_event.push(stamp.ts_event);
+        self.last = Stamp { ts_event, ts_recv };
+        self.ts_event.push(ts_event);
         self.ts_recv.push(ts_recv);
         self.side.push(level.side);
         self.px.push(level.px);
         self.qty.push(level.qty);
-        let tick = self.instrument.rules_at(Ts::from_nanos(stamp.ts_event)).tick_size.raw().max(1);
+        let tick = self.instrument.rules_at(Ts::from_nanos(ts_event)).tick_size.raw().max(1);
         if level.px % tick != 0 {
             self.count(DataIssue::OffTickPrice);
         }

@@ -1,5 +1,6 @@
 //! Small recordings written by hand: order of messages, holes, clocks, defects.
 
+mod property;
 mod real;
 
 use std::io::Write;

@@ -41,7 +41,7 @@ pub struct Args {
 #[derive(Debug, Clone, clap::Args)]
 struct Described {
     /// bars, trades, quotes or depth; of recordings depth or trades, or both if it is left out.
-    #[arg(long)]
+    #[arg(long, required_unless_present_any = ["scenario", "format"])]
     kind: Option<String>,
     /// The venue.
     #[arg(long, required_unless_present = "scenario")]
