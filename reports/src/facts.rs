@@ -276,9 +276,9 @@ impl Gatherer {
         match &record.event {
             Event::Filled { instrument, side, report, .. } => return self.fill(seq, *instrument, *side, report),
             Event::Posted { reason: PostingReason::Deposit, .. } => {
-                self.deposit(&record.event).ok_or(overflow("the sum of deposits"))?;
+                self.deposit(&record.event).ok_or_else(|| overflow("the sum of deposits"))?;
             }
-            Event::PositionChanged(point) => self.position(ts, point).ok_or(overflow("exposure time"))?,
+            Event::PositionChanged(point) => self.position(ts, point).ok_or_else(|| overflow("exposure time"))?,
             Event::Equity(point) => self.equity(point),
             other => self.count(other),
         }
@@ -326,7 +326,8 @@ impl Gatherer {
         facts.counts.fills += 1;
         facts.counts.maker_fills += u64::from(report.liquidity == Liquidity::Maker);
         facts.marks.push(FillMark { instrument: ix, ts: report.ts_event, side, px: report.last_px });
-        let instrument = facts.names.instrument(ix).ok_or(ReportError::Unknown { seq, what: "the instrument" })?;
+        let unknown = || ReportError::Unknown { seq, what: "the instrument" };
+        let instrument = facts.names.instrument(ix).ok_or_else(unknown)?;
         tally(&mut facts.traded, instrument.quote, instrument.notional(report.last_px, report.last_qty));
         let slippage = instrument.notional(report.evidence.slippage_px, report.last_qty);
         tally(&mut facts.slippage, instrument.quote, slippage);
@@ -340,7 +341,7 @@ impl Gatherer {
             }
             Some(trip)
         };
-        sums().ok_or(ReportError::Overflow { seq, what: "a sum over fills" })
+        sums().ok_or_else(|| ReportError::Overflow { seq, what: "a sum over fills" })
     }
 
     fn deposit(&mut self, event: &Event) -> Option<()> {

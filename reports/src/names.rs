@@ -27,6 +27,22 @@ fn put(list: &mut Vec<String>, ix: usize, text: String) {
     list[ix] = text;
 }
 
+/// The most digits of a number of 32 bits.
+pub const DIGITS_MAX: usize = 10;
+
+/// A number as decimal digits.
+pub fn digits(number: u32, buffer: &mut [u8; DIGITS_MAX]) -> &[u8] {
+    let (mut at, mut rest) = (buffer.len(), number);
+    loop {
+        at -= 1;
+        buffer[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            return &buffer[at..];
+        }
+    }
+}
+
 impl Names {
     /// No names yet.
     pub fn new() -> Self {
@@ -126,18 +142,8 @@ impl Names {
         // Writing to a string or a string builder does not fail.
         let _ = into.write_str(self.strategy(id.strategy));
         let _ = into.write_char('-');
-        let mut digits = [0_u8; 10];
-        let mut at = digits.len();
-        let mut rest = id.number;
-        loop {
-            at -= 1;
-            digits[at] = b'0' + (rest % 10) as u8;
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
-        }
-        let _ = into.write_str(std::str::from_utf8(&digits[at..]).unwrap_or_default());
+        let mut buffer = [0; DIGITS_MAX];
+        let _ = into.write_str(std::str::from_utf8(digits(id.number, &mut buffer)).unwrap_or_default());
     }
 
     /// An order's name, `sma-17`.

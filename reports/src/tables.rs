@@ -19,11 +19,12 @@
 mod column;
 mod encode;
 mod file;
+mod form;
 mod layout;
 mod rows;
-
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::path::Path;
 
@@ -31,11 +32,11 @@ use tapedeck_model::{Event, Record, Span};
 
 use crate::error::ReportError;
 use crate::facts::{Gatherer, RunFacts};
-use crate::names::Names;
-use crate::orders::Orders;
+use crate::orders::{OrderState, Orders};
+use crate::trips::RoundTrip;
 use file::TableFile;
-use layout::{ColumnSpec, FillContext};
-use rows::Rows;
+use layout::{EquityRows, EventRows, FillRows, OrderRows, PositionRows, Table as _, TradeRows};
+use rows::FillContext;
 
 /// How tables are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,27 +53,24 @@ impl Default for TableOptions {
     }
 }
 
+/// The most rows of a row group, whatever the options say: a column counts them in 32 bits.
+const GROUP_ROWS_MAX: usize = 1 << 24;
+
 /// Names of the tables that are written, as `<name>.parquet`.
-pub const TABLES: [&str; 6] = ["events", "orders", "fills", "trades", "positions", "equity"];
-
-const COLUMNS: [&[ColumnSpec]; 6] =
-    [layout::EVENTS, layout::ORDERS, layout::FILLS, layout::TRADES, layout::POSITIONS, layout::EQUITY];
-
-/// Positions in [`TABLES`].
-const EVENTS: usize = 0;
-const ORDERS: usize = 1;
-const FILLS: usize = 2;
-const TRADES: usize = 3;
-const POSITIONS: usize = 4;
-const EQUITY: usize = 5;
+pub const TABLES: [&str; 6] =
+    [EventRows::NAME, OrderRows::NAME, FillRows::NAME, TradeRows::NAME, PositionRows::NAME, EquityRows::NAME];
 
 /// Writes tables while records come in.
 #[derive(Debug)]
 pub struct TableWriter {
     gatherer: Gatherer,
-    orders: Orders,
-    rows: [Rows; 6],
-    files: Vec<TableFile>,
+    open: Orders,
+    events: TableFile<EventRows>,
+    orders: TableFile<OrderRows>,
+    fills: TableFile<FillRows>,
+    trades: TableFile<TradeRows>,
+    positions: TableFile<PositionRows>,
+    equity: TableFile<EquityRows>,
     group_rows: usize,
 }
 
@@ -80,17 +78,18 @@ impl TableWriter {
     /// Creates the files in `folder`, which must exist.
     ///
     /// # Errors
-    /// [`ReportError::Io`] or [`ReportError::Table`].
+    /// [`ReportError::Io`].
     pub fn new(folder: &Path, options: TableOptions) -> Result<Self, ReportError> {
-        let tables = TABLES.into_iter().zip(COLUMNS);
-        let files: Result<Vec<_>, _> =
-            tables.map(|(table, columns)| TableFile::create(folder, table, columns)).collect();
         Ok(Self {
             gatherer: Gatherer::new(options.returns_interval),
-            orders: Orders::new(),
-            rows: COLUMNS.map(Rows::new),
-            files: files?,
-            group_rows: options.row_group_rows.max(1),
+            open: Orders::new(),
+            events: TableFile::create(folder)?,
+            orders: TableFile::create(folder)?,
+            fills: TableFile::create(folder)?,
+            trades: TableFile::create(folder)?,
+            positions: TableFile::create(folder)?,
+            equity: TableFile::create(folder)?,
+            group_rows: options.row_group_rows.clamp(1, GROUP_ROWS_MAX),
         })
     }
 
@@ -105,67 +104,64 @@ impl TableWriter {
     /// [`ReportError`]; the files are then useless.
     pub fn push(&mut self, record: &Record) -> Result<(), ReportError> {
         let seq = record.header.seq;
-        let overflow = |what| ReportError::Overflow { seq, what };
-        let trip = self.gatherer.push(record)?;
+        if let Some(trip) = self.gatherer.push(record)? {
+            self.push_trip(seq, &trip)?;
+        }
         let names = &self.gatherer.facts().names;
         let id = record.event.client_order_id();
         // The kinds of most records say themselves what they are about; looking that up is for the others.
         let known = id
-            .filter(|_| !layout::names_instrument(&record.event))
-            .and_then(|id| self.orders.get(id))
+            .filter(|_| !rows::names_instrument(&record.event))
+            .and_then(|id| self.open.get(id))
             .map(|order| order.request.instrument);
-        layout::event_row(&mut self.rows[EVENTS], record, known, names);
-        if id.is_some()
-            && let Some(order) = self.orders.apply(record).ok_or(overflow("a sum over an order's fills"))?
-        {
-            layout::order_row(&mut self.rows[ORDERS], &order, names).ok_or(overflow("an average price"))?;
-            self.flush(ORDERS, self.group_rows)?;
+        self.events.rows.push(record, known, names);
+        self.events.flush(self.group_rows, names)?;
+        if id.is_some() {
+            let sum = || ReportError::Overflow { seq, what: "a sum over an order's fills" };
+            if let Some(order) = self.open.apply(record).ok_or_else(sum)? {
+                self.push_order(seq, &order)?;
+            }
         }
-        if let Some(trip) = trip {
-            layout::trade_row(&mut self.rows[TRADES], &trip, &self.gatherer.facts().names);
-            self.flush(TRADES, self.group_rows)?;
-        }
-        self.flush(EVENTS, self.group_rows)?;
         self.push_own(record)
+    }
+
+    fn push_trip(&mut self, seq: u64, trip: &RoundTrip) -> Result<(), ReportError> {
+        let names = &self.gatherer.facts().names;
+        let instrument = names.instrument(trip.instrument).ok_or_else(|| unknown(seq))?;
+        self.trades.rows.push(trip, instrument);
+        self.trades.flush(self.group_rows, names)
+    }
+
+    fn push_order(&mut self, seq: u64, order: &OrderState) -> Result<(), ReportError> {
+        let names = &self.gatherer.facts().names;
+        let instrument = names.instrument(order.request.instrument).ok_or_else(|| unknown(seq))?;
+        let average = || ReportError::Overflow { seq, what: "an average price" };
+        self.orders.rows.push(order, instrument, names).ok_or_else(average)?;
+        self.orders.flush(self.group_rows, names)
     }
 
     /// The row of a record whose kind has a table of its own.
     fn push_own(&mut self, record: &Record) -> Result<(), ReportError> {
         let seq = record.header.seq;
         let names = &self.gatherer.facts().names;
-        let table = match &record.event {
+        match &record.event {
             Event::Filled { instrument, side, report, cum_qty, leaves_qty } => {
-                let instrument = names.instrument(*instrument).ok_or(unknown(seq))?;
+                let instrument = names.instrument(*instrument).ok_or_else(|| unknown(seq))?;
                 let context = FillContext { instrument, side: *side, cum_qty: *cum_qty, leaves_qty: *leaves_qty };
-                layout::fill_row(&mut self.rows[FILLS], record, report, &context, names);
-                FILLS
+                self.fills.rows.push(record, report, &context, names);
+                self.fills.flush(self.group_rows, names)
             }
             Event::PositionChanged(point) => {
-                let instrument = names.instrument(point.instrument).ok_or(unknown(seq))?;
-                layout::position_row(&mut self.rows[POSITIONS], record, point, instrument);
-                POSITIONS
+                let instrument = names.instrument(point.instrument).ok_or_else(|| unknown(seq))?;
+                self.positions.rows.push(record, point, instrument);
+                self.positions.flush(self.group_rows, names)
             }
             Event::Equity(point) => {
-                layout::equity_row(&mut self.rows[EQUITY], record, point);
-                EQUITY
+                self.equity.rows.push(record, point);
+                self.equity.flush(self.group_rows, names)
             }
-            _ => return Ok(()),
-        };
-        self.flush(table, self.group_rows)
-    }
-
-    /// Writes the rows of a table if there are at least `rows_min`.
-    #[inline]
-    fn flush(&mut self, table: usize, rows_min: usize) -> Result<(), ReportError> {
-        let len = self.rows[table].len();
-        if len < rows_min { Ok(()) } else { self.write_group(table, len) }
-    }
-
-    fn write_group(&mut self, table: usize, len: usize) -> Result<(), ReportError> {
-        let names = &self.gatherer.facts().names;
-        let file = &mut self.files[table];
-        let pages = self.rows[table].take(names, file.forms(names)?).map_err(|source| file.failed(source))?;
-        file.write(len, pages, names)
+            _ => Ok(()),
+        }
     }
 
     /// Writes what is left and closes the files.
@@ -174,14 +170,16 @@ impl TableWriter {
     /// [`ReportError`]; the files are then useless.
     pub fn finish(mut self) -> Result<RunFacts, ReportError> {
         let seq = self.gatherer.facts().counts.events;
-        for order in self.orders.drain() {
-            let names: &Names = &self.gatherer.facts().names;
-            layout::order_row(&mut self.rows[ORDERS], &order, names)
-                .ok_or(ReportError::Overflow { seq, what: "an average price" })?;
+        for order in self.open.drain() {
+            self.push_order(seq, &order)?;
         }
-        (0..TABLES.len()).try_for_each(|table| self.flush(table, 1))?;
         let facts = self.gatherer.finish()?;
-        self.files.into_iter().try_for_each(|file| file.close(&facts.names))?;
+        self.events.close(&facts.names)?;
+        self.orders.close(&facts.names)?;
+        self.fills.close(&facts.names)?;
+        self.trades.close(&facts.names)?;
+        self.positions.close(&facts.names)?;
+        self.equity.close(&facts.names)?;
         Ok(facts)
     }
 }

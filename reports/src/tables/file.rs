@@ -1,6 +1,6 @@
 //! One table as a Parquet file, a row group at a time.
 //!
-//! Enters: pages, one for each column. Leaves: a file. Pages are not compressed: their encodings
+//! Enters: rows. Leaves: a file. Pages, one for each column of a row group, are not compressed: their encodings
 //! leave little to gain, and a compressor would cost more than all the rest of a table. Instants
 //! have statistics, because readers filter by them; other columns have none.
 //!
@@ -24,8 +24,9 @@ use parquet::file::statistics::Statistics;
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::{ColumnDescPtr, SchemaDescPtr};
 
-use super::column::{Forms, Page};
-use super::layout::ColumnSpec;
+use super::column::{Page, Run};
+use super::form::{ColumnSpec, Forms};
+use super::layout::Table;
 use crate::error::ReportError;
 use crate::names::Names;
 
@@ -51,60 +52,60 @@ impl Layout {
     }
 }
 
-/// One Parquet file.
-pub struct TableFile {
-    table: &'static str,
-    columns: &'static [ColumnSpec],
+/// One table: the Parquet file and the rows that are not yet in it.
+pub struct TableFile<T> {
+    /// The rows that are not yet in the file.
+    pub rows: T,
     path: PathBuf,
     out: TrackedWrite<File>,
     layout: Option<Layout>,
     groups: Vec<RowGroupMetaData>,
-    rows: i64,
+    written: i64,
 }
 
-impl std::fmt::Debug for TableFile {
+impl<T> std::fmt::Debug for TableFile<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TableFile").field("path", &self.path).field("rows", &self.rows).finish_non_exhaustive()
+        f.debug_struct("TableFile").field("path", &self.path).field("written", &self.written).finish_non_exhaustive()
     }
 }
 
-impl TableFile {
-    /// Creates the file of a table in `folder`, which must exist.
+impl<T: Table> TableFile<T> {
+    /// Creates the file in `folder`, which must exist.
     ///
     /// # Errors
     /// [`ReportError::Io`].
-    pub fn create(folder: &Path, table: &'static str, columns: &'static [ColumnSpec]) -> Result<Self, ReportError> {
-        let path = folder.join(format!("{table}.parquet"));
+    pub fn create(folder: &Path) -> Result<Self, ReportError> {
+        let path = folder.join(format!("{}.parquet", T::NAME));
         let create = || {
             let mut out = TrackedWrite::new(File::create(&path)?);
             out.write_all(MAGIC).map(|()| out)
         };
         let out = create().map_err(|source| ReportError::Io { path: path.clone(), source })?;
-        Ok(Self { table, columns, path, out, layout: None, groups: Vec::new(), rows: 0 })
+        Ok(Self { rows: T::default(), path, out, layout: None, groups: Vec::new(), written: 0 })
     }
 
-    /// The way in which this file stores prices and quantities; settled by the first call.
+    /// Writes the rows as a row group if there are at least `rows_min`.
     ///
     /// # Errors
     /// [`ReportError::Table`].
-    pub fn forms(&mut self, names: &Names) -> Result<Forms, ReportError> {
-        let table = self.table;
-        self.layout(names).map(|layout| layout.forms).map_err(|source| ReportError::Table { table, source })
+    #[inline]
+    pub fn flush(&mut self, rows_min: usize, names: &Names) -> Result<(), ReportError> {
+        if self.rows.len() < rows_min { Ok(()) } else { self.write(names).map_err(Self::failed) }
     }
 
+    fn write(&mut self, names: &Names) -> Result<(), ParquetError> {
+        let rows = self.rows.len() as i64;
+        let forms = self.layout(names)?.forms;
+        let pages = self.rows.take(Run { names, forms })?;
+        self.write_group(rows, pages, names)
+    }
+
+    /// How the columns are stored; settled by the first call.
     fn layout(&mut self, names: &Names) -> Result<&Layout, ParquetError> {
         match &mut self.layout {
             Some(layout) => Ok(layout),
-            none => Ok(none.insert(Layout::new(self.columns, names)?)),
+            none => Ok(none.insert(Layout::new(T::COLUMNS, names)?)),
         }
-    }
-
-    /// Writes a row group: `rows` rows, a page for each column.
-    ///
-    /// # Errors
-    /// [`ReportError::Table`].
-    pub fn write(&mut self, rows: usize, pages: Vec<Page>, names: &Names) -> Result<(), ReportError> {
-        self.write_group(rows as i64, pages, names).map_err(|source| self.failed(source))
     }
 
     fn write_group(&mut self, rows: i64, pages: Vec<Page>, names: &Names) -> Result<(), ParquetError> {
@@ -122,18 +123,21 @@ impl TableFile {
             .set_ordinal(self.groups.len() as i32)
             .set_file_offset(start as i64);
         self.groups.push(group.build()?);
-        self.rows += rows;
+        self.written += rows;
         Ok(())
     }
 
-    /// Writes what describes the row groups, and closes the file.
+    /// Writes the rows that are left and what describes the row groups, and closes the file.
     ///
     /// # Errors
     /// [`ReportError::Table`].
     pub fn close(mut self, names: &Names) -> Result<(), ReportError> {
-        let table = self.table;
-        let failed = |source| ReportError::Table { table, source };
-        let Layout { parquet, arrow, .. } = self.layout(names).map_err(failed)?.clone();
+        self.flush(1, names)?;
+        self.end(names).map_err(Self::failed)
+    }
+
+    fn end(mut self, names: &Names) -> Result<(), ParquetError> {
+        let Layout { parquet, arrow, .. } = self.layout(names)?.clone();
         let orders = parquet.columns().iter().map(|column| {
             ColumnOrder::column_order_for_type(
                 column.logical_type_ref(),
@@ -143,19 +147,18 @@ impl TableFile {
         });
         let file = FileMetaData::new(
             1,
-            self.rows,
+            self.written,
             Some(concat!("tapedeck ", env!("CARGO_PKG_VERSION")).to_owned()),
             Some(vec![KeyValue::new(ARROW_SCHEMA_META_KEY.to_owned(), arrow)]),
             parquet.clone(),
             Some(orders.collect()),
         );
         let metadata = ParquetMetaData::new(file, self.groups);
-        ParquetMetaDataWriter::new_with_tracked(self.out, &metadata).finish().map_err(failed)
+        ParquetMetaDataWriter::new_with_tracked(self.out, &metadata).finish()
     }
 
-    /// What the encoder said about this table.
-    pub fn failed(&self, source: ParquetError) -> ReportError {
-        ReportError::Table { table: self.table, source }
+    fn failed(source: ParquetError) -> ReportError {
+        ReportError::Table { table: T::NAME, source }
     }
 }
 

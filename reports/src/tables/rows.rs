@@ -1,218 +1,394 @@
-//! Rows under construction: typed columns, filled from left to right.
+//! How the rows of every table are filled.
 //!
-//! Enters: values, one call for each column in the order of the table. Leaves: a page for each
-//! column. A row allocates nothing.
+//! Enters: records, and what was gathered of them. Leaves: values in the columns of a table. A cell
+//! that stays empty is not touched. A row allocates nothing.
 
-use parquet::errors::ParquetError;
-use tapedeck_model::{Amount, ClientOrderId, Price, Qty, Side, Ts};
+use tapedeck_model::event::{EquityPoint, LedgerAccount, PositionPoint, PostingLines};
+use tapedeck_model::{
+    Amount, CurrencyIx, Event, FillReport, Instrument, InstrumentIx, OrderKind, OrderRequest, Price, Qty, Record, Side,
+    StrategyIx, TimeInForce,
+};
 
-use super::column::{Column, Forms, Page, Values};
-use super::encode;
-use super::layout::ColumnSpec;
+use super::layout::{EquityRows, EventRows, FillRows, OrderRows, PositionRows, TradeRows};
 use crate::names::Names;
+use crate::orders::OrderState;
+use crate::trips::{RoundTrip, average_px_e18};
 
-/// Rows of one table.
-#[derive(Debug)]
-pub struct Rows {
-    columns: Vec<Column>,
-    at: usize,
-    len: usize,
-    text: String,
+/// Whether an order's event says in which instrument the order is.
+pub const fn names_instrument(event: &Event) -> bool {
+    matches!(event, Event::SubmitIntended { .. } | Event::Submitted { .. } | Event::Filled { .. })
 }
 
-impl Rows {
-    /// No rows of these columns.
-    pub fn new(columns: &[ColumnSpec]) -> Self {
-        let columns = columns.iter().map(|(_, kind, empty)| Column::new(*kind, *empty)).collect();
-        Self { columns, at: 0, len: 0, text: String::new() }
-    }
+/// The price that stands for an order of this kind.
+fn kind_px(kind: OrderKind) -> Option<Price> {
+    kind.limit_px().or(kind.trigger_px())
+}
 
-    /// How many rows there are.
-    pub fn len(&self) -> usize {
-        self.len
-    }
+/// A row of the table `events` whose first cells are filled.
+struct EventRow<'a> {
+    rows: &'a mut EventRows,
+    at: u32,
+    number: u16,
+    names: &'a Names,
+}
 
-    /// The next column, if its cell has a value.
-    #[inline]
-    fn cell(&mut self, valid: bool) -> Option<&mut Values> {
-        let column = self.columns.get_mut(self.at);
-        self.at += 1;
-        // A row that is too long fails at its end.
-        let column = column?;
-        match &mut column.validity {
-            Some(validity) => validity.push(valid),
-            None => assert!(valid, "a column without empty cells has a value in each row"),
-        }
-        valid.then_some(&mut column.values)
-    }
-
-    #[inline]
-    fn int(&mut self, value: Option<i64>) {
-        match (self.cell(value.is_some()), value) {
-            (Some(Values::Int(values)), Some(value)) => values.push(value),
-            (cell, _) => none_or_bug(cell),
-        }
-    }
-
-    /// As [`Self::int`], for most rows of most tables.
-    #[inline]
-    fn some_int(&mut self, value: i64) {
-        match self.cell(true) {
-            Some(Values::Int(values)) => values.push(value),
-            cell => none_or_bug(cell),
+impl EventRows {
+    /// Fills a row. `known` is the instrument of the order, if it is known and the event does not
+    /// say it.
+    pub fn push(&mut self, record: &Record, known: Option<InstrumentIx>, names: &Names) {
+        let event = &record.event;
+        let (at, number) = (self.row(), event.number());
+        self.seq.push(record.header.seq);
+        self.input.push(record.header.input);
+        self.ts.push(record.header.ts);
+        self.kind.push(number, || event.text());
+        let order = event.client_order_id();
+        let mut row = EventRow { rows: self, at, number, names };
+        if let Some(id) = order {
+            row.strategy(id.strategy);
+            row.rows.order_number.at(at).push(u64::from(id.number));
+            let instrument = known.and_then(|ix| row.instrument(ix));
+            row.order_event(event, instrument);
+        } else {
+            row.state_event(event);
         }
     }
+}
 
-    #[inline]
-    fn scaled(&mut self, value: Option<(i64, u8)>) {
-        match (self.cell(value.is_some()), value) {
-            (Some(Values::Scaled(raws, scales)), Some((raw, scale))) => {
-                raws.push(raw);
-                scales.push(scale);
+impl<'a> EventRow<'a> {
+    fn strategy(&mut self, strategy: StrategyIx) {
+        self.rows.strategy.at(self.at).push(strategy.0);
+    }
+
+    /// Names the instrument, of which everything is said, if it was declared.
+    fn instrument(&mut self, ix: InstrumentIx) -> Option<&'a Instrument> {
+        self.rows.instrument.at(self.at).push(ix.0);
+        self.names.instrument(ix)
+    }
+
+    fn side(&mut self, side: Side) {
+        self.rows.side.at(self.at).push(side.number(), || side.text());
+    }
+
+    /// Empty without a price, and for an instrument that was never declared.
+    fn px(&mut self, px: Option<Price>, instrument: Option<&Instrument>) {
+        if let (Some(px), Some(instrument)) = (px, instrument) {
+            self.rows.px.at(self.at).push(px, instrument.price_scale);
+        }
+    }
+
+    /// As [`Self::px`].
+    fn qty(&mut self, qty: Option<Qty>, instrument: Option<&Instrument>) {
+        if let (Some(qty), Some(instrument)) = (qty, instrument) {
+            self.rows.qty.at(self.at).push(qty, instrument.qty_scale);
+        }
+    }
+
+    fn amount(&mut self, amount: Amount) {
+        self.rows.amount.at(self.at).push(amount);
+    }
+
+    fn money(&mut self, amount: Amount, currency: CurrencyIx) {
+        self.amount(amount);
+        self.rows.currency.at(self.at).push(currency.0);
+    }
+
+    fn text(&mut self, text: &str) {
+        self.rows.text.at(self.at).push(self.number, text);
+    }
+
+    fn request(&mut self, request: &OrderRequest) {
+        let instrument = self.instrument(request.instrument);
+        self.side(request.side);
+        self.px(kind_px(request.kind), instrument);
+        self.qty(Some(request.order_qty), instrument);
+        self.text(request.kind.text());
+    }
+
+    /// `known` is the instrument if the event does not say it.
+    fn order_event(&mut self, event: &Event, known: Option<&Instrument>) {
+        match event {
+            Event::SubmitIntended { request, .. } => self.request(request),
+            Event::Submitted { request, currency, reserved, .. } => {
+                self.request(request);
+                self.money(*reserved, *currency);
             }
-            (cell, _) => none_or_bug(cell),
+            Event::Filled { instrument, side, report, .. } => {
+                let instrument = self.instrument(*instrument);
+                self.side(*side);
+                self.px(Some(report.last_px), instrument);
+                self.qty(Some(report.last_qty), instrument);
+                self.money(report.fee, report.fee_currency);
+                self.text(report.evidence.basis.text());
+            }
+            Event::AmendIntended { amendment, .. } | Event::AmendSubmitted { amendment, .. } => {
+                self.px(amendment.limit_px.or(amendment.trigger_px), known);
+                self.qty(amendment.order_qty, known);
+            }
+            Event::Replaced { order_qty, kind, .. } => {
+                self.px(kind_px(*kind), known);
+                self.qty(Some(*order_qty), known);
+                self.text(kind.text());
+            }
+            Event::RiskChecked { rule, value, .. } => {
+                self.amount(*value);
+                self.text(self.names.rule(*rule));
+            }
+            Event::Approved { order_qty: qty, .. } | Event::Expired { canceled_qty: qty, .. } => {
+                self.qty(Some(*qty), known);
+            }
+            Event::Canceled { canceled_qty, reason, .. } => {
+                self.qty(Some(*canceled_qty), known);
+                self.text(reason.text());
+            }
+            Event::Denied { reason, .. } => self.text(reason.text()),
+            Event::Rejected { reason, .. }
+            | Event::AmendRejected { reason, .. }
+            | Event::CancelRejected { reason, .. } => self.text(reason.text()),
+            Event::ReportRefused { anomaly, .. } => self.text(anomaly.text()),
+            _ => {}
         }
     }
 
-    #[inline]
-    fn key(&mut self, value: Option<u32>) {
-        match (self.cell(value.is_some()), value) {
-            (Some(Values::Named(keys)), Some(key)) => keys.push(key),
-            (cell, _) => none_or_bug(cell),
+    fn posted(&mut self, lines: &PostingLines) {
+        // The first line of cash; every line stands in the journal.
+        if let Some(cash) = lines.as_slice().iter().find(|line| line.account == LedgerAccount::Cash) {
+            self.money(cash.amount, cash.currency);
         }
     }
 
-    /// An unsigned counter.
-    #[inline]
-    pub fn count(&mut self, value: u64) {
-        self.some_int(i64::try_from(value).unwrap_or(i64::MAX));
-    }
-
-    /// An optional unsigned counter.
-    #[inline]
-    pub fn maybe_count(&mut self, value: Option<u64>) {
-        self.int(value.map(|value| i64::try_from(value).unwrap_or(i64::MAX)));
-    }
-
-    /// An instant.
-    #[inline]
-    pub fn ts(&mut self, value: Ts) {
-        self.some_int(value.nanos());
-    }
-
-    /// An optional instant.
-    #[inline]
-    pub fn maybe_ts(&mut self, value: Option<Ts>) {
-        self.int(value.map(Ts::nanos));
-    }
-
-    /// A decimal in units of 1e-18.
-    #[inline]
-    pub fn e18(&mut self, value: Option<i128>) {
-        match (self.cell(value.is_some()), value) {
-            (Some(Values::Decimal(bytes)), Some(value)) => bytes.extend_from_slice(&value.to_be_bytes()),
-            (cell, _) => none_or_bug(cell),
+    fn position(&mut self, point: &PositionPoint) {
+        self.strategy(point.strategy);
+        let instrument = self.instrument(point.instrument);
+        self.qty(Some(point.net_qty), instrument);
+        self.amount(point.realized_pnl);
+        if let Some(instrument) = instrument {
+            self.rows.currency.at(self.at).push(instrument.quote.0);
         }
     }
 
-    /// A price; `None` for the price or for its unknown scale leaves the cell empty.
-    #[inline]
-    pub fn px(&mut self, value: Option<Price>, scale: Option<u8>) {
-        self.scaled(value.map(Price::raw).zip(scale));
-    }
-
-    /// A quantity; `None` for the quantity or for its unknown scale leaves the cell empty.
-    #[inline]
-    pub fn qty(&mut self, value: Option<Qty>, scale: Option<u8>) {
-        self.scaled(value.map(Qty::raw).zip(scale));
-    }
-
-    /// Money, half to even at 18 decimals.
-    #[inline]
-    pub fn amount(&mut self, value: Option<Amount>) {
-        self.e18(value.map(encode::money_e18));
-    }
-
-    /// A float.
-    #[inline]
-    pub fn float(&mut self, value: f64) {
-        match self.cell(true) {
-            Some(Values::Float(bytes)) => bytes.extend_from_slice(&value.to_le_bytes()),
-            cell => none_or_bug(cell),
+    fn state_event(&mut self, event: &Event) {
+        match event {
+            Event::Posted { reason, lines } => {
+                self.posted(lines);
+                self.text(reason.text());
+            }
+            Event::PositionChanged(point) => self.position(point),
+            Event::Equity(point) => self.amount(point.equity),
+            Event::Signal { strategy, name: text, .. } | Event::Log { strategy, text, .. } => {
+                self.strategy(*strategy);
+                self.text(text);
+            }
+            Event::TimerFired { strategy, .. } => self.strategy(*strategy),
+            Event::Halted { rule, strategy, value, .. } => {
+                if let Some(strategy) = strategy {
+                    self.strategy(*strategy);
+                }
+                self.amount(*value);
+                self.text(self.names.rule(*rule));
+            }
+            Event::Resumed { rule } => self.text(self.names.rule(*rule)),
+            Event::MarketRefused { exception, quote } => {
+                self.instrument(quote.instrument);
+                self.text(exception.text());
+            }
+            Event::CurrencyDeclared { code: text, .. }
+            | Event::StrategyDeclared { id: text, .. }
+            | Event::RuleDeclared { name: text, .. }
+            | Event::SourceDeclared { name: text, .. } => self.text(text),
+            Event::InstrumentDeclared { instrument } => self.text(self.names.instrument_text(instrument.ix)),
+            Event::DataIssues { issue, .. } => self.text(issue.text()),
+            Event::SourceEnded { source, .. } => self.text(self.names.source(*source)),
+            _ => {}
         }
-    }
-
-    /// Yes or no.
-    #[inline]
-    pub fn flag(&mut self, value: bool) {
-        match self.cell(true) {
-            Some(Values::Bool(values)) => values.push(value),
-            cell => none_or_bug(cell),
-        }
-    }
-
-    /// One of few words.
-    #[inline]
-    pub fn word(&mut self, value: Option<&str>) {
-        match (self.cell(value.is_some()), value) {
-            (Some(Values::Word(words)), Some(word)) => words.push(word),
-            (cell, _) => none_or_bug(cell),
-        }
-    }
-
-    /// An order's name.
-    pub fn order(&mut self, id: ClientOrderId, names: &Names) {
-        let mut text = std::mem::take(&mut self.text);
-        text.clear();
-        names.write_order(id, &mut text);
-        match self.cell(true) {
-            Some(Values::Text(bytes)) => encode::text(bytes, &text),
-            cell => none_or_bug(cell),
-        }
-        self.text = text;
-    }
-
-    /// A position in a table of names.
-    #[inline]
-    pub fn name(&mut self, ix: Option<u16>) {
-        self.key(ix.map(u32::from));
-    }
-
-    /// Buy or sell.
-    #[inline]
-    pub fn side(&mut self, side: Option<Side>) {
-        self.key(side.map(|side| u32::from(side.number())));
-    }
-
-    /// A kind of event.
-    #[inline]
-    pub fn event(&mut self, number: u16, text: &'static str) {
-        match self.cell(true) {
-            Some(Values::Event(kinds)) => kinds.push(number, text),
-            cell => none_or_bug(cell),
-        }
-    }
-
-    /// Ends a row.
-    #[inline]
-    pub fn end(&mut self) {
-        assert!(self.at == self.columns.len(), "a row has a value for each column");
-        self.at = 0;
-        self.len += 1;
-    }
-
-    /// The rows so far, a page for each column; there are none afterwards.
-    ///
-    /// # Errors
-    /// As [`Column::take`].
-    pub fn take(&mut self, names: &Names, forms: Forms) -> Result<Vec<Page>, ParquetError> {
-        self.len = 0;
-        self.columns.iter_mut().map(|column| column.take(names, forms)).collect()
     }
 }
 
-/// An empty cell is fine; a value for the wrong column is a bug of a table, not of data.
-#[inline]
-fn none_or_bug(cell: Option<&mut Values>) {
-    assert!(cell.is_none(), "a value stands in a column of another kind");
+/// Kinds of orders by number, for a dictionary.
+const fn kind_number(kind: OrderKind) -> u16 {
+    match kind {
+        OrderKind::Market => 0,
+        OrderKind::Limit { .. } => 1,
+        OrderKind::Stop { .. } => 2,
+        OrderKind::StopLimit { .. } => 3,
+    }
+}
+
+/// Times in force by number, for a dictionary.
+const fn time_in_force_number(time_in_force: TimeInForce) -> u16 {
+    match time_in_force {
+        TimeInForce::Gtc => 0,
+        TimeInForce::Ioc => 1,
+        TimeInForce::Fok => 2,
+        TimeInForce::Gtd(_) => 3,
+        TimeInForce::Day => 4,
+    }
+}
+
+impl OrderRows {
+    /// Fills a row. `None` on overflow.
+    pub fn push(&mut self, order: &OrderState, instrument: &Instrument, names: &Names) -> Option<()> {
+        let at = self.row();
+        self.client_order_id.push(order.client_order_id, names);
+        if let Some(id) = order.venue_order_id {
+            self.venue_order_id.at(at).push(id.0);
+        }
+        self.strategy.push(order.client_order_id.strategy.0);
+        self.request(at, &order.request, instrument);
+        if let Some(status) = order.status() {
+            self.status.at(at).push(status.number(), || status.text());
+        }
+        if let Some(reason) = order.reason {
+            self.reason.at(at).push(0, reason);
+        }
+        self.cum_qty.push(order.cum_qty, instrument.qty_scale);
+        self.canceled_qty.push(order.canceled_qty, instrument.qty_scale);
+        self.fills.push(u64::from(order.fills));
+        if order.fills > 0 {
+            let average = average_px_e18(order.cum_px_qty, order.cum_qty.raw(), instrument.price_scale)?;
+            self.avg_px.at(at).push_e18(average);
+        }
+        if let Some((fee, currency)) = order.fees {
+            self.fee.at(at).push(fee);
+            self.fee_currency.at(at).push(currency.0);
+        }
+        self.ts_intended.push(order.ts_intended);
+        let instants = [
+            (&mut self.ts_submitted, order.ts_submitted),
+            (&mut self.ts_accepted, order.ts_accepted),
+            (&mut self.ts_filled, order.ts_filled),
+            (&mut self.ts_ended, order.ts_ended),
+        ];
+        for (column, ts) in instants {
+            if let Some(ts) = ts {
+                column.at(at).push(ts);
+            }
+        }
+        Some(())
+    }
+
+    fn request(&mut self, at: u32, request: &OrderRequest, instrument: &Instrument) {
+        let OrderRequest { side, kind, time_in_force, .. } = *request;
+        self.instrument.push(request.instrument.0);
+        self.side.push(side.number(), || side.text());
+        self.kind.push(kind_number(kind), || kind.text());
+        self.time_in_force.push(time_in_force_number(time_in_force), || time_in_force.text());
+        if let TimeInForce::Gtd(until) = time_in_force {
+            self.expires.at(at).push(until);
+        }
+        self.post_only.push(request.post_only);
+        self.reduce_only.push(request.reduce_only);
+        if let Some(px) = kind.limit_px() {
+            self.limit_px.at(at).push(px, instrument.price_scale);
+        }
+        if let Some(px) = kind.trigger_px() {
+            self.trigger_px.at(at).push(px, instrument.price_scale);
+        }
+        self.order_qty.push(request.order_qty, instrument.qty_scale);
+    }
+}
+
+/// What a row of the table `fills` says beyond the report.
+#[derive(Debug, Clone, Copy)]
+pub struct FillContext<'a> {
+    /// In what.
+    pub instrument: &'a Instrument,
+    /// Buy or sell.
+    pub side: Side,
+    /// Filled so far.
+    pub cum_qty: Qty,
+    /// Still open.
+    pub leaves_qty: Qty,
+}
+
+impl FillRows {
+    /// Fills a row.
+    pub fn push(&mut self, record: &Record, report: &FillReport, context: &FillContext<'_>, names: &Names) {
+        let FillContext { instrument, side, cum_qty, leaves_qty } = *context;
+        let Instrument { price_scale, qty_scale, .. } = *instrument;
+        let FillReport { liquidity, evidence, .. } = report;
+        let at = self.row();
+        self.seq.push(record.header.seq);
+        self.input.push(record.header.input);
+        self.ts.push(record.header.ts);
+        self.ts_event.push(report.ts_event);
+        self.client_order_id.push(report.client_order_id, names);
+        self.trade_id.push(report.trade_id.0);
+        self.strategy.push(report.client_order_id.strategy.0);
+        self.instrument.push(instrument.ix.0);
+        self.side.push(side.number(), || side.text());
+        self.last_px.push(report.last_px, price_scale);
+        self.last_qty.push(report.last_qty, qty_scale);
+        self.cum_qty.push(cum_qty, qty_scale);
+        self.leaves_qty.push(leaves_qty, qty_scale);
+        if let Some(notional) = instrument.notional(report.last_px, report.last_qty) {
+            self.notional.at(at).push(notional);
+        }
+        self.liquidity.push(liquidity.number(), || liquidity.text());
+        self.fee.push(report.fee);
+        self.fee_currency.push(report.fee_currency.0);
+        self.basis.push(evidence.basis.number(), || evidence.basis.text());
+        self.source.push(evidence.record.source.0);
+        self.source_record.push(evidence.record.number);
+        self.reference_px.push(evidence.reference_px, price_scale);
+        self.slippage_px.push(evidence.slippage_px, price_scale);
+        self.available_qty.push(evidence.available_qty, qty_scale);
+        self.queue_entry_qty.push(evidence.queue_entry_qty, qty_scale);
+        self.queue_ahead_qty.push(evidence.queue_ahead_qty, qty_scale);
+    }
+}
+
+impl TradeRows {
+    /// Fills a row.
+    pub fn push(&mut self, trip: &RoundTrip, instrument: &Instrument) {
+        let at = self.row();
+        self.strategy.push(trip.strategy.0);
+        self.instrument.push(trip.instrument.0);
+        self.side.push(trip.side.number(), || trip.side.text());
+        self.entry_ts.push(trip.entry_ts);
+        self.exit_ts.push(trip.exit_ts);
+        self.duration_ns.push(trip.exit_ts.saturating_since(trip.entry_ts).nanos().unsigned_abs());
+        self.qty.push(trip.qty, instrument.qty_scale);
+        self.qty_max.push(trip.qty_max, instrument.qty_scale);
+        self.entry_px.push_e18(trip.entry_px_e18);
+        self.exit_px.push_e18(trip.exit_px_e18);
+        self.gross_pnl.push(trip.gross_pnl);
+        if let Some(fees) = trip.fees {
+            self.fees.at(at).push(fees);
+        }
+        if let Some(net) = trip.net_pnl() {
+            self.net_pnl.at(at).push(net);
+        }
+        self.currency.push(trip.currency.0);
+        self.fills.push(u64::from(trip.fills));
+    }
+}
+
+impl PositionRows {
+    /// Fills a row.
+    pub fn push(&mut self, record: &Record, point: &PositionPoint, instrument: &Instrument) {
+        self.row();
+        self.seq.push(record.header.seq);
+        self.ts.push(record.header.ts);
+        self.strategy.push(point.strategy.0);
+        self.instrument.push(point.instrument.0);
+        self.net_qty.push(point.net_qty, instrument.qty_scale);
+        self.entry_cost.push(point.entry_cost);
+        self.realized_pnl.push(point.realized_pnl);
+        self.currency.push(instrument.quote.0);
+    }
+}
+
+impl EquityRows {
+    /// Fills a row.
+    pub fn push(&mut self, record: &Record, point: &EquityPoint) {
+        self.row();
+        self.seq.push(record.header.seq);
+        self.ts_event.push(point.ts_event);
+        self.equity.push(point.equity);
+        self.high.push(point.high);
+        self.low.push(point.low);
+        self.exposure.push(point.exposure);
+        self.max_drawdown.push(point.max_drawdown);
+    }
 }

@@ -130,3 +130,67 @@ fn scales_that_differ_share_the_finest() {
     assert_eq!(numbers.iter().collect::<Vec<_>>(), expected);
     assert!(expected.contains(&None) && expected.contains(&Some(1)));
 }
+
+#[test]
+fn cells_stand_in_their_rows_across_row_groups() {
+    // Orders are far apart, so whole row groups lie between them whose cells are empty.
+    let mut journal = Journal::new();
+    for minute in 0..3_000 {
+        journal.input(1);
+        journal.equity("10000", 0.0);
+        if minute % 1_000 == 999 {
+            journal.order(Side::Buy, "0.1");
+        }
+    }
+    journal.end();
+    for row_group_rows in [16, 64, 100, 128, 129] {
+        let folder = tempfile::tempdir().unwrap();
+        let options = TableOptions { row_group_rows, ..TableOptions::default() };
+        write_tables(journal.records.iter().cloned().map(Ok::<_, Never>), folder.path(), options).unwrap();
+        let numbers = |batch: &RecordBatch| -> Vec<Option<i64>> {
+            let column = batch.column_by_name("order_number").unwrap();
+            column.as_primitive::<arrow_array::types::Int64Type>().iter().collect()
+        };
+        let batches = read(folder.path(), "events");
+        let expected = journal.records.iter().map(|record| record.event.client_order_id());
+        assert_eq!(
+            batches.iter().flat_map(numbers).collect::<Vec<_>>(),
+            expected.map(|id| id.map(|id| i64::from(id.number))).collect::<Vec<_>>(),
+            "{row_group_rows} rows a group"
+        );
+        let kinds = journal.records.iter().map(|record| Some(record.event.text().to_owned()));
+        assert_eq!(
+            batches.iter().flat_map(|batch| words(batch, "kind")).collect::<Vec<_>>(),
+            kinds.collect::<Vec<_>>(),
+            "{row_group_rows} rows a group"
+        );
+    }
+}
+
+#[test]
+fn a_word_stands_once_in_its_dictionary() {
+    // Readers that make categories of a dictionary take a word that stands twice for one.
+    let folder = tempfile::tempdir().unwrap();
+    write(&busy(100, 10), folder.path());
+    let events = read(folder.path(), "events");
+    for column in ["kind", "strategy", "instrument", "side", "currency", "text"] {
+        let array = events[0].column_by_name(column).unwrap().as_dictionary::<Int32Type>();
+        let mut texts: Vec<_> = array.values().as_string::<i32>().iter().collect();
+        texts.sort_unstable();
+        assert!(texts.windows(2).all(|pair| pair[0] != pair[1]), "{column}: {texts:?}");
+    }
+}
+
+#[test]
+fn an_order_in_an_instrument_that_was_never_declared_is_an_error() {
+    let mut journal = Journal::new();
+    let request =
+        tapedeck_model::OrderRequest::market(tapedeck_model::InstrumentIx(9), Side::Buy, crate::fixture::qty("1"));
+    let client_order_id = tapedeck_model::ClientOrderId { strategy: crate::fixture::SMA, number: 1 };
+    journal.push(Event::SubmitIntended { client_order_id, request });
+    journal.end();
+    let folder = tempfile::tempdir().unwrap();
+    let records = journal.records.iter().cloned().map(Ok::<_, Never>);
+    let result = write_tables(records, folder.path(), TableOptions::default());
+    assert!(matches!(result, Err(ReportError::Unknown { .. })), "{result:?}");
+}
