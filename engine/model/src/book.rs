@@ -22,10 +22,8 @@ pub struct Level {
 /// Price levels of both sides.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Book {
-    /// Rising, so that the best stands last, where most of what happens happens.
-    bids: Vec<Level>,
-    /// Falling, so that the best stands last.
-    asks: Vec<Level>,
+    bids: Ladder,
+    asks: Ladder,
     /// Messages were lost since the last snapshot.
     lost: bool,
     /// Why the book was not believed after its last message.
@@ -35,7 +33,7 @@ pub struct Book {
 impl Book {
     /// Nothing is shown.
     pub const fn new() -> Self {
-        Self { bids: Vec::new(), asks: Vec::new(), lost: false, trouble: None }
+        Self { bids: Ladder::new(), asks: Ladder::new(), lost: false, trouble: None }
     }
 
     /// Takes a row of a message; gives the quantity that its level showed before.
@@ -53,23 +51,9 @@ impl Book {
     /// Sets a level; zero takes it away. Gives the quantity that it showed before.
     #[inline]
     pub fn set(&mut self, side: Side, px: Price, qty: Qty) -> Qty {
-        let (levels, sign) = match side {
-            Side::Buy => (&mut self.bids, 1),
-            Side::Sell => (&mut self.asks, -1),
-        };
-        let place = place_of(levels, px, sign);
-        match (levels.get_mut(place), qty > Qty::ZERO) {
-            (Some(level), true) if level.px == px => std::mem::replace(&mut level.qty, qty),
-            (Some(level), false) if level.px == px => {
-                let before = level.qty;
-                levels.remove(place);
-                before
-            }
-            (_, true) => {
-                levels.insert(place, Level { px, qty });
-                Qty::ZERO
-            }
-            (_, false) => Qty::ZERO,
+        match side {
+            Side::Buy => self.bids.set(rank_of(side, px), qty),
+            Side::Sell => self.asks.set(rank_of(side, px), qty),
         }
     }
 
@@ -82,23 +66,22 @@ impl Book {
     /// The best level of a side.
     #[inline]
     pub fn best(&self, side: Side) -> Option<Level> {
-        self.side(side).last().copied()
+        self.side(side).best().map(|(rank, qty)| level_of(side, rank, qty))
     }
 
     /// What is shown at a price.
     pub fn qty_at(&self, side: Side, px: Price) -> Qty {
-        let (levels, sign) = (self.side(side), if side == Side::Buy { 1 } else { -1 });
-        levels.get(place_of(levels, px, sign)).filter(|level| level.px == px).map_or(Qty::ZERO, |level| level.qty)
+        self.side(side).qty_at(rank_of(side, px))
     }
 
     /// The levels of a side, best first.
     pub fn levels(&self, side: Side) -> impl Iterator<Item = Level> {
-        self.side(side).iter().rev().copied()
+        self.side(side).iter().map(move |(rank, qty)| level_of(side, rank, qty))
     }
 
     /// Number of levels of a side.
     pub fn depth(&self, side: Side) -> usize {
-        self.side(side).len()
+        self.side(side).len
     }
 
     /// Whether messages were lost since the last snapshot.
@@ -128,7 +111,7 @@ impl Book {
         if self.lost {
             return Some(MarketException::BookGap);
         }
-        let (bid, ask) = (self.bids.last()?, self.asks.last()?);
+        let (bid, ask) = (self.best(Side::Buy)?, self.best(Side::Sell)?);
         match bid.px.cmp(&ask.px) {
             std::cmp::Ordering::Less => None,
             std::cmp::Ordering::Equal => Some(MarketException::LockedBook),
@@ -151,7 +134,7 @@ impl Book {
         }
     }
 
-    fn side(&self, side: Side) -> &[Level] {
+    const fn side(&self, side: Side) -> &Ladder {
         match side {
             Side::Buy => &self.bids,
             Side::Sell => &self.asks,
@@ -159,19 +142,165 @@ impl Book {
     }
 }
 
-/// How many levels from the best are looked at one by one.
-const NEAR: usize = 8;
-
-/// Where a price stands or would stand; `sign` 1 for rising levels, -1 for falling ones.
+/// How good a price is on its side: the best level has the highest rank.
 #[inline]
-fn place_of(levels: &[Level], px: Price, sign: i64) -> usize {
-    let before = |level: &Level| sign * level.px.raw() < sign * px.raw();
-    let far = levels.len().saturating_sub(NEAR);
-    match levels[far..].iter().rposition(before) {
-        Some(at) => far + at + 1,
-        None => levels[..far].partition_point(before),
+const fn rank_of(side: Side, px: Price) -> i64 {
+    match side {
+        Side::Buy => px.raw(),
+        // One's complement turns the order round and has no overflow.
+        Side::Sell => !px.raw(),
     }
 }
+
+#[inline]
+const fn level_of(side: Side, rank: i64, qty: Qty) -> Level {
+    let px = match side {
+        Side::Buy => rank,
+        Side::Sell => !rank,
+    };
+    Level { px: Price::from_raw(px), qty }
+}
+
+/// Ranks of a page: the bits of its mask.
+const PAGE_BITS: u32 = u64::BITS.trailing_zeros();
+
+/// Where a page is, and which of its ranks hold a level.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    /// What the ranks of the page have in common: a rank without its last bits.
+    page: i64,
+    /// A bit for each level. Never zero.
+    mask: u64,
+    /// The page's position among the pages.
+    slot: u32,
+}
+
+/// One side by rank, in pages of consecutive ranks.
+///
+/// A level is found by computing where it is: its page is as far from the best one as their numbers
+/// tell, less the pages between them that are empty. So what happens near the touch looks at one or
+/// two entries, and no level ever moves; only entries do, one for many levels.
+#[derive(Debug, Clone, Default)]
+struct Ladder {
+    /// Pages with levels, rising.
+    index: Vec<Entry>,
+    /// Quantities by the last bits of the rank; what is not in the mask means nothing.
+    pages: Vec<[Qty; u64::BITS as usize]>,
+    /// Pages without levels.
+    free: Vec<u32>,
+    len: usize,
+}
+
+impl Ladder {
+    const fn new() -> Self {
+        Self { index: Vec::new(), pages: Vec::new(), free: Vec::new(), len: 0 }
+    }
+
+    fn clear(&mut self) {
+        self.index.clear();
+        self.pages.clear();
+        self.free.clear();
+        self.len = 0;
+    }
+
+    /// Where the entry of a page is, or would be.
+    #[inline]
+    fn find(&self, page: i64) -> Result<usize, usize> {
+        let Some(best) = self.index.last() else { return Err(0) };
+        if best.page < page {
+            return Err(self.index.len());
+        }
+        // Pages are whole numbers, so there are at most as many above this one as the best is away.
+        let away = usize::try_from(best.page.abs_diff(page)).unwrap_or(usize::MAX);
+        let low = (self.index.len() - 1).saturating_sub(away);
+        if self.index[low].page == page {
+            return Ok(low);
+        }
+        self.index[low..]
+            .binary_search_by_key(&page, |entry| entry.page)
+            .map_or_else(|at| Err(low + at), |at| Ok(low + at))
+    }
+
+    #[inline]
+    fn set(&mut self, rank: i64, qty: Qty) -> Qty {
+        let (page, bit) = (rank >> PAGE_BITS, (rank & 63) as usize);
+        match self.find(page) {
+            Ok(at) => {
+                let entry = &mut self.index[at];
+                let place = &mut self.pages[entry.slot as usize][bit];
+                let before = if entry.mask >> bit & 1 == 1 { *place } else { Qty::ZERO };
+                if qty > Qty::ZERO {
+                    self.len += usize::from(before == Qty::ZERO);
+                    *place = qty;
+                    entry.mask |= 1 << bit;
+                } else if before > Qty::ZERO {
+                    self.len -= 1;
+                    entry.mask &= !(1 << bit);
+                    if entry.mask == 0 {
+                        self.free.push(entry.slot);
+                        self.index.remove(at);
+                    }
+                }
+                before
+            }
+            Err(at) => {
+                if qty > Qty::ZERO {
+                    self.open(at, page, bit, qty);
+                }
+                Qty::ZERO
+            }
+        }
+    }
+
+    /// The first level of a page.
+    fn open(&mut self, at: usize, page: i64, bit: usize, qty: Qty) {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.pages.push([Qty::ZERO; u64::BITS as usize]);
+            (self.pages.len() - 1) as u32
+        });
+        self.pages[slot as usize][bit] = qty;
+        self.index.insert(at, Entry { page, mask: 1 << bit, slot });
+        self.len += 1;
+    }
+
+    fn qty_at(&self, rank: i64) -> Qty {
+        let bit = (rank & 63) as usize;
+        let entry = self.find(rank >> PAGE_BITS).ok().map(|at| &self.index[at]);
+        let shown = entry.filter(|entry| entry.mask >> bit & 1 == 1);
+        shown.map_or(Qty::ZERO, |entry| self.pages[entry.slot as usize][bit])
+    }
+
+    #[inline]
+    fn best(&self) -> Option<(i64, Qty)> {
+        self.index.last().map(|entry| self.level(entry, entry.mask.ilog2()))
+    }
+
+    #[inline]
+    fn level(&self, entry: &Entry, bit: u32) -> (i64, Qty) {
+        (entry.page << PAGE_BITS | i64::from(bit), self.pages[entry.slot as usize][bit as usize])
+    }
+
+    /// Levels, best first.
+    fn iter(&self) -> impl Iterator<Item = (i64, Qty)> {
+        self.index.iter().rev().flat_map(move |entry| {
+            let mut mask = entry.mask;
+            std::iter::from_fn(move || {
+                let bit = mask.checked_ilog2()?;
+                mask &= !(1 << bit);
+                Some(self.level(entry, bit))
+            })
+        })
+    }
+}
+
+/// The same levels, whatever pages they are in.
+impl PartialEq for Ladder {
+    fn eq(&self, other: &Self) -> bool {
+        self.len == other.len && self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Ladder {}
 
 #[cfg(test)]
 mod tests;

@@ -22,10 +22,15 @@ fn row(side: Option<Side>, px: i64, qty: i64, flags: DepthFlags) -> DepthTick {
 
 proptest! {
     #[test]
-    fn agrees_with_an_ordered_map(rows in prop::collection::vec((any::<bool>(), 1_i64..60, 0_i64..4, 0_u8..40), 1..400)) {
+    fn agrees_with_an_ordered_map(
+        rows in prop::collection::vec((any::<bool>(), 1_i64..60, 0_i64..4, 0_u8..40), 1..400),
+        // Levels that share pages, that stand in neighbouring ones, that are far apart.
+        step in prop::sample::select(vec![1_i64, 23, 64, 1_000, 1 << 40]),
+    ) {
         let mut book = Book::new();
         let (mut bids, mut asks) = (BTreeMap::new(), BTreeMap::new());
-        for (buy, px, qty, clear) in rows {
+        for (buy, nth, qty, clear) in rows {
+            let px = nth * step;
             let side = if buy { Side::Buy } else { Side::Sell };
             let flags = if clear == 0 { DepthFlags::CLEAR } else { DepthFlags::NONE };
             if clear == 0 {
