@@ -4,7 +4,6 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a benchmark that cannot go on has nothing better to do")]
 
-use std::convert::Infallible;
 use std::hint::black_box;
 use std::time::Duration;
 
@@ -19,8 +18,8 @@ use tapedeck_model::event::{EquityPoint, PostingReason, RiskDecision};
 use tapedeck_model::order::{Evidence, FillBasis};
 use tapedeck_model::{
     Amount, Bar, Chunk, ClientOrderId, Columns, Command, CurrencyIx, Event, FillReport, Instrument, InstrumentIx,
-    Liquidity, MarketRecord, OrderRequest, Price, Qty, RecordRef, RuleIx, Side, SourceIx, Span, StrategyIx, Tick,
-    TradeId, Ts, VenueOrderId, VenueReport,
+    Liquidity, MarketRecord, OrderRequest, Price, Qty, RecordRef, RuleIx, Side, SourceError, SourceIx, Span,
+    StrategyIx, Tick, TradeId, Ts, VenueOrderId, VenueReport,
 };
 
 const INSTRUMENT: InstrumentIx = InstrumentIx(0);
@@ -36,9 +35,9 @@ const EVENTS: u64 = 1_000;
 struct Taken;
 
 impl Play for Taken {
-    type Error = Infallible;
+    type Error = SourceError;
 
-    fn play<T: Tick>(&mut self, number: u64, tick: &T) -> Result<bool, Infallible> {
+    fn play<T: Tick>(&mut self, number: u64, tick: &T) -> Result<bool, SourceError> {
         black_box((number, tick.ts_recv()));
         Ok(true)
     }
@@ -50,9 +49,11 @@ fn drain(mut sources: Sources) -> u64 {
     while let Some(ts) = sources.peek() {
         let (at, until) = sources.leader(ts).unwrap();
         records += sources.take_while_straight(at, until, &mut Taken).unwrap();
-        while let Some(at) = sources.first_at(ts) {
-            black_box(sources.take(at).unwrap());
-            records += 1;
+        while let Some((at, others)) = sources.leader(ts) {
+            records += sources.see(at, others, ts, &mut Taken).unwrap();
+        }
+        while sources.peek_received().is_some() {
+            sources.receive(Ts::MAX, &mut Taken).unwrap();
         }
     }
     records

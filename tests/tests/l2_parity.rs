@@ -20,6 +20,7 @@ type Rows = String;
 struct Converter {
     depth: Rows,
     trades: Rows,
+    begun: bool,
     bids: BTreeMap<i64, String>,
     asks: BTreeMap<i64, String>,
 }
@@ -44,8 +45,10 @@ impl Converter {
             } else {
                 book.insert(*px, qty.clone())
             };
-            let last = i32::from(nth + 1 == rows.len());
-            writeln!(self.depth, "{ts},{local},{side},{}.{},{qty},{last}", px / 10, px % 10).expect("it fits");
+            // The reference begins with an empty book and believes it.
+            let clear = if std::mem::replace(&mut self.begun, true) { 0 } else { 2 };
+            let flags = clear + i32::from(nth + 1 == rows.len());
+            writeln!(self.depth, "{ts},{local},{side},{}.{},{qty},{flags}", px / 10, px % 10).expect("it fits");
         }
     }
 
@@ -83,6 +86,7 @@ fn convert(recording: &Path) -> (Rows, Rows, i64) {
     let mut to = Converter {
         depth: format!("{head}side,px,qty,flags\n"),
         trades: format!("{head}px,qty,side\n"),
+        begun: false,
         bids: BTreeMap::new(),
         asks: BTreeMap::new(),
     };

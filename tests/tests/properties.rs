@@ -164,10 +164,11 @@ proptest! {
     fn whatever_happens(choice in choices()) {
         let text = choice.text();
         // The whole way, state is the fold of the journal. A turn takes one input, or all inputs of one
-        // time: with trading as lively as here, most turns that write take one.
+        // time: with trading as lively as here, most turns that write take one. Rows of a message of depth are
+        // inputs, too, of which only the last can lead to anything.
         let kind = if choice.spot { AccountKind::Spot } else { AccountKind::Netting { max_leverage: 2_000_000 } };
         let (played, turns) = play_checked(&text, kind);
-        prop_assert!(turns.of_many_inputs * 2 <= turns.writing, "{turns:?}");
+        prop_assert!(choice.kind == "depth" || turns.of_many_inputs * 2 <= turns.writing, "{turns:?}");
         time_and_numbers_rise(&played.records);
         postings_balance_and_cash_is_never_owed(&played.records, choice.spot);
         fills_obey_their_law(&played.records);

@@ -8,9 +8,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tapedeck_journal::RawFrame;
-use tapedeck_model::{
-    Amount, Command, Event, InstrumentIx, MarketRecord, RecordRef, SourceIx, Span, StrategyIx, Tick, Ts,
-};
+use tapedeck_model::{Amount, Command, Event, InstrumentIx, RecordRef, SourceIx, Span, StrategyIx, Tick, Ts};
 
 use crate::account::AccountSpec;
 use crate::merge::{Cursor, Item, Key, Phase, Play, Queue, Sources};
@@ -222,11 +220,12 @@ impl SimDriver {
             return Ok(false);
         }
         let Some(ts) = self.sources.peek() else { return Ok(false) };
-        match self.queue.peek() {
-            Some(key) if key.ts < ts => self.take_queued()?,
-            queued => {
-                if !self.play_straight(ts, queued.map_or(Ts::MAX, |key| key.ts))? {
-                    self.see_all_at(ts)?;
+        match self.next_key() {
+            Some(key) if key.ts < ts => self.take_next(ts)?,
+            next => {
+                let next = next.map_or(Ts::MAX, |key| key.ts);
+                if !self.play_straight(ts, next)? {
+                    self.see_from(ts, next)?;
                 }
             }
         }
@@ -242,15 +241,15 @@ impl SimDriver {
     /// and we receive it with nothing in between. Goes on until something comes in between; whether
     /// any record was played.
     #[inline]
-    fn play_straight(&mut self, ts: Ts, queued: Ts) -> Result<bool, RunError> {
+    fn play_straight(&mut self, ts: Ts, next: Ts) -> Result<bool, RunError> {
         let Some((at, others)) = self.sources.leader(ts) else { return Ok(false) };
-        let until = others.min(queued);
+        let until = others.min(next);
         let Self { sources, venues, venue_of, core, reports, now, .. } = self;
         core.calm();
-        let Some((RecordRef { source, .. }, next)) = sources.next_of(at) else { return Ok(false) };
-        let venue = venue_of[next.instrument().usize()];
+        let Some((RecordRef { source, .. }, record)) = sources.next_of(at) else { return Ok(false) };
+        let venue = venue_of[record.instrument().usize()];
         let desk = &mut venues[usize::from(venue)];
-        if desk.is_quiet_for(&next) {
+        if desk.is_quiet_for(&record) {
             let played = sources.take_while_straight(at, until, &mut Quiet { core, now })?;
             if let Some((place, last)) = sources.last_of(at).filter(|_| played > 0) {
                 desk.on_quiet_records(played, place, &last);
@@ -261,74 +260,72 @@ impl SimDriver {
             }
             return Ok(played > 0);
         }
-        let mut watched = Watched { core, venue: desk, reports, now, source, answered: None };
+        let mut watched = Watched { core, venue: desk, reports, now, source, answered: false };
         let played = sources.take_while_straight(at, until, &mut watched)?;
         let answered = watched.answered;
         self.records += played;
-        if let Some((place, record)) = answered {
+        if answered {
+            // What the venue says may reach us before the record does.
+            self.sources.hold_last(at);
             self.schedule_reports(venue);
-            self.receive_in_turn(place, &record)?;
+            self.take_all_to(self.now)?;
         } else if self.core.has_output() {
             self.dispatch();
         }
         Ok(played > 0)
     }
 
-    /// Phase 3 for a record that is received as it happens: what comes before it, then the record.
-    fn receive_in_turn(&mut self, place: RecordRef, record: &MarketRecord) -> Result<(), RunError> {
-        let key = Key::of_market(record.ts_recv(), place);
-        while !self.core.wants_stop() && self.queue.peek().is_some_and(|next| next < key) {
-            self.take_queued()?;
+    /// Phase 0 from `ts` on: the venues see every record of a time, then all else of that time happens.
+    /// `next` is when anything else happens next.
+    #[inline]
+    fn see_from(&mut self, ts: Ts, next: Ts) -> Result<(), RunError> {
+        let (mut ts, mut last) = (ts, next);
+        while let Some((at, others)) = self.sources.leader(ts) {
+            let Cursor { source, instrument, .. } = self.sources.cursors()[at];
+            let venue = self.venue_of[instrument.usize()];
+            let Self { sources, venues, reports, now, .. } = self;
+            let mut seeing = Seeing { venue: &mut venues[usize::from(venue)], reports, now, source };
+            self.records += sources.see(at, others, last, &mut seeing)?;
+            if !self.reports.is_empty() {
+                self.schedule_reports(venue);
+            }
+            // Only what happened at the same time may still come before all else.
+            (ts, last) = (self.now, self.now);
         }
-        if self.core.wants_stop() {
-            self.queue.push_market(record.ts_recv(), place, *record);
-            return Ok(());
-        }
-        self.now = key.ts;
-        self.receive(key.ts, record)
+        self.take_all_to(ts)
     }
 
-    /// Phase 0 at `ts`: the venues see every record of that time, then all else of that time happens.
-    #[inline]
-    fn see_all_at(&mut self, ts: Ts) -> Result<(), RunError> {
-        self.now = ts;
-        if let Some(at) = self.sources.alone_at(ts) {
-            let (place, record) = self.sources.take(at)?;
-            self.see(place, &record)?;
-            // Straight through, unless something under way comes before it.
-            if record.ts_recv() == ts && self.queue.peek().is_none_or(|key| key.ts > ts) {
-                return self.receive(ts, &record);
-            }
-            self.queue.push_market(record.ts_recv(), place, record);
-        } else {
-            while let Some(at) = self.sources.first_at(ts) {
-                let (place, record) = self.sources.take(at)?;
-                self.see(place, &record)?;
-                self.queue.push_market(record.ts_recv(), place, record);
-            }
-        }
-        while self.queue.peek().is_some_and(|key| key.ts <= ts) && !self.core.wants_stop() {
-            self.take_queued()?;
+    /// All that happens up to `ts`, but for what venues see.
+    fn take_all_to(&mut self, ts: Ts) -> Result<(), RunError> {
+        let until = ts.saturating_add(Span::from_nanos(1));
+        while self.next_key().is_some_and(|key| key.ts <= ts) && !self.core.wants_stop() {
+            self.take_next(until)?;
         }
         Ok(())
     }
 
-    /// Door 9, phase 0: the venue sees a record.
+    /// The place of what happens next, but for what venues see.
     #[inline]
-    fn see(&mut self, at: RecordRef, record: &MarketRecord) -> Result<(), RunError> {
-        self.records += 1;
-        let venue = self.venue_of[record.instrument().usize()];
-        self.venues[usize::from(venue)].on_record(at, record, &mut self.reports)?;
-        if !self.reports.is_empty() {
-            self.schedule_reports(venue);
+    fn next_key(&self) -> Option<Key> {
+        match (self.queue.peek(), self.sources.peek_received()) {
+            (Some(queued), Some(record)) => Some(queued.min(record)),
+            (queued, record) => queued.or(record),
         }
-        Ok(())
     }
 
-    /// Phase 3: we receive a record.
-    #[inline]
-    fn receive(&mut self, now: Ts, record: &MarketRecord) -> Result<(), RunError> {
-        self.core.on_market(now, record)?;
+    /// What happens next, but for what venues see; of market records all before `until` between which
+    /// nothing else happens.
+    fn take_next(&mut self, until: Ts) -> Result<(), RunError> {
+        let queued = self.queue.peek();
+        match self.sources.peek_received() {
+            Some(record) if queued.is_none_or(|queued| record < queued) => {
+                let Self { sources, core, now, .. } = self;
+                core.calm();
+                let until = queued.map_or(until, |queued| queued.ts.min(until));
+                sources.receive(until, &mut Receiving { core, now })?;
+            }
+            _ => self.take_queued()?,
+        }
         if self.core.has_output() {
             self.dispatch();
         }
@@ -344,11 +341,7 @@ impl SimDriver {
                 self.schedule_reports(source);
             }
             Item::Report(report) => self.core.on_report(ts, report)?,
-            Item::Market(_, record) => self.core.on_market(ts, record)?,
             Item::Timer(strategy, timer) => self.core.on_timer(ts, *strategy, *timer)?,
-        }
-        if self.core.has_output() {
-            self.dispatch();
         }
         Ok(())
     }
@@ -390,13 +383,16 @@ impl SimDriver {
     /// What is on its way to us arrives; commands and timers under way do not matter any more.
     fn drain(&mut self) -> Result<(), RunError> {
         self.core.close_gate();
-        while let Some((Key { ts, .. }, item)) = self.queue.pop() {
-            match item {
-                Item::Report(report) => self.core.on_report(ts, report)?,
-                Item::Market(_, record) => self.core.on_market(ts, record)?,
-                Item::Command(_) | Item::Timer(..) => continue,
+        while let Some(key) = self.next_key() {
+            if self.sources.peek_received() == Some(key) {
+                let Self { sources, core, now, .. } = self;
+                sources.receive(key.ts, &mut Receiving { core, now })?;
+            } else if let Some((Key { ts, .. }, Item::Report(report))) = self.queue.pop() {
+                self.core.on_report(ts, report)?;
+                self.now = ts;
+            } else {
+                continue;
             }
-            self.now = ts;
             self.core.take_commands(&mut self.commands);
             self.core.take_timers(&mut self.timers);
             assert!(self.commands.is_empty(), "no order leaves after the gate is closed");
@@ -474,8 +470,8 @@ struct Watched<'a> {
     reports: &'a mut Vec<TimedReport>,
     now: &'a mut Ts,
     source: SourceIx,
-    /// The record that the venue answered: its reports may be due before we receive the record.
-    answered: Option<(RecordRef, MarketRecord)>,
+    /// Whether the venue answered the last one: its reports may be due before we receive the record.
+    answered: bool,
 }
 
 impl Play for Watched<'_> {
@@ -490,8 +486,44 @@ impl Play for Watched<'_> {
             self.core.on_market(tick.ts_recv(), &record)?;
             return Ok(!self.core.is_stirred());
         }
-        self.answered = Some((place, record));
+        self.answered = true;
         Ok(false)
+    }
+}
+
+/// Records that the venue sees before we receive them.
+struct Seeing<'a> {
+    venue: &'a mut SimVenue,
+    reports: &'a mut Vec<TimedReport>,
+    now: &'a mut Ts,
+    source: SourceIx,
+}
+
+impl Play for Seeing<'_> {
+    type Error = RunError;
+
+    #[inline]
+    fn play<T: Tick>(&mut self, number: u64, tick: &T) -> Result<bool, RunError> {
+        *self.now = tick.ts_event();
+        self.venue.on_record(RecordRef { source: self.source, number }, &tick.record(), self.reports)?;
+        Ok(self.reports.is_empty())
+    }
+}
+
+/// Records that we receive after the venue has seen them.
+struct Receiving<'a> {
+    core: &'a mut Core,
+    now: &'a mut Ts,
+}
+
+impl Play for Receiving<'_> {
+    type Error = RunError;
+
+    #[inline]
+    fn play<T: Tick>(&mut self, _: u64, tick: &T) -> Result<bool, RunError> {
+        *self.now = tick.ts_recv();
+        self.core.on_tick(tick.ts_recv(), tick)?;
+        Ok(!self.core.is_stirred())
     }
 }
 

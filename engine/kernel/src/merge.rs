@@ -1,15 +1,18 @@
-//! The merge: n sources, commands under way, venue reports, deliveries and timers in; one stream
-//! out, in the total order `(time, phase, source, sequence)`.
+//! The merge: n sources, commands under way, venue reports and timers in; one stream out, in the total
+//! order `(time, phase, source, sequence)`.
 //!
-//! Invariants: no two keys are equal; what comes out never goes back in time.
+//! A source is read at two places: the venue's, in order of `ts_event`, and ours behind it, in order
+//! of `ts_recv`. A record between them is under way; nothing is copied for that. Invariants: no two
+//! keys are equal; what comes out never goes back in time; we receive no record that the venue has not
+//! seen, and none twice.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 use tapedeck_model::port::LatencyModel;
 use tapedeck_model::{
-    Bar, Chunk, Columns, Command, InstrumentIx, MarketRecord, Price, Qty, QuoteTick, RecordRef, Source, SourceError,
-    SourceIx, StrategyIx, Tick, TradeTick, Ts, VenueReport,
+    Bar, Chunk, Columns, Command, DepthFlags, DepthTick, InstrumentIx, MarketRecord, Price, Qty, QuoteTick, RecordRef,
+    Source, SourceError, SourceIx, StrategyIx, Tick, TradeTick, Ts, VenueReport,
 };
 
 /// What happens first at equal times. The first phase, 0, is the venue seeing market data; it is
@@ -54,8 +57,6 @@ pub enum Item {
     Command(Command),
     /// A report on its way to us.
     Report(VenueReport),
-    /// A market record on its way to us.
-    Market(RecordRef, MarketRecord),
     /// A timer.
     Timer(StrategyIx, u64),
 }
@@ -84,11 +85,6 @@ impl Queue {
         self.seq += 1;
         let key = Key { ts, phase, source, seq: self.seq };
         self.insert(key, item);
-    }
-
-    /// Adds a market record.
-    pub fn push_market(&mut self, ts: Ts, at: RecordRef, record: MarketRecord) {
-        self.insert(Key::of_market(ts, at), Item::Market(at, record));
     }
 
     #[inline]
@@ -129,20 +125,29 @@ impl Queue {
     }
 }
 
-/// The place in one source.
+/// The two places in one source: the venue's, and ours behind it.
 pub struct Cursor {
     /// The source's position in the table sorted by name.
     pub source: SourceIx,
     /// Its instrument.
     pub instrument: InstrumentIx,
-    /// Records taken so far.
+    /// Records that the venue has seen.
     pub records: u64,
+    /// Records that we have received.
+    received: u64,
     feed: Box<dyn Source>,
     feed_latency: Option<Box<dyn LatencyModel>>,
+    /// Where the venue is. Receive times, unless there are none, are those that hold: the recorded ones
+    /// plus the feed latency, never before the event nor before those of the record before.
     chunk: Chunk,
     row: usize,
-    /// The latest receive time handed out: feeds do not overtake themselves.
-    ts_recv_last: Ts,
+    /// What the venue is through with and we are not, oldest first.
+    behind: VecDeque<Chunk>,
+    /// Where we are: in the oldest chunk behind, or in the venue's.
+    received_row: usize,
+    spare: Vec<Chunk>,
+    /// The latest receive time of the chunks so far: feeds do not overtake themselves.
+    ts_recv_last: i64,
 }
 
 impl Cursor {
@@ -156,10 +161,20 @@ impl Cursor {
         feed: Box<dyn Source>,
         feed_latency: Option<Box<dyn LatencyModel>>,
     ) -> Result<Self, SourceError> {
-        let columns = Columns::Trades { px: Vec::new(), qty: Vec::new(), aggressor: Vec::new() };
-        let chunk = Chunk { instrument, first_number: 0, ts_event: Vec::new(), ts_recv: Vec::new(), columns };
-        let mut cursor =
-            Self { source, instrument, records: 0, feed, feed_latency, chunk, row: 0, ts_recv_last: Ts::MIN };
+        let mut cursor = Self {
+            source,
+            instrument,
+            records: 0,
+            received: 0,
+            feed,
+            feed_latency,
+            chunk: empty_chunk(instrument),
+            row: 0,
+            behind: VecDeque::new(),
+            received_row: 0,
+            spare: Vec::new(),
+            ts_recv_last: i64::MIN,
+        };
         cursor.refill()?;
         Ok(cursor)
     }
@@ -170,68 +185,91 @@ impl Cursor {
         self.chunk.ts_event.get(self.row).copied().map(Ts::from_nanos)
     }
 
-    /// Whether the record after the next one happened at the same time, as far as this chunk tells.
+    /// When we receive the next record that is under way; `None` if none is.
     #[inline]
-    pub fn is_tied(&self, ts: Ts) -> bool {
-        match self.chunk.ts_event.get(self.row + 1) {
-            Some(next) => *next == ts.nanos(),
-            // The next chunk may go on at the same time: say yes, the slow way is always right.
-            None => true,
+    pub fn peek_received(&self) -> Option<Ts> {
+        let (chunk, rows) = self.under_way();
+        (self.received_row < rows).then(|| Ts::from_nanos(times_received(chunk)[self.received_row]))
+    }
+
+    /// The chunk in which we are, and how many of its rows the venue has seen.
+    #[inline]
+    fn under_way(&self) -> (&Chunk, usize) {
+        match self.behind.front() {
+            Some(chunk) => (chunk, chunk.len()),
+            None => (&self.chunk, self.row),
         }
     }
 
-    /// Takes the next record. Its `ts_recv` is the recorded one, plus the feed latency if there is a
-    /// model, and never before that of the record before it.
+    /// Hands the venue's next records to `play`: all that happened at the time of the first, and what
+    /// follows it before `others` and not after `last`, or after the first of them is received. At
+    /// most to the end of the chunk.
     ///
     /// # Errors
-    /// The source's error when the next chunk is read.
-    ///
-    /// # Panics
-    /// At the end of the source: the caller has looked with [`Cursor::peek`].
+    /// What `play` gives, its record being taken, or the source's error when the next chunk is read.
     #[inline]
-    pub fn take(&mut self) -> Result<(RecordRef, MarketRecord), SourceError> {
-        let mut record = self.chunk.record(self.row);
-        let at = RecordRef { source: self.source, number: self.records };
-        self.row += 1;
-        self.records += 1;
-        let ts_recv = match &self.feed_latency {
-            None => record.ts_recv(),
-            Some(model) => record.ts_recv().saturating_add(tapedeck_model::Span::from_nanos(model.delay_ns(at.number))),
-        };
-        let ts_recv = ts_recv.max(self.ts_recv_last).max(record.ts_event());
-        self.ts_recv_last = ts_recv;
-        match &mut record {
-            MarketRecord::Bar(bar) => bar.ts_recv = ts_recv,
-            MarketRecord::Trade(trade) => trade.ts_recv = ts_recv,
-            MarketRecord::Quote(quote) => quote.ts_recv = ts_recv,
-            MarketRecord::Depth(row) => row.ts_recv = ts_recv,
-        }
+    fn see<P: Play>(&mut self, others: i64, last: i64, play: &mut P) -> Result<(), P::Error>
+    where
+        P::Error: From<SourceError>,
+    {
+        let times = self.chunk.ts_event.get(self.row..).unwrap_or_default();
+        let received = times_received(&self.chunk).get(self.row..).unwrap_or_default();
+        let (Some(first), Some(received)) = (times.first().copied(), received.first().copied()) else { return Ok(()) };
+        let last = last.min(received);
+        let go = |row: usize| times.get(row).is_some_and(|ts| *ts == first || (*ts < others && *ts <= last));
+        let (count, played) = play_rows(&self.chunk, self.row, self.records, go, play);
+        self.row += count;
+        self.records += count as u64;
+        played?;
         if self.row == self.chunk.len() {
-            let last = record.ts_event();
+            let last = self.chunk.ts_event[self.row - 1];
             self.refill()?;
             if let Some(next) = self.peek() {
-                assert!(next >= last, "source {} went back in time between chunks", self.source.0);
+                assert!(next.nanos() >= last, "source {} went back in time between chunks", self.source.0);
             }
         }
-        Ok((at, record))
+        Ok(())
     }
 
-    /// Hands over records for as long as each can go straight through and `play` wants more: it
-    /// happened before `until`, is alone at its time, is received at once, and is not the last of its
-    /// chunk.
+    /// Hands records that are under way to `play`: the next one, and those that are received before
+    /// `until`. At most to the end of the chunk.
+    ///
+    /// # Errors
+    /// What `play` gives; its record is taken.
+    #[inline]
+    fn receive<P: Play>(&mut self, until: i64, play: &mut P) -> Result<(), P::Error> {
+        let (chunk, rows) = self.under_way();
+        let times = times_received(chunk).get(self.received_row..rows).unwrap_or_default();
+        let go = |row: usize| times.get(row).is_some_and(|ts| row == 0 || *ts < until);
+        let (count, played) = play_rows(chunk, self.received_row, self.received, go, play);
+        self.received_row += count;
+        self.received += count as u64;
+        if self.behind.front().is_some_and(|chunk| chunk.len() == self.received_row) {
+            self.received_row = 0;
+            self.spare.extend(self.behind.pop_front());
+        }
+        played
+    }
+
+    /// Hands over records that the venue sees and we receive at once, for as long as each can go
+    /// straight through and `play` wants more: it happened before `until`, is alone at its time, and is
+    /// not the last of its chunk.
     ///
     /// # Errors
     /// What `play` gives; its record is taken.
     #[inline]
     fn take_straight<P: Play>(&mut self, until: Ts, play: &mut P) -> Result<(), P::Error> {
-        let next = self.chunk.ts_event.get(self.row).copied();
-        let straight = self.feed_latency.is_none() && self.chunk.ts_recv.is_empty();
-        if !straight || next.is_none_or(|ts| ts < self.ts_recv_last.nanos()) {
+        // Rows of one message share their time: none is alone at it.
+        let straight = self.chunk.ts_recv.is_empty() && !matches!(self.chunk.columns, Columns::Depth { .. });
+        if !straight || self.received < self.records {
             return Ok(());
         }
-        let (count, played) = play_straight(&self.chunk, self.row, (self.records, until.nanos()), play);
+        let (times, until) = (self.chunk.ts_event.get(self.row..).unwrap_or_default(), until.nanos());
+        let go = |row: usize| row + 1 < times.len() && times[row] < until && times[row] < times[row + 1];
+        let (count, played) = play_rows(&self.chunk, self.row, self.records, go, play);
         self.row += count;
         self.records += count as u64;
+        (self.received_row, self.received) = (self.row, self.records);
         played
     }
 
@@ -240,21 +278,62 @@ impl Cursor {
         &*self.feed
     }
 
+    /// The venue goes on to the next chunk; the one before stays until we are through with it.
     fn refill(&mut self) -> Result<(), SourceError> {
+        if self.received < self.records {
+            let fresh = self.spare.pop().unwrap_or_else(|| empty_chunk(self.instrument));
+            self.behind.push_back(std::mem::replace(&mut self.chunk, fresh));
+        } else {
+            self.received_row = 0;
+        }
         self.row = 0;
         loop {
+            self.chunk.ts_recv.clear();
             if !self.feed.next_chunk(&mut self.chunk)? {
                 self.chunk.ts_event.clear();
+                self.chunk.ts_recv.clear();
                 return Ok(());
             }
             if !self.chunk.is_empty() {
+                self.settle_received();
                 return Ok(());
             }
         }
     }
+
+    /// Makes the chunk's receive times those that hold; leaves them out where every record is received
+    /// as it happens.
+    fn settle_received(&mut self) {
+        let Chunk { ts_event, ts_recv, .. } = &mut self.chunk;
+        let at_once = ts_recv.is_empty() && self.feed_latency.is_none();
+        if let Some(last) = ts_event.last().filter(|_| at_once && ts_event[0] >= self.ts_recv_last) {
+            self.ts_recv_last = *last;
+            return;
+        }
+        if ts_recv.is_empty() {
+            ts_recv.extend_from_slice(ts_event);
+        }
+        for (nth, (event, received)) in ts_event.iter().zip(ts_recv).enumerate() {
+            let delay = self.feed_latency.as_ref().map_or(0, |model| model.delay_ns(self.records + nth as u64));
+            self.ts_recv_last = received.saturating_add(delay).max(self.ts_recv_last).max(*event);
+            *received = self.ts_recv_last;
+        }
+    }
 }
 
-/// Who is handed records that go straight through.
+/// Room for a chunk.
+fn empty_chunk(instrument: InstrumentIx) -> Chunk {
+    let columns = Columns::Trades { px: Vec::new(), qty: Vec::new(), aggressor: Vec::new() };
+    Chunk { instrument, first_number: 0, ts_event: Vec::new(), ts_recv: Vec::new(), columns }
+}
+
+/// When each record of a chunk is received.
+#[inline]
+fn times_received(chunk: &Chunk) -> &[i64] {
+    if chunk.ts_recv.is_empty() { &chunk.ts_event } else { &chunk.ts_recv }
+}
+
+/// Who is handed records in order.
 pub trait Play {
     /// What can go wrong.
     type Error;
@@ -266,22 +345,23 @@ pub trait Play {
     fn play<T: Tick>(&mut self, number: u64, tick: &T) -> Result<bool, Self::Error>;
 }
 
-/// Hands over the rows of a chunk from `first` on that happened before `until`, each alone at its
-/// time, until `play` has enough. The last row of the chunk is left: the next chunk may go on at its
-/// time. Gives the number of rows taken.
+/// Hands over the rows of a chunk from `first` on, of which `number` is the number in its source, for
+/// as long as `go` lets each pass (it is asked by position after `first`, and says no at the end) and
+/// `play` wants more. Gives the number of rows taken.
 ///
 /// One loop per kind of record, so that nothing is looked up twice per row.
 #[inline]
-fn play_straight<P: Play>(
+fn play_rows<P: Play>(
     chunk: &Chunk,
     first: usize,
-    (number, until): (u64, i64),
+    number: u64,
+    go: impl Fn(usize) -> bool,
     play: &mut P,
 ) -> (usize, Result<(), P::Error>) {
     let instrument = chunk.instrument;
-    let times = chunk.ts_event.get(first..).unwrap_or_default();
-    let len = times.len();
-    let rows = Rows { times, number, until };
+    let events = chunk.ts_event.get(first..).unwrap_or_default();
+    let len = events.len();
+    let rows = Rows { events, received: cut(times_received(chunk), first, len), number };
     match &chunk.columns {
         Columns::Bars { interval, open, high, low, close, volume } => {
             let (open, high, low, close, volume) = (
@@ -291,10 +371,10 @@ fn play_straight<P: Play>(
                 cut(close, first, len),
                 cut(volume, first, len),
             );
-            rows.play(play, |row, ts| Bar {
+            rows.play(go, play, |row, ts_event, ts_recv| Bar {
                 instrument,
-                ts_event: ts,
-                ts_recv: ts,
+                ts_event,
+                ts_recv,
                 interval: *interval,
                 open: Price::from_raw(open[row]),
                 high: Price::from_raw(high[row]),
@@ -306,10 +386,10 @@ fn play_straight<P: Play>(
         Columns::Trades { px, qty, aggressor } => {
             let (px, qty) = (cut(px, first, len), cut(qty, first, len));
             let aggressor = cut(aggressor, first, len);
-            rows.play(play, |row, ts| TradeTick {
+            rows.play(go, play, |row, ts_event, ts_recv| TradeTick {
                 instrument,
-                ts_event: ts,
-                ts_recv: ts,
+                ts_event,
+                ts_recv,
                 px: Price::from_raw(px[row]),
                 qty: Qty::from_raw(qty[row]),
                 aggressor: TradeTick::aggressor_from(aggressor[row]),
@@ -318,18 +398,29 @@ fn play_straight<P: Play>(
         Columns::Quotes { bid_px, ask_px, bid_qty, ask_qty } => {
             let (bid_px, ask_px, bid_qty, ask_qty) =
                 (cut(bid_px, first, len), cut(ask_px, first, len), cut(bid_qty, first, len), cut(ask_qty, first, len));
-            rows.play(play, |row, ts| QuoteTick {
+            rows.play(go, play, |row, ts_event, ts_recv| QuoteTick {
                 instrument,
-                ts_event: ts,
-                ts_recv: ts,
+                ts_event,
+                ts_recv,
                 bid_px: Price::from_raw(bid_px[row]),
                 ask_px: Price::from_raw(ask_px[row]),
                 bid_qty: Qty::from_raw(bid_qty[row]),
                 ask_qty: Qty::from_raw(ask_qty[row]),
             })
         }
-        // Rows of one message share their time: none is alone at it.
-        Columns::Depth { .. } => (0, Ok(())),
+        Columns::Depth { side, px, qty, flags } => {
+            let (side, px) = (cut(side, first, len), cut(px, first, len));
+            let (qty, flags) = (cut(qty, first, len), cut(flags, first, len));
+            rows.play(go, play, |row, ts_event, ts_recv| DepthTick {
+                instrument,
+                ts_event,
+                ts_recv,
+                side: TradeTick::aggressor_from(side[row]),
+                px: Price::from_raw(px[row]),
+                qty: Qty::from_raw(qty[row]),
+                flags: DepthFlags::from_bits_truncate(flags[row]),
+            })
+        }
     }
 }
 
@@ -338,12 +429,12 @@ fn cut<T>(column: &[T], first: usize, len: usize) -> &[T] {
     &column[first..first + len]
 }
 
-/// The rows that may go straight through.
+/// The times of rows that may be played.
 struct Rows<'a> {
-    times: &'a [i64],
+    events: &'a [i64],
+    received: &'a [i64],
     /// Number of the first one in its source.
     number: u64,
-    until: i64,
 }
 
 impl Rows<'_> {
@@ -352,14 +443,15 @@ impl Rows<'_> {
         clippy::inline_always,
         reason = "one loop over columns, without a call per row, is the way of every record"
     )]
-    fn play<T: Tick, P: Play>(self, play: &mut P, tick: impl Fn(usize, Ts) -> T) -> (usize, Result<(), P::Error>) {
+    fn play<T: Tick, P: Play>(
+        self,
+        go: impl Fn(usize) -> bool,
+        play: &mut P,
+        tick: impl Fn(usize, Ts, Ts) -> T,
+    ) -> (usize, Result<(), P::Error>) {
         let mut row = 0;
-        while row + 1 < self.times.len() {
-            let (ts, next) = (self.times[row], self.times[row + 1]);
-            if ts >= self.until || ts >= next {
-                break;
-            }
-            let tick = tick(row, Ts::from_nanos(ts));
+        while go(row) {
+            let tick = tick(row, Ts::from_nanos(self.events[row]), Ts::from_nanos(self.received[row]));
             let played = play.play(self.number + row as u64, &tick);
             row += 1;
             match played {
@@ -375,19 +467,27 @@ impl Rows<'_> {
 /// The cursors of a run, in order of source name.
 pub struct Sources {
     cursors: Vec<Cursor>,
-    /// Next time of each cursor; `i64::MAX` at its end.
+    /// When the venue sees the next record of each cursor; `i64::MAX` at its end.
     heads: Vec<i64>,
+    /// When we receive the next record of each that is under way; `i64::MAX` if none is.
+    under_way: Vec<i64>,
 }
 
 impl Sources {
     /// Of these cursors.
     pub fn new(cursors: Vec<Cursor>) -> Self {
-        let heads = cursors.iter().map(Self::head).collect();
-        Self { cursors, heads }
+        let nothing = vec![i64::MAX; cursors.len()];
+        let mut sources = Self { heads: nothing.clone(), under_way: nothing, cursors };
+        (0..sources.cursors.len()).for_each(|at| sources.look(at));
+        sources
     }
 
-    fn head(cursor: &Cursor) -> i64 {
-        cursor.peek().map_or(i64::MAX, Ts::nanos)
+    /// Notes where a cursor is.
+    #[inline]
+    fn look(&mut self, at: usize) {
+        let cursor = &self.cursors[at];
+        self.heads[at] = cursor.peek().map_or(i64::MAX, Ts::nanos);
+        self.under_way[at] = cursor.peek_received().map_or(i64::MAX, Ts::nanos);
     }
 
     /// When the next record of any source happened; `None` when all are at their ends.
@@ -396,20 +496,20 @@ impl Sources {
         self.heads.iter().min().filter(|ts| **ts != i64::MAX).map(|ts| Ts::from_nanos(*ts))
     }
 
-    /// The only cursor whose next record happened at `ts` and whose following one did not; `None`
-    /// if several records share the time.
+    /// The place of the record that we receive next, of those under way.
     #[inline]
-    pub fn alone_at(&self, ts: Ts) -> Option<usize> {
-        let at = self.heads.iter().position(|head| *head == ts.nanos())?;
-        let tied = self.heads[at + 1..].contains(&ts.nanos()) || self.cursors[at].is_tied(ts);
-        (!tied).then_some(at)
+    pub fn peek_received(&self) -> Option<Key> {
+        let (at, ts) = self.under_way.iter().enumerate().min_by_key(|(_, ts)| **ts)?;
+        let Cursor { source, received, .. } = &self.cursors[at];
+        let place = RecordRef { source: *source, number: *received };
+        (*ts != i64::MAX).then(|| Key::of_market(Ts::from_nanos(*ts), place))
     }
 
-    /// The cursor whose record comes next, and until when no other source has one.
+    /// The cursor whose record the venue sees next, and until when no other source has one.
+    #[inline]
     pub fn leader(&self, ts: Ts) -> Option<(usize, Ts)> {
-        let at = self.first_at(ts)?;
-        let others = self.heads.iter().enumerate().filter(|(ix, _)| *ix != at).map(|(_, head)| *head);
-        Some((at, Ts::from_nanos(others.min().unwrap_or(i64::MAX))))
+        let at = self.heads.iter().position(|head| *head == ts.nanos())?;
+        Some((at, Ts::from_nanos(least_but(&self.heads, at))))
     }
 
     /// Plays the records of one cursor for as long as each can go straight through: it happened before
@@ -422,8 +522,50 @@ impl Sources {
         let cursor = &mut self.cursors[at];
         let before = cursor.records;
         let taken = cursor.take_straight(until, play);
-        self.heads[at] = Self::head(cursor);
-        taken.map(|()| cursor.records - before)
+        let count = cursor.records - before;
+        self.look(at);
+        taken.map(|()| count)
+    }
+
+    /// The record that was just taken straight was seen only: it is still under way.
+    pub fn hold_last(&mut self, at: usize) {
+        let cursor = &mut self.cursors[at];
+        cursor.received -= 1;
+        cursor.received_row -= 1;
+        self.look(at);
+    }
+
+    /// The venue sees what one cursor, the leader, has next: what happened at the same time, and what
+    /// comes after that before `others` and not after `last`. How many records.
+    ///
+    /// # Errors
+    /// What `play` gives, or the source's error when the next chunk is read.
+    #[inline]
+    pub fn see<P: Play>(&mut self, at: usize, others: Ts, last: Ts, play: &mut P) -> Result<u64, P::Error>
+    where
+        P::Error: From<SourceError>,
+    {
+        let cursor = &mut self.cursors[at];
+        let before = cursor.records;
+        let seen = cursor.see(others.nanos(), last.nanos(), play);
+        let count = cursor.records - before;
+        self.look(at);
+        seen.map(|()| count)
+    }
+
+    /// We receive what is next under way, and what follows it of the same source before `until` and
+    /// before anything of another source.
+    ///
+    /// # Errors
+    /// What `play` gives.
+    #[inline]
+    pub fn receive<P: Play>(&mut self, until: Ts, play: &mut P) -> Result<(), P::Error> {
+        let Some(key) = self.peek_received() else { return Ok(()) };
+        let at = usize::from(key.source);
+        let until = least_but(&self.under_way, at).min(until.nanos());
+        let received = self.cursors[at].receive(until, play);
+        self.look(at);
+        received
     }
 
     /// The record that a cursor hands over next, as its source gave it.
@@ -439,26 +581,17 @@ impl Sources {
         Some((RecordRef { source: *source, number: records - 1 }, chunk.record(row)))
     }
 
-    /// The first cursor, in order of name, whose next record happened at `ts`.
-    pub fn first_at(&self, ts: Ts) -> Option<usize> {
-        self.heads.iter().position(|head| *head == ts.nanos())
-    }
-
-    /// Takes the next record of a cursor.
-    ///
-    /// # Errors
-    /// The source's error when the next chunk is read.
-    #[inline]
-    pub fn take(&mut self, at: usize) -> Result<(RecordRef, MarketRecord), SourceError> {
-        let taken = self.cursors[at].take()?;
-        self.heads[at] = Self::head(&self.cursors[at]);
-        Ok(taken)
-    }
-
     /// The cursors.
     pub fn cursors(&self) -> &[Cursor] {
         &self.cursors
     }
+}
+
+/// The least of all times but one.
+#[inline]
+fn least_but(times: &[i64], at: usize) -> i64 {
+    let others = times.iter().enumerate().filter(|(ix, _)| *ix != at);
+    others.map(|(_, ts)| *ts).min().unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

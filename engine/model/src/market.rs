@@ -102,6 +102,12 @@ impl DepthFlags {
         if bits < 8 { Some(Self(bits)) } else { None }
     }
 
+    /// From a number that was checked before; bits without a meaning are left out.
+    #[inline]
+    pub const fn from_bits_truncate(bits: u8) -> Self {
+        Self(bits & 7)
+    }
+
     /// The number in a file.
     pub const fn bits(self) -> u8 {
         self.0
@@ -319,7 +325,7 @@ impl Chunk {
                 side: TradeTick::aggressor_from(side[row]),
                 px: Price::from_raw(px[row]),
                 qty: Qty::from_raw(qty[row]),
-                flags: DepthFlags(flags[row]),
+                flags: DepthFlags::from_bits_truncate(flags[row]),
             }),
         }
     }

@@ -16,6 +16,9 @@ pub trait Tick: Copy {
     /// Of which instrument.
     fn instrument(&self) -> InstrumentIx;
 
+    /// When it happened at the venue.
+    fn ts_event(&self) -> Ts;
+
     /// When we know it.
     fn ts_recv(&self) -> Ts;
 
@@ -40,6 +43,11 @@ impl Tick for Bar {
     #[inline]
     fn instrument(&self) -> InstrumentIx {
         self.instrument
+    }
+
+    #[inline]
+    fn ts_event(&self) -> Ts {
+        self.ts_event
     }
 
     #[inline]
@@ -76,6 +84,11 @@ impl Tick for TradeTick {
     }
 
     #[inline]
+    fn ts_event(&self) -> Ts {
+        self.ts_event
+    }
+
+    #[inline]
     fn ts_recv(&self) -> Ts {
         self.ts_recv
     }
@@ -106,6 +119,11 @@ impl Tick for QuoteTick {
     #[inline]
     fn instrument(&self) -> InstrumentIx {
         self.instrument
+    }
+
+    #[inline]
+    fn ts_event(&self) -> Ts {
+        self.ts_event
     }
 
     #[inline]
@@ -145,6 +163,11 @@ impl Tick for DepthTick {
     #[inline]
     fn instrument(&self) -> InstrumentIx {
         self.instrument
+    }
+
+    #[inline]
+    fn ts_event(&self) -> Ts {
+        self.ts_event
     }
 
     #[inline]

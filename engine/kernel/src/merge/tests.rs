@@ -42,45 +42,105 @@ fn sources(tapes: &[Vec<i64>], piece: usize) -> Sources {
     Sources::new(cursors.collect())
 }
 
+/// Who notes what is played, until `room` is used up.
+#[derive(Default)]
+struct Notes {
+    played: Vec<(i64, i64, u64)>,
+    room: usize,
+}
+
+impl Play for Notes {
+    type Error = SourceError;
+
+    fn play<T: Tick>(&mut self, number: u64, tick: &T) -> Result<bool, SourceError> {
+        self.played.push((tick.ts_event().nanos(), tick.ts_recv().nanos(), number));
+        Ok(self.played.len() < self.room)
+    }
+}
+
+/// How far a record's receipt is behind its event.
+struct Delays(Vec<i64>);
+
+impl LatencyModel for Delays {
+    fn delay_ns(&self, number: u64) -> i64 {
+        self.0[number as usize % self.0.len()]
+    }
+}
+
 proptest! {
-    /// The merge of sorted sources is the sort of everything by time, source and number, whatever
-    /// the sizes of the chunks.
+    /// Venues see the sort of all records by time, source and number, and we receive the same records
+    /// by time of receipt, each after it was seen; whatever the sizes of the chunks and of the batches.
     #[test]
     fn merge_equals_sort(
         mut tapes in proptest::collection::vec(proptest::collection::vec(0_i64..20, 0..30), 1..5),
+        delays in proptest::option::of(proptest::collection::vec(-3_i64..9, 1..5)),
         piece in 1_usize..7,
+        room in 1_usize..5,
     ) {
         for times in &mut tapes {
             times.sort_unstable();
         }
-        let mut expected: Vec<(i64, u16, u64)> = tapes
-            .iter()
-            .enumerate()
-            .flat_map(|(ix, times)| times.iter().enumerate().map(move |(n, ts)| (*ts, ix as u16, n as u64)))
-            .collect();
-        expected.sort_unstable();
-        let mut merged = Vec::new();
-        let mut sources = sources(&tapes, piece);
-        while let Some(ts) = sources.peek() {
-            let at = sources.alone_at(ts).or_else(|| sources.first_at(ts)).unwrap();
-            let (place, record) = sources.take(at).unwrap();
-            merged.push((record.ts_event().nanos(), place.source.0, place.number));
+        let (mut to_see, mut to_receive) = (Vec::new(), Vec::new());
+        for (ix, times) in tapes.iter().enumerate() {
+            let mut received = i64::MIN;
+            for (n, ts) in times.iter().enumerate() {
+                let delay = delays.as_ref().map_or(0, |delays| delays[n % delays.len()]);
+                received = received.max(ts + delay).max(*ts);
+                to_see.push((*ts, ix, n as u64));
+                to_receive.push((received, ix, n as u64));
+            }
         }
-        prop_assert_eq!(merged, expected);
+        to_see.sort_unstable();
+        to_receive.sort_unstable();
+        let cursors = tapes.iter().enumerate().map(|(ix, times)| {
+            let latency = delays.clone().map(|delays| Box::new(Delays(delays)) as Box<dyn LatencyModel>);
+            Cursor::new(SourceIx(ix as u16), InstrumentIx(0), tape(times, piece), latency).unwrap()
+        });
+        let mut sources = Sources::new(cursors.collect());
+        let (mut seen, mut received) = (Vec::new(), Vec::new());
+        loop {
+            let mut notes = Notes { room, ..Notes::default() };
+            let (ts, next) = (sources.peek(), sources.peek_received());
+            if let Some(key) = next.filter(|key| ts.is_none_or(|ts| key.ts < ts)) {
+                sources.receive(ts.unwrap_or(Ts::MAX), &mut notes).unwrap();
+                prop_assert_eq!(notes.played.first().map(|(_, ts, number)| (*ts, *number)), Some((key.ts.nanos(), key.seq)));
+                received.extend(notes.played.iter().map(|(_, ts, number)| (*ts, usize::from(key.source), *number)));
+                prop_assert!(received.iter().all(|(_, ix, n)| seen.iter().any(|(_, i, m)| i == ix && m == n)));
+            } else if let Some((at, others)) = ts.and_then(|ts| sources.leader(ts)) {
+                let last = next.map_or(Ts::MAX, |key| key.ts);
+                let count = sources.see(at, others, last, &mut notes).unwrap();
+                prop_assert_eq!(count as usize, notes.played.len());
+                seen.extend(notes.played.iter().map(|(ts, _, number)| (*ts, at, *number)));
+            } else {
+                break;
+            }
+        }
+        prop_assert_eq!(seen, to_see);
+        prop_assert_eq!(received, to_receive);
     }
 
-    /// "Alone" is never said of a record that shares its time.
+    /// Only a record that shares its time with none is taken straight.
     #[test]
-    fn alone_means_alone(mut times in proptest::collection::vec(0_i64..10, 1..30), piece in 1_usize..7) {
+    fn straight_means_alone(mut times in proptest::collection::vec(0_i64..30, 1..30), piece in 1_usize..9, until in 0_i64..30) {
         times.sort_unstable();
         let mut sources = sources(std::slice::from_ref(&times), piece);
         while let Some(ts) = sources.peek() {
-            if sources.alone_at(ts).is_some() {
-                prop_assert_eq!(times.iter().filter(|t| **t == ts.nanos()).count() as u64
-                    - times.iter().take(sources.cursors()[0].records as usize).filter(|t| **t == ts.nanos()).count() as u64, 1);
+            let mut notes = Notes { room: usize::MAX, ..Notes::default() };
+            sources.take_while_straight(0, Ts::from_nanos(until), &mut notes).unwrap();
+            for (ts, received, _) in &notes.played {
+                prop_assert!(received == ts && *ts < until && times.iter().filter(|other| *other == ts).count() == 1);
             }
-            sources.take(0).unwrap();
+            prop_assert_eq!(sources.peek_received(), None);
+            if notes.played.is_empty() {
+                while sources.peek() == Some(ts) {
+                    sources.see(0, Ts::MAX, ts, &mut notes).unwrap();
+                }
+                while sources.peek_received().is_some() {
+                    sources.receive(Ts::MAX, &mut notes).unwrap();
+                }
+            }
         }
+        prop_assert_eq!(sources.cursors()[0].records, times.len() as u64);
     }
 
     /// What is queued comes out by time, then phase, then source, then order of queueing.
@@ -102,18 +162,23 @@ proptest! {
     }
 }
 
-/// A constant feed latency shifts what we receive; a recorded receive time before the event is held
-/// at the event.
 #[test]
 fn feeds_never_arrive_before_they_happen_nor_overtake_themselves() {
-    struct Falling;
-    impl LatencyModel for Falling {
-        fn delay_ns(&self, number: u64) -> i64 {
-            100 - 60 * number as i64
-        }
+    let latency = Box::new(Delays(vec![100, 40, -20]));
+    let cursor = Cursor::new(SourceIx(0), InstrumentIx(0), tape(&[0, 10, 400], 2), Some(latency)).unwrap();
+    let mut sources = Sources::new(vec![cursor]);
+    let mut notes = Notes { room: usize::MAX, ..Notes::default() };
+    while let Some(ts) = sources.peek() {
+        sources.see(0, Ts::MAX, ts, &mut notes).unwrap();
     }
-    let mut cursor =
-        Cursor::new(SourceIx(0), InstrumentIx(0), tape(&[0, 10, 400], 2), Some(Box::new(Falling))).unwrap();
-    let received: Vec<i64> = (0..3).map(|_| cursor.take().unwrap().1.ts_recv().nanos()).collect();
-    assert_eq!(received, [100, 100, 400]);
+    assert_eq!(notes.played, [(0, 100, 0), (10, 100, 1), (400, 400, 2)]);
+}
+
+#[test]
+fn what_is_held_is_received_later() {
+    let mut sources = sources(&[vec![1, 2, 3]], 3);
+    let mut notes = Notes { room: 2, ..Notes::default() };
+    assert_eq!(sources.take_while_straight(0, Ts::MAX, &mut notes).unwrap(), 2);
+    sources.hold_last(0);
+    assert_eq!(sources.peek_received().map(|key| (key.ts.nanos(), key.seq)), Some((2, 1)));
 }
