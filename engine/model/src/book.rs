@@ -161,133 +161,155 @@ const fn level_of(side: Side, rank: i64, qty: Qty) -> Level {
     Level { px: Price::from_raw(px), qty }
 }
 
-/// Ranks of a page: the bits of its mask.
+/// How many bits of a rank tell its place in its page: a page has a bit of a mask for each rank.
 const PAGE_BITS: u32 = u64::BITS.trailing_zeros();
 
-/// Where a page is, and which of its ranks hold a level.
+/// Ranks of a page.
+const PAGE_RANKS: usize = u64::BITS as usize;
+
+/// How many pages near each other are found without a search; a power of two.
+const HINTS: usize = 1_024;
+
+/// Which levels of a page there are.
 #[derive(Debug, Clone, Copy)]
-struct Entry {
-    /// What the ranks of the page have in common: a rank without its last bits.
-    page: i64,
-    /// A bit for each level. Never zero.
+struct Head {
+    /// What the page's ranks have in common: a rank without its last bits.
+    number: i64,
+    /// A bit for each level; zero if the page is free.
     mask: u64,
-    /// The page's position among the pages.
-    slot: u32,
 }
 
-/// One side by rank, in pages of consecutive ranks.
+/// One side by rank, in pages.
 ///
-/// A level is found by computing where it is: its page is as far from the best one as their numbers
-/// tell, less the pages between them that are empty. So what happens near the touch looks at one or
-/// two entries, and no level ever moves; only entries do, one for many levels.
+/// No level ever moves: a page stays where it is until it is empty. Where a page is, is guessed from
+/// its number and seldom searched for.
 #[derive(Debug, Clone, Default)]
 struct Ladder {
-    /// Pages with levels, rising.
-    index: Vec<Entry>,
-    /// Quantities by the last bits of the rank; what is not in the mask means nothing.
-    pages: Vec<[Qty; u64::BITS as usize]>,
+    heads: Vec<Head>,
+    /// Quantities of each page by the last bits of the rank; what is not in the mask means nothing.
+    qtys: Vec<[Qty; PAGE_RANKS]>,
     /// Pages without levels.
     free: Vec<u32>,
+    /// Pages with levels, by number, rising: number and position among the pages.
+    order: Vec<(i64, u32)>,
+    /// By the last bits of a page's number: where a page with such a number was last seen.
+    hints: Vec<u32>,
     len: usize,
 }
 
 impl Ladder {
     const fn new() -> Self {
-        Self { index: Vec::new(), pages: Vec::new(), free: Vec::new(), len: 0 }
+        Self { heads: Vec::new(), qtys: Vec::new(), free: Vec::new(), order: Vec::new(), hints: Vec::new(), len: 0 }
     }
 
     fn clear(&mut self) {
-        self.index.clear();
-        self.pages.clear();
+        self.heads.clear();
+        self.qtys.clear();
         self.free.clear();
+        self.order.clear();
         self.len = 0;
     }
 
-    /// Where the entry of a page is, or would be.
+    /// The position of a page as it was last seen.
     #[inline]
-    fn find(&self, page: i64) -> Result<usize, usize> {
-        let Some(best) = self.index.last() else { return Err(0) };
-        if best.page < page {
-            return Err(self.index.len());
-        }
-        // Pages are whole numbers, so there are at most as many above this one as the best is away.
-        let away = usize::try_from(best.page.abs_diff(page)).unwrap_or(usize::MAX);
-        let low = (self.index.len() - 1).saturating_sub(away);
-        if self.index[low].page == page {
-            return Ok(low);
-        }
-        self.index[low..]
-            .binary_search_by_key(&page, |entry| entry.page)
-            .map_or_else(|at| Err(low + at), |at| Ok(low + at))
+    fn guess(&self, number: i64) -> Option<usize> {
+        let at = *self.hints.get(number as usize % HINTS)? as usize;
+        self.heads.get(at).filter(|head| head.number == number && head.mask != 0).map(|_| at)
+    }
+
+    /// The position of a page, or its place in the order if there is none.
+    fn search(&self, number: i64) -> Result<usize, usize> {
+        let place = self.order.binary_search_by_key(&number, |(number, _)| *number)?;
+        Ok(self.order[place].1 as usize)
     }
 
     #[inline]
     fn set(&mut self, rank: i64, qty: Qty) -> Qty {
-        let (page, bit) = (rank >> PAGE_BITS, (rank & 63) as usize);
-        match self.find(page) {
-            Ok(at) => {
-                let entry = &mut self.index[at];
-                let place = &mut self.pages[entry.slot as usize][bit];
-                let before = if entry.mask >> bit & 1 == 1 { *place } else { Qty::ZERO };
-                if qty > Qty::ZERO {
-                    self.len += usize::from(before == Qty::ZERO);
-                    *place = qty;
-                    entry.mask |= 1 << bit;
-                } else if before > Qty::ZERO {
-                    self.len -= 1;
-                    entry.mask &= !(1 << bit);
-                    if entry.mask == 0 {
-                        self.free.push(entry.slot);
-                        self.index.remove(at);
+        let (number, bit) = (rank >> PAGE_BITS, rank as usize % PAGE_RANKS);
+        let at = match self.guess(number) {
+            Some(at) => at,
+            None => match self.search(number) {
+                Ok(at) => {
+                    self.hints[number as usize % HINTS] = at as u32;
+                    at
+                }
+                Err(place) => {
+                    if qty > Qty::ZERO {
+                        self.open(place, number, bit, qty);
                     }
+                    return Qty::ZERO;
                 }
-                before
-            }
-            Err(at) => {
-                if qty > Qty::ZERO {
-                    self.open(at, page, bit, qty);
-                }
-                Qty::ZERO
+            },
+        };
+        let (head, place) = (&mut self.heads[at], &mut self.qtys[at][bit]);
+        let before = if head.mask >> bit & 1 == 1 { *place } else { Qty::ZERO };
+        if qty > Qty::ZERO {
+            self.len += usize::from(before == Qty::ZERO);
+            *place = qty;
+            head.mask |= 1 << bit;
+        } else if before > Qty::ZERO {
+            self.len -= 1;
+            head.mask &= !(1 << bit);
+            if head.mask == 0 {
+                self.close(number, at);
             }
         }
+        before
     }
 
     /// The first level of a page.
-    fn open(&mut self, at: usize, page: i64, bit: usize, qty: Qty) {
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.pages.push([Qty::ZERO; u64::BITS as usize]);
-            (self.pages.len() - 1) as u32
+    #[inline(never)]
+    fn open(&mut self, place: usize, number: i64, bit: usize, qty: Qty) {
+        let at = self.free.pop().unwrap_or_else(|| {
+            self.heads.push(Head { number, mask: 0 });
+            self.qtys.push([Qty::ZERO; PAGE_RANKS]);
+            (self.heads.len() - 1) as u32
         });
-        self.pages[slot as usize][bit] = qty;
-        self.index.insert(at, Entry { page, mask: 1 << bit, slot });
+        self.heads[at as usize] = Head { number, mask: 1 << bit };
+        self.qtys[at as usize][bit] = qty;
+        self.order.insert(place, (number, at));
+        self.hints.resize(HINTS, 0);
+        self.hints[number as usize % HINTS] = at;
         self.len += 1;
     }
 
+    /// The last level of a page is gone.
+    #[inline(never)]
+    fn close(&mut self, number: i64, at: usize) {
+        self.free.push(at as u32);
+        if let Ok(place) = self.order.binary_search_by_key(&number, |(number, _)| *number) {
+            self.order.remove(place);
+        }
+    }
+
     fn qty_at(&self, rank: i64) -> Qty {
-        let bit = (rank & 63) as usize;
-        let entry = self.find(rank >> PAGE_BITS).ok().map(|at| &self.index[at]);
-        let shown = entry.filter(|entry| entry.mask >> bit & 1 == 1);
-        shown.map_or(Qty::ZERO, |entry| self.pages[entry.slot as usize][bit])
+        let (number, bit) = (rank >> PAGE_BITS, rank as usize % PAGE_RANKS);
+        let at = self.guess(number).or_else(|| self.search(number).ok());
+        let shown = at.filter(|at| self.heads[*at].mask >> bit & 1 == 1);
+        shown.map_or(Qty::ZERO, |at| self.qtys[at][bit])
     }
 
     #[inline]
     fn best(&self) -> Option<(i64, Qty)> {
-        self.index.last().map(|entry| self.level(entry, entry.mask.ilog2()))
+        let at = self.order.last()?.1 as usize;
+        self.heads[at].mask.checked_ilog2().map(|bit| self.level(at, bit))
     }
 
+    /// The level at a place of a page.
     #[inline]
-    fn level(&self, entry: &Entry, bit: u32) -> (i64, Qty) {
-        (entry.page << PAGE_BITS | i64::from(bit), self.pages[entry.slot as usize][bit as usize])
+    fn level(&self, at: usize, bit: u32) -> (i64, Qty) {
+        (self.heads[at].number << PAGE_BITS | i64::from(bit), self.qtys[at][bit as usize])
     }
 
     /// Levels, best first.
     fn iter(&self) -> impl Iterator<Item = (i64, Qty)> {
-        self.index.iter().rev().flat_map(move |entry| {
-            let mut mask = entry.mask;
+        self.order.iter().rev().flat_map(move |(_, at)| {
+            let at = *at as usize;
+            let mut mask = self.heads[at].mask;
             std::iter::from_fn(move || {
                 let bit = mask.checked_ilog2()?;
                 mask &= !(1 << bit);
-                Some(self.level(entry, bit))
+                Some(self.level(at, bit))
             })
         })
     }
