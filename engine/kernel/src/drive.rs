@@ -8,7 +8,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tapedeck_journal::RawFrame;
-use tapedeck_model::{Amount, Command, Event, InstrumentIx, RecordRef, SourceIx, Span, StrategyIx, Tick, Ts};
+use tapedeck_model::{
+    Amount, Command, Event, InstrumentIx, MarketRecord, RecordRef, SourceIx, Span, StrategyIx, Tick, Ts,
+};
 
 use crate::account::AccountSpec;
 use crate::merge::{Cursor, Item, Key, Phase, Play, Queue, Sources};
@@ -260,19 +262,36 @@ impl SimDriver {
             }
             return Ok(played > 0);
         }
-        let mut watched = Watched { core, venue: desk, reports, now, source, answered: false };
+        let mut watched = Watched { core, venue: desk, reports, now, source, answered: None };
         let played = sources.take_while_straight(at, until, &mut watched)?;
         let answered = watched.answered;
         self.records += played;
-        if answered {
-            // What the venue says may reach us before the record does.
-            self.sources.hold_last(at);
+        if let Some((place, record)) = answered {
             self.schedule_reports(venue);
-            self.take_all_to(self.now)?;
+            self.receive_in_turn(at, place, &record)?;
         } else if self.core.has_output() {
             self.dispatch();
         }
         Ok(played > 0)
+    }
+
+    /// Phase 3 for a record of a cursor that is received as it happens: what comes before it, such as
+    /// what the venue has just said of it, then the record.
+    fn receive_in_turn(&mut self, at: usize, place: RecordRef, record: &MarketRecord) -> Result<(), RunError> {
+        let key = Key::of_market(record.ts_recv(), place);
+        while !self.core.wants_stop() && self.queue.peek().is_some_and(|next| next < key) {
+            self.take_queued()?;
+        }
+        if self.core.wants_stop() {
+            self.sources.hold_last(at);
+            return Ok(());
+        }
+        self.now = key.ts;
+        self.core.on_market(key.ts, record)?;
+        if self.core.has_output() {
+            self.dispatch();
+        }
+        Ok(())
     }
 
     /// Phase 0 from `ts` on: the venues see every record of a time, then all else of that time happens.
@@ -324,7 +343,7 @@ impl SimDriver {
                 let until = queued.map_or(until, |queued| queued.ts.min(until));
                 sources.receive(until, &mut Receiving { core, now })?;
             }
-            _ => self.take_queued()?,
+            _ => return self.take_queued(),
         }
         if self.core.has_output() {
             self.dispatch();
@@ -342,6 +361,9 @@ impl SimDriver {
             }
             Item::Report(report) => self.core.on_report(ts, report)?,
             Item::Timer(strategy, timer) => self.core.on_timer(ts, *strategy, *timer)?,
+        }
+        if self.core.has_output() {
+            self.dispatch();
         }
         Ok(())
     }
@@ -470,8 +492,8 @@ struct Watched<'a> {
     reports: &'a mut Vec<TimedReport>,
     now: &'a mut Ts,
     source: SourceIx,
-    /// Whether the venue answered the last one: its reports may be due before we receive the record.
-    answered: bool,
+    /// The record that the venue answered: its reports may be due before we receive the record.
+    answered: Option<(RecordRef, MarketRecord)>,
 }
 
 impl Play for Watched<'_> {
@@ -486,7 +508,7 @@ impl Play for Watched<'_> {
             self.core.on_market(tick.ts_recv(), &record)?;
             return Ok(!self.core.is_stirred());
         }
-        self.answered = true;
+        self.answered = Some((place, record));
         Ok(false)
     }
 }

@@ -8,6 +8,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
+use std::ops::Range;
 
 use tapedeck_model::port::LatencyModel;
 use tapedeck_model::{
@@ -212,12 +213,13 @@ impl Cursor {
     where
         P::Error: From<SourceError>,
     {
-        let times = self.chunk.ts_event.get(self.row..).unwrap_or_default();
-        let received = times_received(&self.chunk).get(self.row..).unwrap_or_default();
-        let (Some(first), Some(received)) = (times.first().copied(), received.first().copied()) else { return Ok(()) };
-        let last = last.min(received);
-        let go = |row: usize| times.get(row).is_some_and(|ts| *ts == first || (*ts < others && *ts <= last));
-        let (count, played) = play_rows(&self.chunk, self.row, self.records, go, play);
+        let Some(first) = self.chunk.ts_event.get(self.row).copied() else { return Ok(()) };
+        let last = last.min(times_received(&self.chunk)[self.row]);
+        let go = |row: usize, times: Times<'_>| {
+            let ts = times.events[row];
+            ts == first || (ts < others && ts <= last)
+        };
+        let (count, played) = play_rows(&self.chunk, self.row..self.chunk.len(), self.records, go, play);
         self.row += count;
         self.records += count as u64;
         played?;
@@ -239,9 +241,8 @@ impl Cursor {
     #[inline]
     fn receive<P: Play>(&mut self, until: i64, play: &mut P) -> Result<(), P::Error> {
         let (chunk, rows) = self.under_way();
-        let times = times_received(chunk).get(self.received_row..rows).unwrap_or_default();
-        let go = |row: usize| times.get(row).is_some_and(|ts| row == 0 || *ts < until);
-        let (count, played) = play_rows(chunk, self.received_row, self.received, go, play);
+        let go = |row: usize, times: Times<'_>| row == 0 || times.received[row] < until;
+        let (count, played) = play_rows(chunk, self.received_row..rows, self.received, go, play);
         self.received_row += count;
         self.received += count as u64;
         if self.behind.front().is_some_and(|chunk| chunk.len() == self.received_row) {
@@ -264,9 +265,11 @@ impl Cursor {
         if !straight || self.received < self.records {
             return Ok(());
         }
-        let (times, until) = (self.chunk.ts_event.get(self.row..).unwrap_or_default(), until.nanos());
-        let go = |row: usize| row + 1 < times.len() && times[row] < until && times[row] < times[row + 1];
-        let (count, played) = play_rows(&self.chunk, self.row, self.records, go, play);
+        let until = until.nanos();
+        let go = |row: usize, Times { events, .. }: Times<'_>| {
+            row + 1 < events.len() && events[row] < until && events[row] < events[row + 1]
+        };
+        let (count, played) = play_rows(&self.chunk, self.row..self.chunk.len(), self.records, go, play);
         self.row += count;
         self.records += count as u64;
         (self.received_row, self.received) = (self.row, self.records);
@@ -345,23 +348,23 @@ pub trait Play {
     fn play<T: Tick>(&mut self, number: u64, tick: &T) -> Result<bool, Self::Error>;
 }
 
-/// Hands over the rows of a chunk from `first` on, of which `number` is the number in its source, for
-/// as long as `go` lets each pass (it is asked by position after `first`, and says no at the end) and
-/// `play` wants more. Gives the number of rows taken.
+/// Hands over rows of a chunk, the first of which has `number` in its source, for as long as `go` lets
+/// each pass (it is asked by position among `rows`) and `play` wants more. Gives the number of rows
+/// taken.
 ///
 /// One loop per kind of record, so that nothing is looked up twice per row.
 #[inline]
 fn play_rows<P: Play>(
     chunk: &Chunk,
-    first: usize,
+    rows: Range<usize>,
     number: u64,
-    go: impl Fn(usize) -> bool,
+    go: impl Fn(usize, Times<'_>) -> bool,
     play: &mut P,
 ) -> (usize, Result<(), P::Error>) {
     let instrument = chunk.instrument;
-    let events = chunk.ts_event.get(first..).unwrap_or_default();
+    let (first, events) = (rows.start, chunk.ts_event.get(rows).unwrap_or_default());
     let len = events.len();
-    let rows = Rows { events, received: cut(times_received(chunk), first, len), number };
+    let rows = Rows { times: Times { events, received: cut(times_received(chunk), first, len) }, number };
     match &chunk.columns {
         Columns::Bars { interval, open, high, low, close, volume } => {
             let (open, high, low, close, volume) = (
@@ -429,10 +432,16 @@ fn cut<T>(column: &[T], first: usize, len: usize) -> &[T] {
     &column[first..first + len]
 }
 
-/// The times of rows that may be played.
-struct Rows<'a> {
+/// When rows happened and when we receive them; as many of the one as of the other.
+#[derive(Clone, Copy)]
+struct Times<'a> {
     events: &'a [i64],
     received: &'a [i64],
+}
+
+/// Rows that may be played.
+struct Rows<'a> {
+    times: Times<'a>,
     /// Number of the first one in its source.
     number: u64,
 }
@@ -445,13 +454,15 @@ impl Rows<'_> {
     )]
     fn play<T: Tick, P: Play>(
         self,
-        go: impl Fn(usize) -> bool,
+        go: impl Fn(usize, Times<'_>) -> bool,
         play: &mut P,
         tick: impl Fn(usize, Ts, Ts) -> T,
     ) -> (usize, Result<(), P::Error>) {
+        let events = self.times.events;
+        let received = &self.times.received[..events.len()];
         let mut row = 0;
-        while go(row) {
-            let tick = tick(row, Ts::from_nanos(self.events[row]), Ts::from_nanos(self.received[row]));
+        while row < events.len() && go(row, Times { events, received }) {
+            let tick = tick(row, Ts::from_nanos(events[row]), Ts::from_nanos(received[row]));
             let played = play.play(self.number + row as u64, &tick);
             row += 1;
             match played {
@@ -471,13 +482,15 @@ pub struct Sources {
     heads: Vec<i64>,
     /// When we receive the next record of each that is under way; `i64::MAX` if none is.
     under_way: Vec<i64>,
+    /// The least of these.
+    under_way_min: i64,
 }
 
 impl Sources {
     /// Of these cursors.
     pub fn new(cursors: Vec<Cursor>) -> Self {
         let nothing = vec![i64::MAX; cursors.len()];
-        let mut sources = Self { heads: nothing.clone(), under_way: nothing, cursors };
+        let mut sources = Self { heads: nothing.clone(), under_way: nothing, under_way_min: i64::MAX, cursors };
         (0..sources.cursors.len()).for_each(|at| sources.look(at));
         sources
     }
@@ -488,6 +501,7 @@ impl Sources {
         let cursor = &self.cursors[at];
         self.heads[at] = cursor.peek().map_or(i64::MAX, Ts::nanos);
         self.under_way[at] = cursor.peek_received().map_or(i64::MAX, Ts::nanos);
+        self.under_way_min = self.under_way.iter().copied().min().unwrap_or(i64::MAX);
     }
 
     /// When the next record of any source happened; `None` when all are at their ends.
@@ -499,10 +513,13 @@ impl Sources {
     /// The place of the record that we receive next, of those under way.
     #[inline]
     pub fn peek_received(&self) -> Option<Key> {
-        let (at, ts) = self.under_way.iter().enumerate().min_by_key(|(_, ts)| **ts)?;
+        let ts = self.under_way_min;
+        if ts == i64::MAX {
+            return None;
+        }
+        let at = self.under_way.iter().position(|other| *other == ts)?;
         let Cursor { source, received, .. } = &self.cursors[at];
-        let place = RecordRef { source: *source, number: *received };
-        (*ts != i64::MAX).then(|| Key::of_market(Ts::from_nanos(*ts), place))
+        Some(Key::of_market(Ts::from_nanos(ts), RecordRef { source: *source, number: *received }))
     }
 
     /// The cursor whose record the venue sees next, and until when no other source has one.
@@ -522,9 +539,8 @@ impl Sources {
         let cursor = &mut self.cursors[at];
         let before = cursor.records;
         let taken = cursor.take_straight(until, play);
-        let count = cursor.records - before;
-        self.look(at);
-        taken.map(|()| count)
+        self.heads[at] = cursor.peek().map_or(i64::MAX, Ts::nanos);
+        taken.map(|()| cursor.records - before)
     }
 
     /// The record that was just taken straight was seen only: it is still under way.
