@@ -1,0 +1,198 @@
+//! A real recording of an order book, again and again: how fast `sim run` plays it as a whole process.
+//!
+//! Imports a raw recording of Binance's USD-M streams, repeats it end to end [`TIMES`] times, and lets
+//! `sim run` without a strategy and with a market maker (queue model, latency) take turns over it.
+//! Every row of depth and every trade is one feed event, seen by the venue and by us. Prints medians.
+//!
+//! ```text
+//! books RECORDING.gz [--sim target/release/sim] [--rounds 5]
+//! ```
+
+#![allow(clippy::expect_used, reason = "a benchmark that cannot go on has nothing better to do than end")]
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Instant;
+
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::TimestampNanosecondType;
+use arrow_array::{ArrayRef, RecordBatch};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::WriterProperties;
+use serde_json::Value;
+
+/// How often the recording is repeated.
+const TIMES: i64 = 16;
+const ROUNDS: usize = 5;
+const KINDS: [&str; 2] = ["depth", "trades"];
+const TIME_COLUMNS: [&str; 2] = ["ts_event", "ts_recv"];
+
+const STRATEGIES: [(&str, &str); 2] = [
+    ("noop", "type = \"noop\""),
+    (
+        "market_maker",
+        "type = \"market_maker\"\nqty = \"0.01\"\nhalf_spread = 5\nspacing = 5\nskew = 2\nlevels = 10\nmax_units = 10",
+    ),
+];
+
+struct Args {
+    recording: PathBuf,
+    sim: PathBuf,
+    rounds: usize,
+}
+
+impl Args {
+    fn parse() -> Option<Self> {
+        let mut args = std::env::args().skip(1);
+        let mut parsed =
+            Self { recording: args.next()?.into(), sim: PathBuf::from("target/release/sim"), rounds: ROUNDS };
+        while let Some(arg) = args.next() {
+            match arg.as_str() {
+                "--sim" => parsed.sim = args.next()?.into(),
+                "--rounds" => parsed.rounds = args.next()?.parse().ok().filter(|rounds| *rounds > 0)?,
+                _ => return None,
+            }
+        }
+        Some(parsed)
+    }
+}
+
+/// Runs the program and gives what it printed.
+fn finish(command: &mut Command) -> Vec<u8> {
+    let output = command.output().expect("the program starts");
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+/// The files of a folder and of those in it, by path.
+fn files_in(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder of the catalog") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() { files.extend(files_in(&path)) } else { files.push(path) }
+    }
+    files.sort();
+    files
+}
+
+fn batches_of(folder: &Path) -> Vec<RecordBatch> {
+    let read = |path: PathBuf| {
+        let file = File::open(path).expect("a file of the catalog");
+        let builder = ParquetRecordBatchReaderBuilder::try_new(file).expect("Parquet");
+        builder.build().expect("Parquet")
+    };
+    files_in(folder).into_iter().flat_map(read).map(|batch| batch.expect("a good file")).collect()
+}
+
+/// First and last of all times.
+fn span_of(batches: &[RecordBatch]) -> (i64, i64) {
+    let columns = batches.iter().flat_map(|batch| TIME_COLUMNS.map(|name| batch.column_by_name(name)));
+    let times = columns.flatten().flat_map(|column| column.as_primitive::<TimestampNanosecondType>().values());
+    times.fold((i64::MAX, i64::MIN), |(low, high), ts| (low.min(*ts), high.max(*ts)))
+}
+
+fn later(batch: &RecordBatch, by: i64) -> RecordBatch {
+    let schema = batch.schema();
+    let columns = schema.fields().iter().zip(batch.columns()).map(|(field, column)| -> ArrayRef {
+        if !TIME_COLUMNS.contains(&field.name().as_str()) {
+            return Arc::clone(column);
+        }
+        let times = column.as_primitive::<TimestampNanosecondType>();
+        let later = times.unary::<_, TimestampNanosecondType>(|ts| ts + by);
+        Arc::new(later.with_data_type(field.data_type().clone()))
+    });
+    let columns = columns.collect();
+    RecordBatch::try_new(schema, columns).expect("the same columns")
+}
+
+/// Writes the recording `TIMES` times in a row; gives the number of feed events.
+fn prepare(args: &Args, folder: &Path) -> usize {
+    let catalog = folder.join("catalog");
+    let words = "data import --format binance-ws --venue BINANCE --symbol BTCUSDT --tick 0.1 --lot 0.001 --into";
+    finish(Command::new(&args.sim).args(words.split(' ')).arg(&catalog).arg(&args.recording));
+    let tapes = KINDS.map(|kind| batches_of(&catalog.join(kind)));
+    let (low, high) = span_of(&tapes.concat());
+    let mut events = 0;
+    for (kind, batches) in KINDS.iter().zip(&tapes) {
+        let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
+        let file = File::create(folder.join(kind).with_extension("parquet")).expect("a file");
+        let schema = batches.first().expect("records").schema();
+        let mut writer = ArrowWriter::try_new(file, schema, Some(properties)).expect("a writer");
+        for nth in 0..TIMES {
+            for batch in batches {
+                writer.write(&later(batch, nth * (high - low))).expect("written");
+                events += batch.num_rows();
+            }
+        }
+        writer.close().expect("written");
+    }
+    events
+}
+
+fn scenario(strategy: &str) -> String {
+    let latency = ["entry", "cancel", "report"]
+        .map(|kind| format!("[venue.{kind}_latency]\nmodel = \"constant\"\ndelay = \"10ms\"\n"))
+        .concat();
+    let data = KINDS
+        .map(|kind| {
+            format!(
+                "[[data]]\nname = \"{kind}\"\ninstrument = \"BTCUSDT\"\nkind = \"{kind}\"\npath = \"{kind}.parquet\"\n"
+            )
+        })
+        .concat();
+    format!(
+        "[scenario]\nname = \"books\"\nseed = 1\nbase_currency = \"USDT\"\n\
+         [[instrument]]\nsymbol = \"BTCUSDT\"\nvenue = \"BINANCE\"\nkind = \"linear\"\nbase = \"BTC\"\n\
+         quote = \"USDT\"\nsettlement = \"USDT\"\ntick_size = \"0.1\"\nlot_size = \"0.001\"\n\
+         {data}[[venue]]\nname = \"BINANCE\"\n{latency}\
+         [venue.fees]\nmodel = \"maker_taker\"\nmaker = \"-0.00005\"\ntaker = \"0.0007\"\n\
+         [account]\nkind = \"netting\"\ndeposits = {{ USDT = \"1000000\" }}\nmax_leverage = \"100\"\n\
+         [[strategy]]\n{strategy}\n"
+    )
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn main() {
+    let Some(args) = Args::parse() else {
+        eprintln!("usage: books RECORDING.gz [--sim target/release/sim] [--rounds {ROUNDS}]");
+        std::process::exit(2);
+    };
+    let folder = tempfile::tempdir().expect("a folder for temporary files");
+    let events = prepare(&args, folder.path());
+    for (name, strategy) in STRATEGIES {
+        fs::write(folder.path().join(name).with_extension("toml"), scenario(strategy)).expect("written");
+    }
+    let mut turns = STRATEGIES.map(|_| (Vec::new(), Value::Null));
+    for round in 0..args.rounds {
+        for ((name, _), (seconds, said)) in STRATEGIES.iter().zip(&mut turns) {
+            let start = Instant::now();
+            let mut command = Command::new(&args.sim);
+            command.arg("run").arg(folder.path().join(name).with_extension("toml")).arg("--json");
+            let output = finish(command.arg("--out").arg(folder.path().join(format!("{name}-{round}"))));
+            seconds.push(start.elapsed().as_secs_f64());
+            *said = serde_json::from_slice(&output).expect("`sim run --json` prints JSON");
+        }
+    }
+    println!("{events} feed events, medians of {} rounds\n", args.rounds);
+    println!("{:<14} {:>8} {:>10} {:>8} {:>8} {:>8}", "strategy", "ms", "M/s", "peak MB", "orders", "fills");
+    for ((name, _), (seconds, said)) in STRATEGIES.iter().zip(&mut turns) {
+        let seconds = median(seconds);
+        let number = |key: &str| said.get(key).and_then(Value::as_u64).unwrap_or_default();
+        println!(
+            "{name:<14} {:>8.0} {:>10.2} {:>8.1} {:>8} {:>8}",
+            seconds * 1e3,
+            events as f64 / seconds / 1e6,
+            number("peak_rss_bytes") as f64 / 1e6,
+            number("orders"),
+            number("fills")
+        );
+    }
+}
