@@ -402,6 +402,7 @@ impl Gatherer {
         let equity = point.equity.to_f64();
         facts.equity_mean = (sum + equity, count + 1);
         facts.final_equity = Some(point.equity);
+        let deeper = point.max_drawdown > facts.max_drawdown;
         facts.max_drawdown = point.max_drawdown;
         facts.returns.push(point.ts_event, point.equity);
         facts.equity_series.push(point.ts_event, point.low.to_f64(), point.high.to_f64(), equity);
@@ -410,9 +411,11 @@ impl Gatherer {
         self.equity_peak = Some(peak);
         let fall = |value: f64, peak: f64| if peak > 0.0 { (value / peak - 1.0).min(0.0) } else { 0.0 };
         // The order of high and low within the interval is not known: the low is held against the
-        // peak before it, and never falls below what the kernel measured over every mark.
+        // peak before it, and never falls below what the kernel measured over every mark. An interval in
+        // which that grew is where it was measured.
         let last = fall(equity, peak.to_f64());
-        let low = fall(point.low.to_f64(), before.to_f64()).min(last).max(-point.max_drawdown).min(last);
+        let low = fall(point.low.to_f64(), before.to_f64()).min(last).max(-point.max_drawdown);
+        let low = if deeper { -point.max_drawdown } else { low }.min(last);
         facts.drawdown_series.push(point.ts_event, low, last.max(low), last);
     }
 
@@ -427,5 +430,28 @@ impl Gatherer {
         }
         self.facts.trips_open = self.trips.open_count();
         Ok(self.facts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::Journal;
+
+    #[test]
+    fn the_chart_falls_as_far_as_the_largest_drawdown() {
+        let mut journal = Journal::new();
+        for (equity, max_drawdown) in [("10000", 0.0), ("10100", 0.02), ("10050", 0.02)] {
+            journal.input(1);
+            journal.equity(equity, max_drawdown);
+        }
+        journal.end();
+        let mut gatherer = Gatherer::new(Span::DAY);
+        for record in &journal.records {
+            gatherer.push(record).unwrap();
+        }
+        let facts = gatherer.finish().unwrap();
+        let lows: Vec<f64> = facts.drawdown_series.buckets().iter().map(|bucket| bucket.low).collect();
+        assert_eq!(lows.iter().copied().reduce(f64::min), Some(-0.02), "{lows:?}");
     }
 }

@@ -104,9 +104,12 @@ impl Depth {
 #[inline]
 pub(super) fn move_up(desk: &mut Desk, row: &DepthTick, before: Qty, model: &dyn QueueModel) {
     let Some(side) = row.side else { return };
-    let unit = tapedeck_model::number::pow10(desk.instrument.qty_scale) as f64;
+    if !desk.may_rest_at(side, row.px) {
+        return;
+    }
     for order in &mut desk.orders {
         if order.request.side == side && order.stance() == Stance::Limit(row.px) {
+            let unit = tapedeck_model::number::pow10(desk.instrument.qty_scale) as f64;
             order.place.level_changed((before, row.qty), unit, model);
         }
     }

@@ -106,8 +106,10 @@ pub(super) fn expiry_of(time_in_force: TimeInForce, now: Ts) -> Ts {
 /// The prices that would touch an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Window {
+    buy_limit_min: Price,
     buy_limit_max: Price,
     sell_limit_min: Price,
+    sell_limit_max: Price,
     buy_stop_min: Price,
     sell_stop_max: Price,
     expiry_min: Ts,
@@ -117,8 +119,10 @@ struct Window {
 
 impl Window {
     const EMPTY: Self = Self {
+        buy_limit_min: Price::from_raw(i64::MAX),
         buy_limit_max: Price::from_raw(i64::MIN),
         sell_limit_min: Price::from_raw(i64::MAX),
+        sell_limit_max: Price::from_raw(i64::MIN),
         buy_stop_min: Price::from_raw(i64::MAX),
         sell_stop_max: Price::from_raw(i64::MIN),
         expiry_min: Ts::MAX,
@@ -129,8 +133,14 @@ impl Window {
         self.expiry_min = self.expiry_min.min(order.expiry);
         match (order.stance(), order.request.side) {
             (Stance::Market, _) => self.eager = true,
-            (Stance::Limit(px), Side::Buy) => self.buy_limit_max = self.buy_limit_max.max(px),
-            (Stance::Limit(px), Side::Sell) => self.sell_limit_min = self.sell_limit_min.min(px),
+            (Stance::Limit(px), Side::Buy) => {
+                self.buy_limit_min = self.buy_limit_min.min(px);
+                self.buy_limit_max = self.buy_limit_max.max(px);
+            }
+            (Stance::Limit(px), Side::Sell) => {
+                self.sell_limit_min = self.sell_limit_min.min(px);
+                self.sell_limit_max = self.sell_limit_max.max(px);
+            }
             (Stance::Stop(px), Side::Buy) => self.buy_stop_min = self.buy_stop_min.min(px),
             (Stance::Stop(px), Side::Sell) => self.sell_stop_max = self.sell_stop_max.max(px),
         }
@@ -233,6 +243,16 @@ impl Desk {
                 touched
             }
             MarketRecord::Depth(row) => self.see_depth(at, row, queue),
+        }
+    }
+
+    /// Whether an order may rest at a price; of most prices it is known that none does.
+    #[inline]
+    pub(super) fn may_rest_at(&self, side: Side, px: Price) -> bool {
+        let Window { buy_limit_min, buy_limit_max, sell_limit_min, sell_limit_max, .. } = &self.window;
+        match side {
+            Side::Buy => (*buy_limit_min..=*buy_limit_max).contains(&px),
+            Side::Sell => (*sell_limit_min..=*sell_limit_max).contains(&px),
         }
     }
 
