@@ -17,9 +17,9 @@ use tapedeck_kernel::venue::{LimitFill, RecordKind, SimVenue, TimedReport, Venue
 use tapedeck_model::event::{EquityPoint, PostingReason, RiskDecision};
 use tapedeck_model::order::{Evidence, FillBasis};
 use tapedeck_model::{
-    Amount, Bar, Chunk, ClientOrderId, Columns, Command, CurrencyIx, Event, FillReport, Instrument, InstrumentIx,
-    Liquidity, MarketRecord, OrderRequest, Price, Qty, RecordRef, RuleIx, Side, SourceError, SourceIx, Span,
-    StrategyIx, Tick, TradeId, Ts, VenueOrderId, VenueReport,
+    Amount, Bar, Book, Chunk, ClientOrderId, Columns, Command, CurrencyIx, Draws, Event, FillReport, Instrument,
+    InstrumentIx, Liquidity, MarketRecord, OrderRequest, Price, Qty, RecordRef, RuleIx, Side, SourceError, SourceIx,
+    Span, StrategyIx, Tick, TradeId, Ts, VenueOrderId, VenueReport,
 };
 
 const INSTRUMENT: InstrumentIx = InstrumentIx(0);
@@ -183,6 +183,34 @@ fn bars_with_low(low: Price) -> Vec<MarketRecord> {
         other => other,
     };
     bars(&walk(RECORDS)).records().into_iter().map(lowered).collect()
+}
+
+/// Levels of a book that change, near the touch of one that is full and all over one that is sparse.
+fn levels(c: &mut Criterion) {
+    let mut group = c.benchmark_group("levels");
+    group.throughput(Throughput::Elements(RECORDS as u64));
+    let mut draws = Draws::new(1, "bench/levels").stream(0);
+    for (case, reach, step) in
+        [("20 near the touch", 20, 1), ("2,000 side by side", 2_000, 1), ("2,000 apart", 2_000, 50)]
+    {
+        let changes: Vec<(Side, Price, Qty)> = (0..RECORDS)
+            .map(|row| {
+                let (side, away) = (side(row), (1 + draws.below(reach) as i64) * step);
+                let qty = Qty::from_raw(draws.below(3) as i64);
+                (side, Price::from_raw(2_000_000 - side.sign() * away), qty)
+            })
+            .collect();
+        let mut book = Book::new();
+        group.bench_function(case, |b| {
+            b.iter(|| {
+                for (side, px, qty) in &changes {
+                    black_box(book.set(*side, *px, *qty));
+                }
+                black_box(book.best(Side::Buy))
+            });
+        });
+    }
+    group.finish();
 }
 
 /// Bars passing resting orders: what the desk's window saves, and what it costs to look.
@@ -448,6 +476,6 @@ fn short() -> Criterion {
 criterion_group! {
     name = engine;
     config = short();
-    targets = merge, book, matching, oms, journal, accounting
+    targets = merge, levels, book, matching, oms, journal, accounting
 }
 criterion_main!(engine);

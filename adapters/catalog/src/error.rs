@@ -10,7 +10,7 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum CatalogError {
     /// A path, folder or pattern names no data.
-    #[error("`{pattern}` names no Parquet or CSV file (looked in {}); check the path", base.display())]
+    #[error("`{pattern}` names no file of data{}; check the path", looked_in(base))]
     NoFiles {
         /// As it was given.
         pattern: String,
@@ -175,4 +175,9 @@ impl CatalogError {
     pub(crate) fn format(file: &Path, problem: impl ToString) -> Self {
         Self::Format { file: file.to_owned(), problem: problem.to_string() }
     }
+}
+
+/// Where a relative path was looked for; nothing where that is the working directory.
+fn looked_in(base: &Path) -> String {
+    if base.as_os_str().is_empty() { String::new() } else { format!(" (looked in {})", base.display()) }
 }
