@@ -4,8 +4,10 @@
 
 pub mod parquet_tape;
 
+use std::process::Command;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use tapedeck_journal::{RawFrame, Sealer};
 use tapedeck_kernel::account::AccountKind;
@@ -22,6 +24,28 @@ use tapedeck_model::{
     InstrumentKind, MarketRecord, ParamKind, ParamSpec, ParamValue, Params, Price, Qty, Source, SourceError, Span,
     Strategy, Ts,
 };
+
+/// The middle one of some figures; of an even number the upper one of the two.
+///
+/// # Panics
+/// Without a figure.
+pub fn median(figures: impl IntoIterator<Item = f64>) -> f64 {
+    let mut figures: Vec<f64> = figures.into_iter().collect();
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
+
+/// Runs a program to its end; gives the seconds that it took and what it printed.
+///
+/// # Panics
+/// If it does not end well.
+pub fn finish(command: &mut Command) -> (f64, Vec<u8>) {
+    let start = Instant::now();
+    let output = command.output().expect("the program starts");
+    let seconds = start.elapsed().as_secs_f64();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    (seconds, output.stdout)
+}
 
 /// Rows of a chunk, as files are decoded.
 pub const CHUNK_ROWS: usize = 65_536;

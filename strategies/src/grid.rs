@@ -23,7 +23,7 @@ use tapedeck_model::{
     Price, Qty, QuoteTick, Side, Strategy, TradeTick,
 };
 
-use crate::sizing::{fixed_qty, only_one, within_filters};
+use crate::sizing::{EACH_QTY_PARAM, fixed_qty, only_one, within_filters};
 
 /// Basis points in one, in the unit of [`Spacing::Bps`].
 const BPS_ONE: i128 = 10_000 * 1_000_000;
@@ -52,12 +52,7 @@ pub(crate) const COMPONENT: StrategyComponent = StrategyComponent {
             "Whether `spacing` is in ticks (a whole number) or in basis points of the centre.",
         )
         .or("bps"),
-        ParamSpec::required(
-            "qty",
-            ParamKind::Decimal { min: "0", max: "1000000000" },
-            "units of the instrument",
-            "Quantity of each order.",
-        ),
+        EACH_QTY_PARAM,
         ParamSpec::required(
             "sides",
             ParamKind::Choice(&["both", "buy"]),

@@ -21,7 +21,7 @@ use tapedeck_model::{
     Span, Strategy, TradeTick, Ts,
 };
 
-use crate::sizing::{fixed_qty, only_one, within_filters};
+use crate::sizing::{EACH_QTY_PARAM, fixed_qty, only_one, within_filters};
 
 const TICKS: ParamKind = ParamKind::Int { min: 0, max: 1_000_000 };
 
@@ -41,12 +41,7 @@ pub(crate) const COMPONENT: StrategyComponent = StrategyComponent {
             .or("2"),
         ParamSpec::required("levels", ParamKind::Int { min: 1, max: 100 }, "orders per side", "Orders per side.")
             .or("5"),
-        ParamSpec::required(
-            "qty",
-            ParamKind::Decimal { min: "0", max: "1000000000" },
-            "units of the instrument",
-            "Quantity of each order.",
-        ),
+        EACH_QTY_PARAM,
         ParamSpec::required(
             "max_units",
             ParamKind::Int { min: 1, max: 1_000_000 },

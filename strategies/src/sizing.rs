@@ -28,6 +28,14 @@ pub const QTY_PARAM: ParamSpec = ParamSpec::optional(
     "Quantity of an order; needed with, and only with, `size = \"fixed\"`.",
 );
 
+/// `qty`, for strategies whose orders are all of one size.
+pub const EACH_QTY_PARAM: ParamSpec = ParamSpec::required(
+    "qty",
+    ParamKind::Decimal { min: "0", max: "1000000000" },
+    "units of the instrument",
+    "Quantity of each order.",
+);
+
 /// `buffer`, for strategies that use [`Sizing`].
 pub const BUFFER_PARAM: ParamSpec = ParamSpec::required(
     "buffer",

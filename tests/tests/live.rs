@@ -15,7 +15,7 @@ use tapedeck_kernel::run::Core;
 use tapedeck_kernel::spec::{CoreSpec, RunSpec};
 use tapedeck_kernel::venue::SimVenue;
 use tapedeck_live::{DurableLog, InProcessVenue, LiveDriver, LiveInput, LiveOutcome, WallClock, replay};
-use tapedeck_model::{Chunk, Columns, Event, InstrumentIx, RecordRef, SourceIx, Ts};
+use tapedeck_model::{Chunk, Event, InstrumentIx, RecordRef, SourceIx, Ts};
 use tapedeck_tests::{assembled, decode};
 
 const SCENARIO: &str = r#"
@@ -141,13 +141,7 @@ fn live_session() -> Session {
     let driver = LiveDriver::new(core, feed, Box::new(venue.clone()), Box::new(clock.clone()), logs);
     let session = std::thread::spawn(move || driver.run());
 
-    let mut chunk = Chunk {
-        instrument: InstrumentIx(0),
-        first_number: 0,
-        ts_event: Vec::new(),
-        ts_recv: Vec::new(),
-        columns: Columns::Trades { px: Vec::new(), qty: Vec::new(), aggressor: Vec::new() },
-    };
+    let mut chunk = Chunk::new(InstrumentIx(0));
     let mut number = 0;
     while source.next_chunk(&mut chunk).expect("a good tape") {
         for row in 0..chunk.len() {

@@ -278,13 +278,7 @@ fn last_mark_x2(text: &str) -> Option<i64> {
     // Of prints and a book the book comes last, and tells of each print after it.
     let source = sources.last_mut()?;
     let (mut last, mut book, mut book_mark) = (None, Book::new(), None);
-    let mut chunk = tapedeck_model::Chunk {
-        instrument: tapedeck_model::InstrumentIx(0),
-        first_number: 0,
-        ts_event: Vec::new(),
-        ts_recv: Vec::new(),
-        columns: tapedeck_model::Columns::Trades { px: Vec::new(), qty: Vec::new(), aggressor: Vec::new() },
-    };
+    let mut chunk = tapedeck_model::Chunk::new(tapedeck_model::InstrumentIx(0));
     while source.next_chunk(&mut chunk).is_ok_and(|more| more) {
         for row in 0..chunk.len() {
             if let MarketRecord::Depth(row) = chunk.record(row) {

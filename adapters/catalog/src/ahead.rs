@@ -7,7 +7,7 @@ use std::mem;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use tapedeck_model::market::{Chunk, Columns};
+use tapedeck_model::market::Chunk;
 use tapedeck_model::port::DataIssues;
 use tapedeck_model::{InstrumentIx, Source, SourceError};
 
@@ -51,15 +51,9 @@ impl Drop for ReadAhead {
     }
 }
 
-/// A chunk without records, to be filled by a source.
-pub(crate) fn empty_chunk() -> Chunk {
-    let columns = Columns::Trades { px: Vec::new(), qty: Vec::new(), aggressor: Vec::new() };
-    Chunk { instrument: InstrumentIx(0), first_number: 0, ts_event: Vec::new(), ts_recv: Vec::new(), columns }
-}
-
 fn decode(mut source: Box<dyn Source>, full: &Sender<Message>, spent: &Receiver<Chunk>) {
     loop {
-        let mut chunk = spent.try_recv().unwrap_or_else(|_| empty_chunk());
+        let mut chunk = spent.try_recv().unwrap_or_else(|_| Chunk::new(InstrumentIx(0)));
         let message = match source.next_chunk(&mut chunk) {
             Ok(true) => Message::Chunk(chunk, source.issues()),
             Ok(false) => Message::End(Ok(source.content_hash()), source.issues()),

@@ -14,9 +14,9 @@ use std::path::{Path, PathBuf};
 
 use tapedeck_model::market::Chunk;
 use tapedeck_model::port::DataIssues;
-use tapedeck_model::{Instrument, Span, Ts};
+use tapedeck_model::{Instrument, InstrumentIx, Span, Ts};
 
-use crate::ahead::{ReadAhead, empty_chunk};
+use crate::ahead::ReadAhead;
 use crate::error::CatalogError;
 use crate::footer::Footer;
 use crate::partition::Series;
@@ -56,7 +56,7 @@ pub fn import(spec: FileSpec, root: &Path, stop: &dyn Fn() -> bool) -> Result<Im
     let (kind, instrument) = (spec.kind, spec.instrument.clone());
     let mut source = ReadAhead::spawn(open(spec)?, READ_AHEAD_CHUNKS);
     let mut days = Days::new(root, kind, &instrument);
-    let mut chunk = empty_chunk();
+    let mut chunk = Chunk::new(InstrumentIx(0));
     while source.next_chunk(&mut chunk)? {
         match days.add(&chunk, stop) {
             Err(CatalogError::Stopped) => {

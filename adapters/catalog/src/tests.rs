@@ -15,7 +15,7 @@ use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use proptest::prelude::*;
 use tapedeck_model::event::DataIssue;
-use tapedeck_model::market::{Chunk, Columns};
+use tapedeck_model::market::Chunk;
 use tapedeck_model::number::{raw_from_f64, raw_qty_from_f64};
 use tapedeck_model::port::DataIssues;
 use tapedeck_model::{
@@ -81,9 +81,7 @@ pub(crate) struct Played {
 }
 
 pub(crate) fn drain(mut source: Box<dyn Source>) -> Result<Played, String> {
-    let columns = Columns::Trades { px: Vec::new(), qty: Vec::new(), aggressor: Vec::new() };
-    let mut chunk =
-        Chunk { instrument: InstrumentIx(9), first_number: 0, ts_event: Vec::new(), ts_recv: Vec::new(), columns };
+    let mut chunk = Chunk::new(InstrumentIx(9));
     let mut records = Vec::new();
     while source.next_chunk(&mut chunk).map_err(|e| e.to_string())? {
         assert_eq!(chunk.first_number, records.len() as u64);

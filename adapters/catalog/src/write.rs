@@ -21,10 +21,9 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use tapedeck_model::market::Chunk;
-use tapedeck_model::{Instrument, Source, Ts};
+use tapedeck_model::{Instrument, InstrumentIx, Source, Ts};
 use tempfile::NamedTempFile;
 
-use crate::ahead::empty_chunk;
 use crate::error::CatalogError;
 use crate::footer::{CONTENT_KEY, SCHEMA_KEY, SCHEMA_VERSION};
 use crate::spec::DataKind;
@@ -77,7 +76,7 @@ pub fn write_source(
     layout: FileLayout,
 ) -> Result<WriteSummary, CatalogError> {
     let mut writer: Option<FileWriter> = None;
-    let mut chunk = empty_chunk();
+    let mut chunk = Chunk::new(InstrumentIx(0));
     while source.next_chunk(&mut chunk)? {
         if chunk.is_empty() {
             continue;

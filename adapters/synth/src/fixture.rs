@@ -2,8 +2,8 @@
 
 use tapedeck_model::param::{ParamKind, ParamSpec};
 use tapedeck_model::{
-    Amount, Chunk, Columns, CurrencyIx, DatedRules, Draws, Instrument, InstrumentId, InstrumentIx, InstrumentKind,
-    MarketRecord, ParamError, ParamValue, Params, Price, Qty, Source, Span, Ts,
+    Amount, Chunk, CurrencyIx, DatedRules, Draws, Instrument, InstrumentId, InstrumentIx, InstrumentKind, MarketRecord,
+    ParamError, ParamValue, Params, Price, Qty, Source, Span, Ts,
 };
 
 use crate::{SynthComponent, SynthContext, SynthKind, components, draws};
@@ -75,7 +75,7 @@ pub(crate) fn build(name: &str, given: &str, kind: SynthKind) -> Result<Box<dyn 
 
 /// Every record, with the checks that hold for all sources.
 pub(crate) fn records(source: &mut dyn Source) -> Vec<MarketRecord> {
-    let mut chunk = empty_chunk();
+    let mut chunk = Chunk::new(InstrumentIx(0));
     let mut all = Vec::new();
     while source.next_chunk(&mut chunk).unwrap() {
         assert!(!chunk.is_empty(), "a chunk has records");
@@ -86,14 +86,4 @@ pub(crate) fn records(source: &mut dyn Source) -> Vec<MarketRecord> {
     assert!(all.is_sorted_by_key(MarketRecord::ts_event));
     assert!(all.iter().all(|record| record.instrument() == InstrumentIx(3)));
     all
-}
-
-pub(crate) fn empty_chunk() -> Chunk {
-    Chunk {
-        instrument: InstrumentIx(0),
-        first_number: 0,
-        ts_event: Vec::new(),
-        ts_recv: Vec::new(),
-        columns: Columns::Trades { px: Vec::new(), qty: Vec::new(), aggressor: Vec::new() },
-    }
 }

@@ -20,11 +20,11 @@ use std::collections::VecDeque;
 use tapedeck_model::param::{ParamKind, ParamSpec};
 use tapedeck_model::{
     Book, Chunk, Columns, Decimal, DepthFlags, InstrumentIx, Level, ParamError, Params, Price, Qty, Side, Source,
-    SourceError, Span, Stream, Ts, math,
+    SourceError, Span, Stream, math,
 };
 
 use crate::given::{self, COUNT, PRICE};
-use crate::tape::{self, Blocks, out_of_range, restart};
+use crate::tape::{self, Blocks, HALF, out_of_range, restart, scaled};
 use crate::{SynthComponent, SynthContext, SynthKind};
 
 /// Rows per chunk.
@@ -33,8 +33,6 @@ const CHUNK_ROWS: usize = 8192;
 const DEPTH_DELAY_NS: i64 = 1_000;
 /// Shortest time between two steps.
 const GAP_MIN_NS: i64 = 2 * DEPTH_DELAY_NS;
-/// 2^32: chances and sizes use half of a draw.
-const HALF: u64 = 1 << 32;
 const RATE: ParamKind = ParamKind::Decimal { min: "0", max: "1" };
 
 pub(crate) const COMPONENT: SynthComponent = SynthComponent {
@@ -211,11 +209,6 @@ impl Market {
     }
 }
 
-/// `0..bound` from 32 random bits; `bound` is below 2^32.
-fn scaled(bits: u64, bound: u64) -> u64 {
-    (bits * bound) >> 32
-}
-
 /// Rows of steps that are made and not handed over yet.
 struct Rows {
     /// Whether depth is wanted; else prints.
@@ -280,18 +273,15 @@ pub(crate) fn tape(params: &Params, context: &SynthContext<'_>) -> Result<FlowTa
             return Err(ParamError::new("", format!("makes depth or trades, not {}", context.kind.text())));
         }
     };
-    let count = given::count(params)?;
-    if count.is_none() && context.end.is_none() {
-        return Err(ParamError::new("count", "must be given, since the scenario has no `end`"));
-    }
+    let (left, end) = given::limits(params, context)?;
     Ok(FlowTape {
         instrument: context.instrument.ix,
         market: Market::from_params(params, context)?,
         blocks: Blocks::new(&context.draws),
         rows: Rows { wants_depth, waiting: VecDeque::new(), flags_next: DepthFlags::NONE, open: 0 },
         number: 0,
-        left: count.unwrap_or(u64::MAX),
-        end: context.end.map_or(i64::MAX, Ts::nanos),
+        left,
+        end,
         failed: false,
         hash: tape::content_hash("flow", params, context),
         chunk_rows: CHUNK_ROWS,

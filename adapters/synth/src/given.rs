@@ -1,7 +1,7 @@
 //! Parameters as raw numbers on the instrument's grids, and the specs that generators share.
 
 use tapedeck_model::param::{ParamKind, ParamSpec};
-use tapedeck_model::{DatedRules, ParamError, Params, Price, Qty};
+use tapedeck_model::{DatedRules, ParamError, Params, Price, Qty, Ts};
 
 use crate::SynthContext;
 
@@ -78,4 +78,18 @@ pub(crate) fn count(params: &Params) -> Result<Option<u64>, ParamError> {
         return Ok(None);
     };
     u64::try_from(count).map(Some).map_err(|_| ParamError::new("count", "must not be negative"))
+}
+
+/// At most how many records, and before when, as `count` and the scenario's `end` say.
+pub(crate) fn limits(params: &Params, context: &SynthContext<'_>) -> Result<(u64, i64), ParamError> {
+    let count = count(params)?;
+    if count.is_none() && context.end.is_none() {
+        return Err(endless());
+    }
+    Ok((count.unwrap_or(u64::MAX), context.end.map_or(i64::MAX, Ts::nanos)))
+}
+
+/// Nothing says where the tape ends.
+pub(crate) fn endless() -> ParamError {
+    ParamError::new("count", "must be given, since the scenario has no `end`")
 }

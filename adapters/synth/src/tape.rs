@@ -34,6 +34,14 @@ pub(crate) trait BarMaker: Send {
     fn bar(&mut self, number: u64, stream: &mut Stream) -> Option<RawBar>;
 }
 
+/// 2^32: chances and sizes use half of a draw.
+pub(crate) const HALF: u64 = 1 << 32;
+
+/// `0..bound` from 32 random bits; `bound` is below 2^32.
+pub(crate) const fn scaled(bits: u64, bound: u64) -> u64 {
+    (bits * bound) >> 32
+}
+
 /// The random stream of the record at hand.
 pub(crate) struct Blocks {
     draws: Draws,
@@ -130,7 +138,7 @@ fn schedule(params: &Params, context: &SynthContext<'_>) -> Result<Schedule, Par
     let count = match (given::count(params)?, fitting) {
         (Some(count), Some(fitting)) => count.min(fitting),
         (Some(count), None) | (None, Some(count)) => count,
-        (None, None) => return Err(ParamError::new("count", "must be given, since the scenario has no `end`")),
+        (None, None) => return Err(given::endless()),
     };
     let last = i128::from(start) + i128::from(count) * i128::from(interval);
     if i64::try_from(last).is_err() {

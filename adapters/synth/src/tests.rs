@@ -1,7 +1,7 @@
 use super::*;
-use crate::fixture::{MINUTES, build, context, empty_chunk, find, instrument, params, records};
+use crate::fixture::{MINUTES, build, context, find, instrument, params, records};
 use proptest::prelude::{Just, prop_assert, prop_assert_eq, prop_oneof, proptest};
-use tapedeck_model::{Bar, MarketRecord, QuoteTick, Side, TradeTick, math};
+use tapedeck_model::{Bar, Chunk, InstrumentIx, MarketRecord, QuoteTick, Side, TradeTick, math};
 
 fn bars(name: &str, given: &str) -> Vec<Bar> {
     let only_bars = |record| if let MarketRecord::Bar(bar) = record { bar } else { panic!("not a bar") };
@@ -123,7 +123,7 @@ fn wrong_parameters_are_named() {
 #[test]
 fn a_price_out_of_range_is_an_error() {
     let mut source = build("ramp", "count=9 price=1 change=-0.25", MINUTES).unwrap();
-    let mut chunk = empty_chunk();
+    let mut chunk = Chunk::new(InstrumentIx(0));
     assert_eq!(source.next_chunk(&mut chunk), Ok(true));
     assert_eq!(chunk.len(), 3);
     let error = source.next_chunk(&mut chunk).unwrap_err().to_string();

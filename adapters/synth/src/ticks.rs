@@ -14,20 +14,17 @@
 
 use tapedeck_model::param::{ParamKind, ParamSpec};
 use tapedeck_model::{
-    Chunk, Columns, Decimal, InstrumentIx, ParamError, Params, Source, SourceError, Span, Stream, Ts, math,
+    Chunk, Columns, Decimal, InstrumentIx, ParamError, Params, Source, SourceError, Span, Stream, math,
 };
 
 use crate::given::{self, COUNT, PRICE};
-use crate::tape::{self, Blocks, out_of_range, restart};
+use crate::tape::{self, Blocks, HALF, out_of_range, restart, scaled};
 use crate::{SynthComponent, SynthContext, SynthKind};
 
 /// Records per chunk.
 const CHUNK_ROWS: usize = 8192;
 /// Shortest time between two quotes: there is a moment strictly between them.
 const GAP_MIN_NS: i64 = 2;
-/// 2^32: chances and sizes use half of a draw.
-const HALF: u64 = 1 << 32;
-
 pub(crate) const COMPONENT: SynthComponent = SynthComponent {
     name: "ticks",
     help: "Quotes or trades of one market on the tick grid: a random walk with a constant spread.",
@@ -150,11 +147,6 @@ impl Market {
     }
 }
 
-/// `0..bound` from 32 random bits; `bound` is below 2^32.
-fn scaled(bits: u64, bound: u64) -> u64 {
-    (bits * bound) >> 32
-}
-
 /// A source of quotes or trades.
 pub(crate) struct TickTape {
     instrument: InstrumentIx,
@@ -183,17 +175,14 @@ pub(crate) fn tape(params: &Params, context: &SynthContext<'_>) -> Result<TickTa
     if params.text_opt("output")?.is_some_and(|said| said != context.kind.text()) {
         return Err(ParamError::new("output", format!("the data are {}", context.kind.text())));
     }
-    let count = given::count(params)?;
-    if count.is_none() && context.end.is_none() {
-        return Err(ParamError::new("count", "must be given, since the scenario has no `end`"));
-    }
+    let (left, end) = given::limits(params, context)?;
     Ok(TickTape {
         instrument: context.instrument.ix,
         output,
         market: Market::from_params(params, context)?,
         blocks: Blocks::new(&context.draws),
-        left: count.unwrap_or(u64::MAX),
-        end: context.end.map_or(i64::MAX, Ts::nanos),
+        left,
+        end,
         failed: false,
         hash: tape::content_hash("ticks", params, context),
         chunk_rows: CHUNK_ROWS,

@@ -14,7 +14,6 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
-use std::time::Instant;
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::TimestampNanosecondType;
@@ -24,6 +23,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use serde_json::Value;
+use tapedeck_benches::{finish, median};
 
 /// How often the recording is repeated.
 const TIMES: i64 = 16;
@@ -59,13 +59,6 @@ impl Args {
         }
         Some(parsed)
     }
-}
-
-/// Runs the program and gives what it printed.
-fn finish(command: &mut Command) -> Vec<u8> {
-    let output = command.output().expect("the program starts");
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    output.stdout
 }
 
 /// The files of a folder and of those in it, by path.
@@ -155,11 +148,6 @@ fn scenario(strategy: &str) -> String {
     )
 }
 
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
 fn main() {
     let Some(args) = Args::parse() else {
         eprintln!("usage: books RECORDING.gz [--sim target/release/sim] [--rounds {ROUNDS}]");
@@ -173,18 +161,17 @@ fn main() {
     let mut turns = STRATEGIES.map(|_| (Vec::new(), Value::Null));
     for round in 0..args.rounds {
         for ((name, _), (seconds, said)) in STRATEGIES.iter().zip(&mut turns) {
-            let start = Instant::now();
             let mut command = Command::new(&args.sim);
             command.arg("run").arg(folder.path().join(name).with_extension("toml")).arg("--json");
-            let output = finish(command.arg("--out").arg(folder.path().join(format!("{name}-{round}"))));
-            seconds.push(start.elapsed().as_secs_f64());
+            let (took, output) = finish(command.arg("--out").arg(folder.path().join(format!("{name}-{round}"))));
+            seconds.push(took);
             *said = serde_json::from_slice(&output).expect("`sim run --json` prints JSON");
         }
     }
     println!("{events} feed events, medians of {} rounds\n", args.rounds);
     println!("{:<14} {:>8} {:>10} {:>8} {:>8} {:>8}", "strategy", "ms", "M/s", "peak MB", "orders", "fills");
-    for ((name, _), (seconds, said)) in STRATEGIES.iter().zip(&mut turns) {
-        let seconds = median(seconds);
+    for ((name, _), (seconds, said)) in STRATEGIES.iter().zip(&turns) {
+        let seconds = median(seconds.iter().copied());
         let number = |key: &str| said.get(key).and_then(Value::as_u64).unwrap_or_default();
         println!(
             "{name:<14} {:>8.0} {:>10.2} {:>8.1} {:>8} {:>8}",

@@ -27,10 +27,10 @@ use std::process::Command;
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use tapedeck_benches::instrument;
 use tapedeck_benches::parquet_tape::{raw_decode, write_bars};
+use tapedeck_benches::{finish, instrument, median};
 use tapedeck_catalog::{DataKind, FileSpec, OnError, ReadAhead, VolumeUnit};
-use tapedeck_model::{Chunk, Columns, Instrument, InstrumentIx, Source, Span};
+use tapedeck_model::{Chunk, Instrument, InstrumentIx, Source, Span};
 
 const ROWS: usize = 1_000_000;
 const SMALL_ROWS: usize = 1_000;
@@ -162,15 +162,15 @@ impl Stage {
         }
         let mut command = Command::new(&self.sim);
         command.arg("run").arg(self.dir.join(name).with_extension("toml")).arg("--json").arg("--out").arg(&folder);
-        let (turn, output) = finish(command);
+        let (seconds, output) = finish(&mut command);
         let said = serde_json::from_slice(&output).expect("`sim run --json` prints JSON");
-        Turn { said: Some(said), ..turn }
+        Turn { seconds, said: Some(said) }
     }
 
     fn of_run_folder(&self, verb: &str) -> Turn {
         let mut command = Command::new(&self.sim);
         command.arg(verb).arg(self.dir.join("run"));
-        finish(command).0
+        Turn { seconds: finish(&mut command).0, said: None }
     }
 
     fn turn(&self, work: Work) -> Turn {
@@ -188,15 +188,6 @@ impl Stage {
     fn rows_of(&self, work: Work) -> usize {
         if work == Work::SmallRun { SMALL_ROWS } else { self.rows }
     }
-}
-
-/// Waits for a process, and gives what it printed.
-fn finish(mut command: Command) -> (Turn, Vec<u8>) {
-    let start = Instant::now();
-    let output = command.output().expect("the program starts");
-    let turn = Turn::new(start);
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    (turn, output.stdout)
 }
 
 fn file_spec(path: PathBuf) -> FileSpec {
@@ -221,9 +212,7 @@ fn file_spec(path: PathBuf) -> FileSpec {
 
 /// Reads a source to its end, content hash included; gives the number of records.
 fn drain(mut source: Box<dyn Source>) -> usize {
-    let columns = Columns::Trades { px: Vec::new(), qty: Vec::new(), aggressor: Vec::new() };
-    let instrument = InstrumentIx(0);
-    let mut chunk = Chunk { instrument, first_number: 0, ts_event: Vec::new(), ts_recv: Vec::new(), columns };
+    let mut chunk = Chunk::new(InstrumentIx(0));
     let mut rows = 0;
     while source.next_chunk(&mut chunk).expect("good rows") {
         rows += black_box(&chunk).len();
@@ -297,12 +286,6 @@ fn prepare(dir: &Path, rows: usize) -> u64 {
     }
     write_bars(&dir.join("small.parquet"), SMALL_ROWS).expect("room for a small file");
     write_bars(&dir.join("bars.parquet"), rows).expect("room for the file")
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 /// The turns of each work, round by round.

@@ -10,7 +10,8 @@
 use std::time::Instant;
 
 use tapedeck_benches::{
-    MemoryTape, SealingSink, bars, instrument, play, play_and_seal_elsewhere, run_spec, trades, walk, with_defaults,
+    MemoryTape, SealingSink, bars, instrument, median, play, play_and_seal_elsewhere, run_spec, trades, walk,
+    with_defaults,
 };
 use tapedeck_kernel::risk::{self, RiskSlot};
 use tapedeck_kernel::venue::RecordKind;
@@ -96,11 +97,6 @@ struct Figure {
     events: u64,
 }
 
-fn median(mut seconds: Vec<f64>) -> f64 {
-    seconds.sort_by(f64::total_cmp);
-    seconds[seconds.len() / 2]
-}
-
 fn measure(
     work: &'static str,
     tape: &MemoryTape,
@@ -109,7 +105,7 @@ fn measure(
     make: fn() -> (Box<dyn Strategy>, Vec<RiskSlot>),
 ) -> Figure {
     let (mut orders, mut events) = (0, 0);
-    let seconds = (0..RUNS)
+    let seconds: Vec<f64> = (0..RUNS)
         .map(|_| {
             let (strategy, rules) = make();
             let spec = run_spec(tape.clone(), strategy, kind, rules);
@@ -135,15 +131,11 @@ fn main() {
     let tape = bars(&closes);
     let ticks = trades(&closes);
 
-    let bare = median(
-        (0..RUNS * 4)
-            .map(|_| {
-                let start = Instant::now();
-                std::hint::black_box(bare_loop(std::hint::black_box(&closes)));
-                start.elapsed().as_secs_f64()
-            })
-            .collect(),
-    );
+    let bare = median((0..RUNS * 4).map(|_| {
+        let start = Instant::now();
+        std::hint::black_box(bare_loop(std::hint::black_box(&closes)));
+        start.elapsed().as_secs_f64()
+    }));
     type Make = fn() -> (Box<dyn Strategy>, Vec<RiskSlot>);
     let noop: Make = || (strategy("noop", &Params::new()), Vec::new());
     let alone: Make = || (sma(), Vec::new());

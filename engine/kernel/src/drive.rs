@@ -252,14 +252,12 @@ impl SimDriver {
         let venue = venue_of[record.instrument().usize()];
         let desk = &mut venues[usize::from(venue)];
         if desk.is_quiet_for(&record) {
-            let played = sources.take_while_straight(at, until, &mut Quiet { core, now })?;
+            let played = sources.take_while_straight(at, until, &mut Receiving { core, now })?;
             if let Some((place, last)) = sources.last_of(at).filter(|_| played > 0) {
                 desk.on_quiet_records(played, place, &last);
             }
             self.records += played;
-            if self.core.has_output() {
-                self.dispatch();
-            }
+            self.dispatch();
             return Ok(played > 0);
         }
         let mut watched = Watched { core, venue: desk, reports, now, source, answered: None };
@@ -269,7 +267,7 @@ impl SimDriver {
         if let Some((place, record)) = answered {
             self.schedule_reports(venue);
             self.receive_in_turn(at, place, &record)?;
-        } else if self.core.has_output() {
+        } else {
             self.dispatch();
         }
         Ok(played > 0)
@@ -288,9 +286,7 @@ impl SimDriver {
         }
         self.now = key.ts;
         self.core.on_market(key.ts, record)?;
-        if self.core.has_output() {
-            self.dispatch();
-        }
+        self.dispatch();
         Ok(())
     }
 
@@ -345,9 +341,7 @@ impl SimDriver {
             }
             _ => return self.take_queued(),
         }
-        if self.core.has_output() {
-            self.dispatch();
-        }
+        self.dispatch();
         Ok(())
     }
 
@@ -362,14 +356,19 @@ impl SimDriver {
             Item::Report(report) => self.core.on_report(ts, report)?,
             Item::Timer(strategy, timer) => self.core.on_timer(ts, *strategy, *timer)?,
         }
-        if self.core.has_output() {
-            self.dispatch();
-        }
+        self.dispatch();
         Ok(())
     }
 
-    /// Sends what the core wants sent and sets its timers.
+    /// Sends what the core wants sent and sets its timers, if there is any of that.
+    #[inline]
     fn dispatch(&mut self) {
+        if self.core.has_output() {
+            self.send();
+        }
+    }
+
+    fn send(&mut self) {
         self.core.take_commands(&mut self.commands);
         for command in self.commands.drain(..) {
             let instrument = match &command {
@@ -466,25 +465,6 @@ impl SimDriver {
     }
 }
 
-/// The position of each instrument's venue.
-/// Records that concern no order at the venue: it is shown the last of them afterwards.
-struct Quiet<'a> {
-    core: &'a mut Core,
-    now: &'a mut Ts,
-}
-
-impl Play for Quiet<'_> {
-    type Error = RunError;
-
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "the way of every record: its fields stay in registers")]
-    fn play<T: Tick>(&mut self, _: u64, tick: &T) -> Result<bool, RunError> {
-        *self.now = tick.ts_recv();
-        self.core.on_tick(tick.ts_recv(), tick)?;
-        Ok(!self.core.is_stirred())
-    }
-}
-
 /// Records that the venue sees one by one.
 struct Watched<'a> {
     core: &'a mut Core,
@@ -532,7 +512,7 @@ impl Play for Seeing<'_> {
     }
 }
 
-/// Records that we receive after the venue has seen them.
+/// Records that we receive, the venue being through with them.
 struct Receiving<'a> {
     core: &'a mut Core,
     now: &'a mut Ts,
@@ -541,7 +521,8 @@ struct Receiving<'a> {
 impl Play for Receiving<'_> {
     type Error = RunError;
 
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "the way of every record: its fields stay in registers")]
     fn play<T: Tick>(&mut self, _: u64, tick: &T) -> Result<bool, RunError> {
         *self.now = tick.ts_recv();
         self.core.on_tick(tick.ts_recv(), tick)?;
@@ -549,6 +530,7 @@ impl Play for Receiving<'_> {
     }
 }
 
+/// The position of each instrument's venue.
 fn venues_by_instrument(spec: &RunSpec) -> Result<Vec<u16>, RunError> {
     let mut venue_of = vec![None; spec.instruments.len()];
     for (ix, venue) in spec.venues.iter().enumerate() {

@@ -169,7 +169,7 @@ impl Cursor {
             received: 0,
             feed,
             feed_latency,
-            chunk: empty_chunk(instrument),
+            chunk: Chunk::new(instrument),
             row: 0,
             behind: VecDeque::new(),
             received_row: 0,
@@ -188,7 +188,7 @@ impl Cursor {
 
     /// When we receive the next record that is under way; `None` if none is.
     #[inline]
-    pub fn peek_received(&self) -> Option<Ts> {
+    fn peek_received(&self) -> Option<Ts> {
         let (chunk, rows) = self.under_way();
         (self.received_row < rows).then(|| Ts::from_nanos(times_received(chunk)[self.received_row]))
     }
@@ -284,7 +284,7 @@ impl Cursor {
     /// The venue goes on to the next chunk; the one before stays until we are through with it.
     fn refill(&mut self) -> Result<(), SourceError> {
         if self.received < self.records {
-            let fresh = self.spare.pop().unwrap_or_else(|| empty_chunk(self.instrument));
+            let fresh = self.spare.pop().unwrap_or_else(|| Chunk::new(self.instrument));
             self.behind.push_back(std::mem::replace(&mut self.chunk, fresh));
         } else {
             self.received_row = 0;
@@ -322,12 +322,6 @@ impl Cursor {
             *received = self.ts_recv_last;
         }
     }
-}
-
-/// Room for a chunk.
-fn empty_chunk(instrument: InstrumentIx) -> Chunk {
-    let columns = Columns::Trades { px: Vec::new(), qty: Vec::new(), aggressor: Vec::new() };
-    Chunk { instrument, first_number: 0, ts_event: Vec::new(), ts_recv: Vec::new(), columns }
 }
 
 /// When each record of a chunk is received.
@@ -495,11 +489,16 @@ impl Sources {
         sources
     }
 
+    #[inline]
+    fn head(cursor: &Cursor) -> i64 {
+        cursor.peek().map_or(i64::MAX, Ts::nanos)
+    }
+
     /// Notes where a cursor is.
     #[inline]
     fn look(&mut self, at: usize) {
         let cursor = &self.cursors[at];
-        self.heads[at] = cursor.peek().map_or(i64::MAX, Ts::nanos);
+        self.heads[at] = Self::head(cursor);
         self.under_way[at] = cursor.peek_received().map_or(i64::MAX, Ts::nanos);
         self.under_way_min = self.under_way.iter().copied().min().unwrap_or(i64::MAX);
     }
@@ -539,7 +538,7 @@ impl Sources {
         let cursor = &mut self.cursors[at];
         let before = cursor.records;
         let taken = cursor.take_straight(until, play);
-        self.heads[at] = cursor.peek().map_or(i64::MAX, Ts::nanos);
+        self.heads[at] = Self::head(cursor);
         taken.map(|()| cursor.records - before)
     }
 

@@ -270,6 +270,12 @@ pub struct Chunk {
 }
 
 impl Chunk {
+    /// Without records, to be filled by a source.
+    pub const fn new(instrument: InstrumentIx) -> Self {
+        let columns = Columns::Trades { px: Vec::new(), qty: Vec::new(), aggressor: Vec::new() };
+        Self { instrument, first_number: 0, ts_event: Vec::new(), ts_recv: Vec::new(), columns }
+    }
+
     /// Number of records.
     pub fn len(&self) -> usize {
         self.ts_event.len()

@@ -82,7 +82,7 @@ fn given(kind: DataKind, rows: i64, chunk_rows: usize, has_recv: bool) -> Given 
 }
 
 fn records(mut source: Given) -> Vec<MarketRecord> {
-    let mut chunk = empty_chunk();
+    let mut chunk = Chunk::new(InstrumentIx(0));
     let mut records = Vec::new();
     while source.next_chunk(&mut chunk).unwrap() {
         records.extend((0..chunk.len()).map(|row| chunk.record(row)));

@@ -1,7 +1,7 @@
 //! One market from two sides.
 
 use super::*;
-use crate::fixture::{context, empty_chunk, instrument, params, records};
+use crate::fixture::{context, instrument, params, records};
 use tapedeck_model::{DepthTick, MarketRecord, TradeTick};
 
 fn depth_and_trades(given: &str, seed: u64) -> (Vec<DepthTick>, Vec<TradeTick>) {
@@ -92,7 +92,7 @@ fn wrong_parameters_are_named_and_a_price_out_of_range_is_an_error() {
     let mut source =
         tape(&params("flow", "count=9 start_price=92233720368547758.05"), &context(&item, SynthKind::Depth, 1))
             .unwrap();
-    let mut chunk = empty_chunk();
+    let mut chunk = Chunk::new(InstrumentIx(0));
     assert!(source.next_chunk(&mut chunk).is_err());
     assert_eq!(source.next_chunk(&mut chunk), Ok(false));
 }
