@@ -245,9 +245,7 @@ fn side(row: usize) -> Side {
 fn taking(row: usize, record: &MarketRecord) -> Option<(Ts, OrderRequest)> {
     let now = match record {
         MarketRecord::Bar(bar) => bar.ts_open(),
-        MarketRecord::Trade(_) | MarketRecord::Quote(_) | MarketRecord::Depth(_) => {
-            Ts::from_nanos(record.ts_event().nanos() - 1)
-        }
+        _ => Ts::from_nanos(record.ts_event().nanos() - 1),
     };
     Some((now, market(side(row))))
 }

@@ -39,6 +39,7 @@ pub fn assumptions(scenario: &Scenario, facts: &RunFacts) -> Vec<(String, String
     let leverage = account.params.decimal_opt("max_leverage").ok().flatten();
     let leverage = leverage.map_or_else(String::new, |leverage| format!(", at most {leverage} x equity"));
     row("Account", format!("{}{leverage}", account.text("kind").unwrap_or_default()));
+    valuation(scenario, &mut row);
     for data in &scenario.data {
         let delay = data.parts.get("feed_latency").filter(|chosen| chosen.name != "none");
         if let Some(chosen) = delay {
@@ -58,9 +59,30 @@ pub fn assumptions(scenario: &Scenario, facts: &RunFacts) -> Vec<(String, String
     if facts.counts.warmup_denied > 0 {
         row("Denied in warm-up", facts.counts.warmup_denied.to_string());
     }
-    row("Open positions", "are valued at the last known price at the end".to_owned());
     row("Seed", scenario.seed().to_string());
     rows
+}
+
+/// At which prices positions are valued, and what becomes of funding.
+fn valuation(scenario: &Scenario, row: &mut impl FnMut(&str, String)) {
+    let with = |kind: &str| -> Vec<String> {
+        let of_kind = scenario.data.iter().filter(|data| data.own.text("kind").as_deref() == Some(kind));
+        of_kind.filter_map(|data| data.own.text("instrument")).collect()
+    };
+    let marked = with("mark");
+    let value = if marked.is_empty() {
+        "are valued at the last known price".to_owned()
+    } else {
+        let names = marked.join(", ");
+        format!(
+            "of {names} are valued at the venue's mark price from the first one on, all else at the last known price"
+        )
+    };
+    row("Open positions", value);
+    let funded = with("funding");
+    if !funded.is_empty() {
+        row("Funding", format!("rates of {} are shown to strategies; nothing is paid yet", funded.join(", ")));
+    }
 }
 
 /// Whether a venue has instruments with data of a kind.

@@ -296,6 +296,8 @@ fn last_mark_x2(text: &str) -> Option<i64> {
         MarketRecord::Bar(bar) => 2 * bar.close.raw(),
         MarketRecord::Trade(trade) => 2 * trade.px.raw(),
         MarketRecord::Quote(quote) => quote.bid_px.raw() + quote.ask_px.raw(),
-        MarketRecord::Depth(_) => unreachable!("no data set of these scenarios has depth"),
+        MarketRecord::Depth(_) | MarketRecord::Mark(_) | MarketRecord::Funding(_) => {
+            unreachable!("the data sets of these scenarios are bars, trades and quotes")
+        }
     })
 }

@@ -4,6 +4,7 @@
 //! [`Chunk`]. Invariants: the verdict on a row depends on the rows before it only, never on where a
 //! batch begins; a batch without defects is passed on without a copy.
 
+mod derivative;
 mod messages;
 mod prelude;
 
@@ -77,8 +78,9 @@ impl Checker {
             qty_scale: spec.instrument.qty_scale,
             prices: match spec.kind {
                 DataKind::Bars { .. } => 4,
-                DataKind::Trades | DataKind::Depth => 1,
+                DataKind::Trades | DataKind::Depth | DataKind::Marks => 1,
                 DataKind::Quotes => 2,
+                DataKind::Funding => 0,
             },
             instrument: spec.instrument.clone(),
             last: None,
@@ -169,7 +171,11 @@ impl Checker {
         }
         let gaps = match self.kind {
             DataKind::Bars { interval } => self.gaps(&rows.ts, interval.nanos())?,
-            DataKind::Trades | DataKind::Quotes | DataKind::Depth => {
+            DataKind::Funding => {
+                let rises = self.last.is_none_or(|t| t < first) && rows.ts.is_sorted_by(|a, b| a < b);
+                rises.then_some(0)?
+            }
+            DataKind::Trades | DataKind::Quotes | DataKind::Depth | DataKind::Marks => {
                 (self.last.is_none_or(|t| t <= first) && rows.ts.is_sorted()).then_some(0)?
             }
         };
@@ -198,6 +204,10 @@ impl Checker {
 
     /// Prices between two ticks.
     fn count_off_tick(&self, rows: &Rows) -> u64 {
+        if self.kind == DataKind::Marks {
+            // Nobody deals at a mark: it lies on no grid.
+            return 0;
+        }
         let (Some(first), Some(last)) = (rows.ts.first(), rows.ts.last()) else { return 0 };
         let tick = self.tick_at(*first);
         if tick == 1 && self.instrument.rules.len() == 1 {
@@ -300,7 +310,7 @@ impl Checker {
     /// Two files hold the same time: which one is right cannot be known.
     fn refuse_overlap(&self, ts: i64, origin: &Origin<'_>) -> Result<(), SourceError> {
         let (Some(last), Some(file)) = (self.last, &self.last_file) else { return Ok(()) };
-        let strict = matches!(self.kind, DataKind::Bars { .. });
+        let strict = matches!(self.kind, DataKind::Bars { .. } | DataKind::Funding);
         if file == origin.path || last < ts || (last == ts && !strict) {
             return Ok(());
         }
@@ -314,7 +324,7 @@ impl Checker {
         if let (DataKind::Bars { interval }, Some(last)) = (self.kind, self.last) {
             self.count(DataIssue::Gap, u64::from(ts - last != interval.nanos()));
         }
-        let tick = self.tick_at(ts);
+        let tick = if self.kind == DataKind::Marks { 1 } else { self.tick_at(ts) };
         let prices = rows.values.iter().take(self.prices).filter_map(|column| column.get(row));
         let off_tick = prices.filter(|px| **px % tick != 0).count() as u64;
         self.count(DataIssue::OffTickPrice, off_tick);
@@ -357,6 +367,9 @@ impl Checker {
                 return flag_row_defect(rows, [value(0), value(1)]);
             }
         }
+        if matches!(self.kind, DataKind::Marks | DataKind::Funding) {
+            return derivative::defect(self.kind, [value(0), value(1), value(2)], self.price_scale);
+        }
         for slot in 0..self.prices {
             if value(slot) <= 0 {
                 return px(slot, "a price must be above zero".to_owned(), Mend::Drop);
@@ -392,6 +405,9 @@ impl Checker {
         };
         if recv.is_some_and(|recv| recv < self.last_recv) {
             return defect(Field::TsRecv, recv.unwrap_or_default(), "the receive time goes back".to_owned());
+        }
+        if self.kind == DataKind::Funding && self.last == Some(ts) {
+            return defect(Field::Ts, ts, "there are two funding rates at this time".to_owned());
         }
         let DataKind::Bars { interval } = self.kind else {
             let last = self.last.filter(|last| *last > ts)?;
@@ -441,6 +457,8 @@ fn swap_columns(kind: DataKind, rows: &mut Rows, chunk: &mut Chunk) {
         DataKind::Trades => Columns::Trades { px: open, qty: high, aggressor: side },
         DataKind::Quotes => Columns::Quotes { bid_px: open, ask_px: high, bid_qty: low, ask_qty: close },
         DataKind::Depth => Columns::Depth { side, px: open, qty: high, flags },
+        DataKind::Marks => Columns::Marks { mark_px: open, index_px: high },
+        DataKind::Funding => Columns::Funding { rate: open, interval: high, mark_px: low },
     };
     rows.values = match mem::replace(&mut chunk.columns, new) {
         Columns::Bars { open, high, low, close, volume, .. } => [open, high, low, close, volume],
@@ -453,6 +471,8 @@ fn swap_columns(kind: DataKind, rows: &mut Rows, chunk: &mut Chunk) {
             (rows.side, rows.flags) = (side, flags);
             [px, qty, Vec::new(), Vec::new(), Vec::new()]
         }
+        Columns::Marks { mark_px, index_px } => [mark_px, index_px, Vec::new(), Vec::new(), Vec::new()],
+        Columns::Funding { rate, interval, mark_px } => [rate, interval, mark_px, Vec::new(), Vec::new()],
     };
 }
 
@@ -472,6 +492,7 @@ fn values_are_fine(kind: DataKind, rows: &Rows) -> bool {
         }
         DataKind::Trades => least(first) > 0 && least(second) > 0,
         DataKind::Depth => messages::levels_are_fine(rows),
+        DataKind::Marks | DataKind::Funding => derivative::values_are_fine(kind, rows),
         DataKind::Quotes => least(first) > 0 && least(second) > 0 && least(third) >= 0 && least(fourth) >= 0,
     }
 }

@@ -14,17 +14,24 @@ use arrow_array::types::{Float32Type, Float64Type};
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::{DataType, Schema};
 use tapedeck_model::number::format_scaled;
-use tapedeck_model::{SourceError, Ts};
+use tapedeck_model::{FundingTick, SourceError, Ts};
 
 use crate::cells::{
     Read, Scaling, buyer_maker_reader, fast_flags, fast_sides, flags_reader, level_side_reader, number_reader, numbers,
     side_from_text, text_reader, times,
 };
 use crate::error::CatalogError;
-use crate::layout::{Field, Layout, VOLUME};
+use crate::layout::{Field, Layout, VOLUME, may_be_unknown};
 use crate::paths::format_of;
 use crate::rows::{Bad, Fault, Rows};
 use crate::spec::{DataKind, FileSpec, Format, VolumeUnit};
+
+/// Decimals of hours between two settlements.
+const HOURS_SCALE: u8 = 4;
+/// Decimals of seconds between them: nanoseconds.
+const SECONDS_SCALE: u8 = 9;
+/// Nanoseconds of one step of hours.
+const HOURS_UNIT_NS: i64 = 360_000_000;
 
 /// Batches of the projected columns, in the order of their positions in the file.
 type Batches = Box<dyn Iterator<Item = Result<Batch, String>> + Send>;
@@ -128,10 +135,25 @@ impl FileReader {
             let [_, _, _, _, volume] = &mut rows.values;
             volume.resize(rows.ts.len(), 0);
         }
-        if spec.kind == DataKind::Depth {
-            self.clear_flag_rows(rows);
+        match spec.kind {
+            DataKind::Depth => self.clear_flag_rows(rows),
+            DataKind::Marks => self.clear_unknown(spec.kind, rows, [1, 1]),
+            DataKind::Funding => self.clear_unknown(spec.kind, rows, [1, 2]),
+            DataKind::Bars { .. } | DataKind::Trades | DataKind::Quotes => {}
         }
         Ok(true)
+    }
+
+    /// A value that may be unknown is zero where its cell is empty or its column is not there.
+    fn clear_unknown(&self, kind: DataKind, rows: &mut Rows, slots: [usize; 2]) {
+        let Rows { ts, values, faults, .. } = rows;
+        for slot in slots {
+            if let Some(column) = values.get_mut(slot) {
+                column.resize(ts.len(), 0);
+            }
+        }
+        let unknown = |column: usize| self.layout.columns.get(column).is_some_and(|c| may_be_unknown(kind, c.field));
+        faults.retain(|fault| fault.bad != Bad::Missing || !unknown(fault.column));
     }
 
     /// A row that bears flags only needs neither price nor quantity.
@@ -160,9 +182,17 @@ impl FileReader {
             }
             Field::Qty(_) if is_quote_volume(spec) => {}
             Field::Price(slot) | Field::Qty(slot) => {
-                let scaling = scaling(spec, field);
                 if let Some(out) = values.get_mut(slot) {
-                    numbers(array, scaling, out, bad, |row| cut.push(row));
+                    numbers(array, scaling(spec, field), out, bad, |row| cut.push(row));
+                }
+            }
+            Field::Rate => numbers(array, exact(array, FundingTick::RATE_SCALE), &mut values[0], bad, |_| {}),
+            Field::Seconds => numbers(array, exact(array, SECONDS_SCALE), &mut values[1], bad, |_| {}),
+            Field::Hours => {
+                let hours = &mut values[1];
+                numbers(array, exact(array, HOURS_SCALE), hours, bad, |_| {});
+                for hours in hours.iter_mut() {
+                    *hours = hours.saturating_mul(HOURS_UNIT_NS);
                 }
             }
             Field::Side | Field::BuyerMaker => {
@@ -261,6 +291,11 @@ fn scaling(spec: &FileSpec, field: Field) -> Scaling {
         Field::Price(_) => Scaling { scale: instrument.price_scale, stated: spec.price_scale, cut: false },
         _ => Scaling { scale: instrument.qty_scale, stated: spec.qty_scale, cut: true },
     }
+}
+
+/// Of numbers that no key of the scenario scales: integers are whole.
+fn exact(array: &dyn Array, scale: u8) -> Scaling {
+    Scaling { scale, stated: array.data_type().is_integer().then_some(0), cut: false }
 }
 
 fn wanted_range(spec: &FileSpec, layout: &Layout, schema: &Schema) -> Option<TimeRange> {

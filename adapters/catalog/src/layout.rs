@@ -22,6 +22,12 @@ pub(crate) enum Field {
     Side,
     BuyerMaker,
     Flags,
+    /// Funding rate, in the first slot.
+    Rate,
+    /// Hours between two settlements, in the second slot.
+    Hours,
+    /// The same in seconds, in the same slot.
+    Seconds,
 }
 
 struct Known {
@@ -76,12 +82,45 @@ const DEPTH: &[Known] = &[
     known(Field::Flags, "flags", &["flags"]),
 ];
 
+const MARKS: &[Known] = &[
+    TS,
+    TS_RECV,
+    known(Field::Price(0), "mark_px", &["mark_px", "mark", "mark_price", "markPrice"]),
+    known(INDEX, "index_px", &["index_px", "index", "index_price", "indexPrice"]),
+];
+const FUNDING_TS: &[&str] =
+    &["ts", "time", "timestamp", "date", "datetime", "ts_event", "funding_time", "fundingTime", "calc_time"];
+const FUNDING: &[Known] = &[
+    known(Field::Ts, "ts", FUNDING_TS),
+    TS_RECV,
+    known(Field::Rate, "rate", &["rate", "funding_rate", "fundingRate", "last_funding_rate"]),
+    known(Field::Hours, "interval_hours", &["interval_hours", "funding_interval_hours"]),
+    known(Field::Seconds, "interval_s", &["interval_s"]),
+    known(FUNDING_MARK, "mark_px", &["mark_px", "mark", "mark_price", "markPrice"]),
+];
+
+/// The index of marks, which may be unknown.
+pub(crate) const INDEX: Field = Field::Price(1);
+/// The mark price of a settlement, which may be unknown.
+pub(crate) const FUNDING_MARK: Field = Field::Price(2);
+
+/// Whether a kind of record may lack a value: its cell may be empty and stands for "not known".
+pub(crate) fn may_be_unknown(kind: DataKind, field: Field) -> bool {
+    match kind {
+        DataKind::Marks => field == INDEX,
+        DataKind::Funding => matches!(field, Field::Hours | Field::Seconds | FUNDING_MARK),
+        DataKind::Bars { .. } | DataKind::Trades | DataKind::Quotes | DataKind::Depth => false,
+    }
+}
+
 fn fields(kind: DataKind) -> &'static [Known] {
     match kind {
         DataKind::Bars { .. } => BARS,
         DataKind::Trades => TRADES,
         DataKind::Quotes => QUOTES,
         DataKind::Depth => DEPTH,
+        DataKind::Marks => MARKS,
+        DataKind::Funding => FUNDING,
     }
 }
 
@@ -114,10 +153,13 @@ impl Layout {
             let found = finder.find(known)?;
             let volume = known.field == VOLUME;
             let optional = match known.field {
-                Field::CloseTime | Field::TsRecv | Field::BuyerMaker | Field::Flags => true,
+                Field::CloseTime | Field::TsRecv | Field::BuyerMaker | Field::Flags | Field::Hours | Field::Seconds => {
+                    true
+                }
                 Field::Side => spec.kind != DataKind::Depth,
                 Field::Qty(_) => volume && spec.volume_optional,
-                Field::Ts | Field::Price(_) => false,
+                Field::Price(_) => may_be_unknown(spec.kind, known.field),
+                Field::Ts | Field::Rate => false,
             };
             match found {
                 Some(column) => columns.push(column),
@@ -133,6 +175,10 @@ impl Layout {
                 finder.refuse("both `side` and `buyer_maker` are there; name one of them in `columns`".to_owned())
             );
         }
+        if columns.iter().filter(|c| matches!(c.field, Field::Hours | Field::Seconds)).count() > 1 {
+            return Err(finder
+                .refuse("both `interval_hours` and `interval_s` are there; name one of them in `columns`".to_owned()));
+        }
         let layout = Self { columns };
         layout.check_types(spec, &finder)?;
         Ok(layout)
@@ -146,6 +192,7 @@ impl Layout {
                 Field::Ts | Field::CloseTime | Field::TsRecv => check_time(data, spec.time_unit),
                 Field::Price(_) => check_number(data, spec.price_scale, "price_scale"),
                 Field::Qty(_) => check_number(data, spec.qty_scale, "qty_scale"),
+                Field::Rate | Field::Hours | Field::Seconds => check_number(data, Some(0), ""),
                 Field::Side if is_text(data) || is_depth && data.is_integer() => Ok(()),
                 Field::Flags if is_text(data) || data.is_integer() => Ok(()),
                 Field::BuyerMaker if is_text(data) || data == &DataType::Boolean => Ok(()),
@@ -231,6 +278,8 @@ impl Finder<'_> {
         let twin = match known.field {
             Field::Side => "buyer_maker",
             Field::BuyerMaker => "side",
+            Field::Hours => "interval_s",
+            Field::Seconds => "interval_hours",
             _ => "",
         };
         if mapped.is_none() && self.mapped.contains_key(twin) {

@@ -52,6 +52,8 @@ impl Series {
             "trades" => DataKind::Trades,
             "quotes" => DataKind::Quotes,
             "depth" => DataKind::Depth,
+            "mark" => DataKind::Marks,
+            "funding" => DataKind::Funding,
             _ => return None,
         };
         part()?.strip_prefix("date=")?;
@@ -97,6 +99,8 @@ mod tests {
         for (kind, venue, symbol, expected) in [
             (minutes, "SIM", "BTCUSD", "bars/venue=SIM/instrument=BTCUSD/interval=1m/date=2022-01-31/part-0.parquet"),
             (DataKind::Depth, "SIM", "BTCUSD", "depth/venue=SIM/instrument=BTCUSD/date=2022-01-31/part-0.parquet"),
+            (DataKind::Marks, "SIM", "X", "mark/venue=SIM/instrument=X/date=2022-01-31/part-0.parquet"),
+            (DataKind::Funding, "SIM", "X", "funding/venue=SIM/instrument=X/date=2022-01-31/part-0.parquet"),
             (DataKind::Trades, "A B", "x", "trades/venue=A%20B/instrument=x/date=2022-01-31/part-0.parquet"),
             (
                 DataKind::Quotes,

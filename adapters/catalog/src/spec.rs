@@ -19,6 +19,10 @@ pub enum DataKind {
     Quotes,
     /// Changes of price levels.
     Depth,
+    /// Mark prices, with their index where it is known.
+    Marks,
+    /// Funding rates at their settlements.
+    Funding,
 }
 
 impl DataKind {
@@ -29,6 +33,8 @@ impl DataKind {
             Self::Trades => "trades",
             Self::Quotes => "quotes",
             Self::Depth => "depth",
+            Self::Marks => "mark",
+            Self::Funding => "funding",
         }
     }
 }
@@ -116,8 +122,8 @@ pub struct FileSpec {
     /// How they are written; by their endings if absent.
     pub format: Option<Format>,
     /// Columns by our name: `ts`, `close_time`, `ts_recv`, `open`, `high`, `low`, `close`, `volume`,
-    /// `px`, `qty`, `side`, `buyer_maker`, `flags`, `bid_px`, `ask_px`, `bid_qty`, `ask_qty`. Usual names of
-    /// the others are recognised.
+    /// `px`, `qty`, `side`, `buyer_maker`, `flags`, `bid_px`, `ask_px`, `bid_qty`, `ask_qty`, `mark_px`,
+    /// `index_px`, `rate`, `interval_hours`, `interval_s`. Usual names of the others are recognised.
     pub columns: BTreeMap<String, String>,
     /// Unit of numeric time columns, which are refused without.
     pub time_unit: Option<TimeUnit>,

@@ -1,6 +1,7 @@
 //! Files written here, read back: types, defects, order, sizes of batches.
 
 pub(crate) mod depth;
+mod derivative;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -196,6 +196,8 @@ impl LiveDriver {
                     MarketRecord::Trade(trade) => trade.ts_recv = self.now,
                     MarketRecord::Quote(quote) => quote.ts_recv = self.now,
                     MarketRecord::Depth(row) => row.ts_recv = self.now,
+                    MarketRecord::Mark(mark) => mark.ts_recv = self.now,
+                    MarketRecord::Funding(funding) => funding.ts_recv = self.now,
                 }
                 InputRecord::Market { at, record }
             }

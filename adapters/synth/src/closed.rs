@@ -15,7 +15,8 @@ use tapedeck_model::param::{ParamKind, ParamSpec};
 use tapedeck_model::{ParamError, Params, Source, Stream, math};
 
 use crate::given::{self, COUNT, PRICE, PRICE_CHANGE, VOLUME};
-use crate::tape::{BarMaker, BarTape, RawBar};
+use crate::marks::{PREMIUM, PREMIUM_NOISE, source};
+use crate::tape::{BarMaker, RawBar};
 use crate::{BuildSynth, SynthComponent, SynthContext};
 
 const START_PRICE: ParamSpec =
@@ -34,14 +35,14 @@ const AT: ParamSpec = ParamSpec::required(
 );
 
 pub(crate) const CONSTANT: SynthComponent =
-    component("constant", "Always the same price.", &[START_PRICE, VOLUME, COUNT], |p, c| {
+    component("constant", "Always the same price.", &[START_PRICE, VOLUME, PREMIUM, PREMIUM_NOISE, COUNT], |p, c| {
         tape("constant", Shape::Constant, p, c)
     });
 
 pub(crate) const RAMP: SynthComponent = component(
     "ramp",
     "Moves by the same change in every bar: bar n closes at price + (n + 1) x change.",
-    &[START_PRICE, CHANGE, VOLUME, COUNT],
+    &[START_PRICE, CHANGE, VOLUME, PREMIUM, PREMIUM_NOISE, COUNT],
     |p, c| tape("ramp", Shape::Ramp { change: given::price_change(p, "change", c)? }, p, c),
 );
 
@@ -53,6 +54,8 @@ pub(crate) const SINE: SynthComponent = component(
         ParamSpec::required("amplitude", PRICE, "quote per unit", "Largest distance from `price`; below it."),
         ParamSpec::required("period", ParamKind::Int { min: 2, max: 1_000_000_000 }, "bars", "Length of a wave."),
         VOLUME,
+        PREMIUM,
+        PREMIUM_NOISE,
         COUNT,
     ],
     build_sine,
@@ -61,14 +64,14 @@ pub(crate) const SINE: SynthComponent = component(
 pub(crate) const STEP: SynthComponent = component(
     "step",
     "One price, then another: bar `at` opens at the old one and closes at the new one.",
-    &[START_PRICE, CHANGE, AT, VOLUME, COUNT],
+    &[START_PRICE, CHANGE, AT, VOLUME, PREMIUM, PREMIUM_NOISE, COUNT],
     |p, c| tape("step", jump(p, c, At::Close)?, p, c),
 );
 
 pub(crate) const GAP: SynthComponent = component(
     "gap",
     "One price, then another: bar `at` already opens at the new one.",
-    &[START_PRICE, CHANGE, AT, VOLUME, COUNT],
+    &[START_PRICE, CHANGE, AT, VOLUME, PREMIUM, PREMIUM_NOISE, COUNT],
     |p, c| tape("gap", jump(p, c, At::Open)?, p, c),
 );
 
@@ -129,8 +132,7 @@ fn tape(
     let price = given::price(params, "price", context)?;
     // Lots are a floor of the quantity, so the product is not above it.
     let volume = given::lots(params, "volume", context)? * given::rules(context).lot_size.raw();
-    let maker = Closed { shape, price, last: price, volume };
-    Ok(Box::new(BarTape::new(name, params, context, maker)?))
+    source(name, params, context, Closed { shape, price, last: price, volume })
 }
 
 impl Closed {

@@ -269,7 +269,7 @@ pub(crate) fn tape(params: &Params, context: &SynthContext<'_>) -> Result<FlowTa
     let wants_depth = match context.kind {
         SynthKind::Depth => true,
         SynthKind::Trades => false,
-        SynthKind::Bars { .. } | SynthKind::Quotes => {
+        SynthKind::Bars { .. } | SynthKind::Quotes | SynthKind::Marks { .. } | SynthKind::Funding { .. } => {
             return Err(ParamError::new("", format!("makes depth or trades, not {}", context.kind.text())));
         }
     };

@@ -18,8 +18,9 @@ use tapedeck_model::param::{ParamKind, ParamSpec};
 use tapedeck_model::{Decimal, ParamError, Params, Price, Source, Span, Stream, math};
 
 use crate::given::{self, COUNT, PRICE, VOLUME};
-use crate::tape::{BarMaker, BarTape, RawBar};
-use crate::{SynthComponent, SynthContext, SynthKind};
+use crate::marks::{PREMIUM, PREMIUM_NOISE, source};
+use crate::tape::{BarMaker, RawBar};
+use crate::{SynthComponent, SynthContext};
 
 const SUB_STEPS: usize = 8;
 /// One over the square root of [`SUB_STEPS`].
@@ -62,6 +63,8 @@ pub(crate) const COMPONENT: SynthComponent = SynthComponent {
         )
         .or("0.9"),
         VOLUME,
+        PREMIUM,
+        PREMIUM_NOISE,
         COUNT,
     ],
     build,
@@ -83,15 +86,17 @@ pub(crate) struct Garch {
 }
 
 fn build(params: &Params, context: &SynthContext<'_>) -> Result<Box<dyn Source>, ParamError> {
-    Ok(Box::new(tape(params, context)?))
+    source("garch", params, context, maker(params, context)?)
 }
 
-pub(crate) fn tape(params: &Params, context: &SynthContext<'_>) -> Result<BarTape<Garch>, ParamError> {
-    let interval = match context.kind {
-        SynthKind::Bars { interval } => interval,
-        // Refused below, by the tape.
-        SynthKind::Trades | SynthKind::Quotes | SynthKind::Depth => Span::ZERO,
-    };
+#[cfg(test)]
+pub(crate) fn tape(params: &Params, context: &SynthContext<'_>) -> Result<crate::tape::BarTape<Garch>, ParamError> {
+    crate::tape::BarTape::new("garch", params, context, maker(params, context)?)
+}
+
+fn maker(params: &Params, context: &SynthContext<'_>) -> Result<Garch, ParamError> {
+    // A kind without an interval is refused by the tape.
+    let interval = context.kind.interval();
     let number = |name| params.decimal(name).and_then(|value| as_float(name, value));
     let (drift, volatility, alpha, beta) = (number("drift")?, number("volatility")?, number("alpha")?, number("beta")?);
     for (name, value) in [("volatility", volatility), ("alpha", alpha), ("beta", beta)] {
@@ -107,7 +112,7 @@ pub(crate) fn tape(params: &Params, context: &SynthContext<'_>) -> Result<BarTap
     let variance = volatility * volatility * dt;
     let start = given::price(params, "start_price", context)?;
     let rules = given::rules(context);
-    let maker = Garch {
+    Ok(Garch {
         omega: (1.0 - alpha - beta) * variance,
         alpha,
         beta,
@@ -118,8 +123,7 @@ pub(crate) fn tape(params: &Params, context: &SynthContext<'_>) -> Result<BarTap
         tick: rules.tick_size.raw(),
         lots: given::lots(params, "volume", context)?,
         lot: rules.lot_size.raw(),
-    };
-    BarTape::new("garch", params, context, maker)
+    })
 }
 
 /// A decimal of at most 12 decimals as a float; the same on every platform.

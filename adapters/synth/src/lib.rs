@@ -6,15 +6,18 @@
 //! Deliberately absent: files, clocks, and any claim that such a market exists.
 //!
 //! Bars: the first opens at `start`; a bar's `ts_event` is its open + interval. Records at or after
-//! `end`, and bars that open at or after it, are not made.
+//! `end`, and bars that open at or after it, are not made. A generator of bars makes mark prices as well: the index
+//! is the close of the bar that ends at that time, the mark is that with a premium.
 
 #![deny(missing_docs)]
 #![deny(unsafe_code)]
 
 mod closed;
 mod flow;
+mod funding;
 mod garch;
 mod given;
+mod marks;
 mod tape;
 mod ticks;
 
@@ -34,9 +37,27 @@ pub enum SynthKind {
     Quotes,
     /// Price levels of an order book.
     Depth,
+    /// Mark prices.
+    Marks {
+        /// Between two of them, above zero.
+        interval: Span,
+    },
+    /// Funding rates at their settlements.
+    Funding {
+        /// Between two of them, above zero.
+        interval: Span,
+    },
 }
 
 impl SynthKind {
+    /// Between two records, or the length of a bar; zero for kinds whose records come as they come.
+    pub(crate) const fn interval(self) -> Span {
+        match self {
+            Self::Bars { interval } | Self::Marks { interval } | Self::Funding { interval } => interval,
+            Self::Trades | Self::Quotes | Self::Depth => Span::ZERO,
+        }
+    }
+
     /// The word for people and scenarios.
     pub const fn text(self) -> &'static str {
         match self {
@@ -44,6 +65,8 @@ impl SynthKind {
             Self::Trades => "trades",
             Self::Quotes => "quotes",
             Self::Depth => "depth",
+            Self::Marks { .. } => "mark",
+            Self::Funding { .. } => "funding",
         }
     }
 }
@@ -80,6 +103,7 @@ pub fn components() -> &'static [SynthComponent] {
     &[
         closed::CONSTANT,
         flow::COMPONENT,
+        funding::COMPONENT,
         closed::GAP,
         garch::COMPONENT,
         closed::RAMP,

@@ -88,10 +88,7 @@ pub(crate) fn content_hash(name: &str, params: &Params, context: &SynthContext<'
         text(&value_text(value));
     }
     let rules = given::rules(context);
-    let interval = match context.kind {
-        SynthKind::Bars { interval } => interval.nanos(),
-        SynthKind::Trades | SynthKind::Quotes | SynthKind::Depth => 0,
-    };
+    let interval = context.kind.interval().nanos();
     let item = context.instrument;
     let end = context.end.map_or(i64::MAX, Ts::nanos);
     let scales = [i64::from(item.price_scale), i64::from(item.qty_scale)];
@@ -116,24 +113,30 @@ fn value_text(value: &ParamValue) -> String {
 
 /// When bars open and close.
 #[derive(Debug, Clone, Copy)]
-struct Schedule {
-    start: i64,
-    interval: i64,
-    count: u64,
+pub(crate) struct Schedule {
+    pub(crate) start: i64,
+    pub(crate) interval: i64,
+    pub(crate) count: u64,
 }
 
-fn schedule(params: &Params, context: &SynthContext<'_>) -> Result<Schedule, ParamError> {
-    let SynthKind::Bars { interval } = context.kind else {
-        return Err(ParamError::new("", format!("makes bars, not {}", context.kind.text())));
+/// The times of a generator of bars, which gives marks as well.
+pub(crate) fn schedule(params: &Params, context: &SynthContext<'_>) -> Result<Schedule, ParamError> {
+    // Bar n opens at start + n * interval, which must lie before the end, as with bars from files. A mark
+    // comes when the bar closes, which must lie there as well.
+    let last_open = match context.kind {
+        SynthKind::Bars { .. } => 1,
+        SynthKind::Marks { .. } => 0,
+        SynthKind::Trades | SynthKind::Quotes | SynthKind::Depth | SynthKind::Funding { .. } => {
+            return Err(ParamError::new("", format!("makes bars or marks, not {}", context.kind.text())));
+        }
     };
-    let (start, interval) = (context.start.nanos(), interval.nanos());
+    let (start, interval) = (context.start.nanos(), context.kind.interval().nanos());
     if interval <= 0 {
-        return Err(ParamError::new("", "bars need an interval above zero"));
+        return Err(ParamError::new("", "an interval above zero is needed"));
     }
-    // Bar n opens at start + n * interval, which must lie before the end, as with bars from files.
     let fitting = context.end.map(|end| {
         let length = i128::from(end.nanos()) - i128::from(start);
-        u64::try_from((length - 1).div_euclid(i128::from(interval)) + 1).unwrap_or(0)
+        u64::try_from((length - 1).div_euclid(i128::from(interval)) + last_open).unwrap_or(0)
     });
     let count = match (given::count(params)?, fitting) {
         (Some(count), Some(fitting)) => count.min(fitting),

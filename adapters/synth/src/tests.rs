@@ -17,7 +17,7 @@ fn market(given: &str, seed: u64) -> (Vec<QuoteTick>, Vec<TradeTick>) {
             match record {
                 MarketRecord::Quote(quote) => quotes.push(quote),
                 MarketRecord::Trade(trade) => trades.push(trade),
-                MarketRecord::Bar(_) | MarketRecord::Depth(_) => panic!("not a tick"),
+                _ => panic!("not a tick"),
             }
         }
     }

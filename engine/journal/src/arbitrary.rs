@@ -10,9 +10,9 @@ use tapedeck_model::event::{
 use tapedeck_model::order::{CancelReason, Evidence, FillBasis, RejectReason};
 use tapedeck_model::{
     Amendment, Amount, Bar, ClientOrderId, CurrencyIx, DatedRules, DepthFlags, DepthTick, Event, FillReport,
-    Instrument, InstrumentId, InstrumentIx, InstrumentKind, Intent, Liquidity, MarketRecord, OrderKind, OrderRequest,
-    Price, Qty, QuoteTick, RecordRef, RuleIx, Side, SourceIx, Span, StrategyIx, TimeInForce, TradeId, TradeTick, Ts,
-    VenueOrderId, VenueReport,
+    FundingTick, Instrument, InstrumentId, InstrumentIx, InstrumentKind, Intent, Liquidity, MarkTick, MarketRecord,
+    OrderKind, OrderRequest, Price, Qty, QuoteTick, RecordRef, RuleIx, Side, SourceIx, Span, StrategyIx, TimeInForce,
+    TradeId, TradeTick, Ts, VenueOrderId, VenueReport,
 };
 
 use crate::input::InputRecord;
@@ -114,10 +114,12 @@ make! { draw;
         _ => Self::Cancel { client_order_id: draw.make() },
     };
     DepthFlags => Self::from_bits(draw.below(8) as u8).unwrap_or(Self::NONE);
-    MarketRecord => match draw.below(4) {
+    MarketRecord => match draw.below(6) {
         0 => Self::Bar(draw.make()),
         1 => Self::Trade(draw.make()),
         2 => Self::Depth(draw.make()),
+        3 => Self::Mark(draw.make()),
+        4 => Self::Funding(draw.make()),
         _ => Self::Quote(draw.make()),
     };
     VenueReport => match draw.below(9) {
@@ -205,6 +207,8 @@ make_struct! {
     Bar { instrument, ts_event, ts_recv, interval, open, high, low, close, volume }
     TradeTick { instrument, ts_event, ts_recv, px, qty, aggressor }
     DepthTick { instrument, ts_event, ts_recv, side, px, qty, flags }
+    MarkTick { instrument, ts_event, ts_recv, mark_px, index_px }
+    FundingTick { instrument, ts_event, ts_recv, rate, interval, mark_px }
     QuoteTick { instrument, ts_event, ts_recv, bid_px, ask_px, bid_qty, ask_qty }
     InstrumentId { venue, symbol }
 }

@@ -5,7 +5,7 @@
 //! by the feed latency.
 
 use tapedeck_model::event::MarketException;
-use tapedeck_model::{Book, InstrumentIx, MarketState, Tick};
+use tapedeck_model::{Book, InstrumentIx, MarketState, Shows, Tick};
 
 /// What we have received last of every instrument.
 #[derive(Debug, Clone)]
@@ -31,7 +31,7 @@ impl MarketView {
         &self.books[instrument.usize()]
     }
 
-    /// Takes a record; returns twice the new mark, `None` if there is nothing to tell yet, or why it
+    /// Takes a record; returns twice the price that it shows, `None` if there is nothing to tell yet, or why it
     /// changes nothing.
     ///
     /// # Errors
@@ -40,17 +40,19 @@ impl MarketView {
     pub fn apply<T: Tick>(&mut self, tick: &T) -> Result<Option<i64>, MarketException> {
         let at = tick.instrument().usize();
         let state = &mut self.states[at];
-        let Some(mark_x2) = tick.show(state, &mut self.books[at])? else { return Ok(None) };
-        state.mark_x2 = Some(mark_x2);
-        state.mark_ts = tick.ts_recv();
-        Ok(Some(mark_x2))
+        let Some(px_x2) = tick.show(state, &mut self.books[at])? else { return Ok(None) };
+        if T::SHOWS == Shows::Last {
+            state.mark_x2 = Some(px_x2);
+            state.mark_ts = tick.ts_recv();
+        }
+        Ok(Some(px_x2))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tapedeck_model::{Price, Qty, QuoteTick, Ts};
+    use tapedeck_model::{MarkTick, Price, Qty, QuoteTick, Ts};
 
     fn quote(bid: i64, ask: i64) -> QuoteTick {
         QuoteTick {
@@ -72,5 +74,17 @@ mod tests {
         assert_eq!(view.apply(&quote(102, 102)), Err(MarketException::LockedQuote));
         assert_eq!(view.state(InstrumentIx(0)).mark_x2, Some(201));
         assert_eq!(view.state(InstrumentIx(0)).mark(), Some(Price::from_raw(100)));
+    }
+
+    #[test]
+    fn a_mark_price_is_not_the_last_known_price() {
+        let mut view = MarketView::new(1);
+        let (instrument, ts_event, ts_recv) = (InstrumentIx(0), Ts::from_nanos(2), Ts::from_nanos(3));
+        let mark = MarkTick { instrument, ts_event, ts_recv, mark_px: Price::from_raw(90), index_px: None };
+        assert_eq!(view.apply(&quote(99, 102)), Ok(Some(201)));
+        assert_eq!(view.apply(&mark), Ok(Some(180)));
+        let state = view.state(instrument);
+        assert_eq!((state.mark(), state.mark_ts), (Some(Price::from_raw(100)), Ts::from_nanos(1)));
+        assert_eq!(state.venue_mark, Some(mark));
     }
 }

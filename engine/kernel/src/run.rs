@@ -19,7 +19,7 @@ use tapedeck_model::event::{Anomaly, EquityPoint, PostingReason};
 use tapedeck_model::port::{RiskObservation, Wish};
 use tapedeck_model::{
     Amount, Command, Context, CurrencyIx, Event, Fill, FillReport, Intent, MarketRecord, Order, OrderUpdate, RuleIx,
-    SourceIx, Strategy, StrategyIx, Tick, Ts, VenueReport, View,
+    Shows, SourceIx, Strategy, StrategyIx, Tick, Ts, VenueReport, View,
 };
 
 use crate::account::{Account, EquityTrack, LinearEquity, Marks, SeenMarks};
@@ -208,6 +208,8 @@ impl Core {
             MarketRecord::Trade(trade) => self.on_tick(now, trade),
             MarketRecord::Quote(quote) => self.on_tick(now, quote),
             MarketRecord::Depth(row) => self.on_tick(now, row),
+            MarketRecord::Mark(mark) => self.on_tick(now, mark),
+            MarketRecord::Funding(funding) => self.on_tick(now, funding),
         }
     }
 
@@ -221,8 +223,9 @@ impl Core {
         self.begin_input(now);
         let instrument = tick.instrument();
         match self.state.market.apply(tick) {
+            Ok(Some(_)) if T::SHOWS == Shows::Nothing => {}
             Ok(Some(mark_x2)) => {
-                self.state.marks.on_mark(instrument, mark_x2);
+                self.state.marks.on_price(instrument, mark_x2, T::SHOWS);
                 if self.moved | (self.exposed && !self.seen_marks.covers(instrument, mark_x2)) {
                     self.look_at_equity()?;
                 } else {
@@ -447,7 +450,7 @@ impl Core {
                 let quote = self.state.market.book(row.instrument).quote(row);
                 self.note(&Event::MarketRefused { exception, quote });
             }
-            MarketRecord::Bar(_) | MarketRecord::Trade(_) => {}
+            MarketRecord::Bar(_) | MarketRecord::Trade(_) | MarketRecord::Mark(_) | MarketRecord::Funding(_) => {}
         }
     }
 

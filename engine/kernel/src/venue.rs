@@ -37,7 +37,7 @@ use tapedeck_model::order::RejectReason;
 use tapedeck_model::port::{FeeModel, LatencyModel, QueueModel, SlippageModel};
 use tapedeck_model::{
     Amendment, Amount, ClientOrderId, Command, CurrencyIx, Decimal, Instrument, InstrumentIx, MarketRecord,
-    OrderRequest, Qty, RecordRef, Ts, VenueOrderId, VenueReport,
+    OrderRequest, Price, Qty, RecordRef, Ts, VenueOrderId, VenueReport,
 };
 
 use desk::{Desk, Working};
@@ -313,6 +313,16 @@ impl SimVenue {
         self.working.len()
     }
 
+    /// The venue's mark price of an instrument, as far as it is known.
+    pub fn mark_px(&self, instrument: InstrumentIx) -> Option<Price> {
+        self.desks.get(instrument.usize())?.as_ref()?.mark_px()
+    }
+
+    /// The price of the index that the mark follows, as far as it is known.
+    pub fn index_px(&self, instrument: InstrumentIx) -> Option<Price> {
+        self.desks.get(instrument.usize())?.as_ref()?.index_px()
+    }
+
     /// Number of bars whose outcome depended on the assumed path.
     pub fn ambiguous_bars(&self) -> u64 {
         self.ambiguous_bars
@@ -390,6 +400,8 @@ impl SimVenue {
                 scene.expire_due(row.ts_event);
                 depth::on_message(scene, row.ts_event).map(|()| false)
             }
+            // Nobody deals at a mark price.
+            MarketRecord::Mark(_) | MarketRecord::Funding(_) => Ok(false),
         })?;
         self.ambiguous_bars += u64::from(ambiguous);
         Ok(())

@@ -28,7 +28,8 @@ pub use ids::{
 };
 pub use instrument::{DatedRules, Instrument, InstrumentKind};
 pub use market::{
-    Bar, Chunk, Columns, DepthFlags, DepthTick, MarketRecord, MarketState, QuoteTick, RecordRef, TradeTick,
+    Bar, Chunk, Columns, DepthFlags, DepthTick, FundingTick, MarkTick, MarketRecord, MarketState, QuoteTick, RecordRef,
+    TradeTick,
 };
 pub use number::{Amount, Price, Qty};
 pub use order::{
@@ -39,5 +40,5 @@ pub use param::{Component, ParamError, ParamKind, ParamSpec, ParamValue, Params}
 pub use port::{Context, Fill, OrderUpdate, Source, SourceError, Strategy, View};
 pub use random::{Draws, Stream};
 pub use rust_decimal::Decimal;
-pub use tick::Tick;
+pub use tick::{Shows, Tick};
 pub use time::{Span, Ts};

@@ -1,5 +1,11 @@
 //! Market records and their columnar form on the tape.
 
+pub mod derivative;
+
+pub use derivative::{FundingTick, MarkTick};
+
+use derivative::{px_from_column, span_from_column};
+
 use crate::ids::{InstrumentIx, SourceIx};
 use crate::number::{Price, Qty};
 use crate::order::Side;
@@ -156,6 +162,10 @@ pub enum MarketRecord {
     Quote(QuoteTick),
     /// A change of a price level.
     Depth(DepthTick),
+    /// A mark price.
+    Mark(MarkTick),
+    /// A settlement of funding.
+    Funding(FundingTick),
 }
 
 impl MarketRecord {
@@ -166,6 +176,8 @@ impl MarketRecord {
             Self::Trade(r) => r.instrument,
             Self::Quote(r) => r.instrument,
             Self::Depth(r) => r.instrument,
+            Self::Mark(r) => r.instrument,
+            Self::Funding(r) => r.instrument,
         }
     }
 
@@ -176,6 +188,8 @@ impl MarketRecord {
             Self::Trade(r) => r.ts_event,
             Self::Quote(r) => r.ts_event,
             Self::Depth(r) => r.ts_event,
+            Self::Mark(r) => r.ts_event,
+            Self::Funding(r) => r.ts_event,
         }
     }
 
@@ -186,6 +200,8 @@ impl MarketRecord {
             Self::Trade(r) => r.ts_recv,
             Self::Quote(r) => r.ts_recv,
             Self::Depth(r) => r.ts_recv,
+            Self::Mark(r) => r.ts_recv,
+            Self::Funding(r) => r.ts_recv,
         }
     }
 }
@@ -247,6 +263,22 @@ pub enum Columns {
         qty: Vec<i64>,
         /// [`DepthFlags`] as numbers.
         flags: Vec<u8>,
+    },
+    /// Mark prices.
+    Marks {
+        /// Mark prices.
+        mark_px: Vec<i64>,
+        /// Index prices, zero where not known.
+        index_px: Vec<i64>,
+    },
+    /// Funding rates at their settlements.
+    Funding {
+        /// Rates in units of 1e-12.
+        rate: Vec<i64>,
+        /// Nanoseconds since the settlement before, zero where not known.
+        interval: Vec<i64>,
+        /// Mark prices of the settlements, zero where not known.
+        mark_px: Vec<i64>,
     },
 }
 
@@ -333,6 +365,21 @@ impl Chunk {
                 qty: Qty::from_raw(qty[row]),
                 flags: DepthFlags::from_bits_truncate(flags[row]),
             }),
+            Columns::Marks { mark_px, index_px } => MarketRecord::Mark(MarkTick {
+                instrument,
+                ts_event,
+                ts_recv,
+                mark_px: Price::from_raw(mark_px[row]),
+                index_px: px_from_column(index_px[row]),
+            }),
+            Columns::Funding { rate, interval, mark_px } => MarketRecord::Funding(FundingTick {
+                instrument,
+                ts_event,
+                ts_recv,
+                rate: rate[row],
+                interval: span_from_column(interval[row]),
+                mark_px: px_from_column(mark_px[row]),
+            }),
         }
     }
 }
@@ -348,10 +395,15 @@ pub struct MarketState {
     pub quote: Option<QuoteTick>,
     /// The last row of the last message after which the book was whole and not crossed.
     pub depth: Option<DepthTick>,
-    /// Twice the last known price (a mid-price needs the half), if any price is known.
+    /// Twice the last known price (a mid-price needs the half), if any price is known. What the venue
+    /// calls its mark price does not change it.
     pub mark_x2: Option<i64>,
-    /// When the mark was received.
+    /// When the last known price was received.
     pub mark_ts: Ts,
+    /// The last mark price received, with its index; only where the instrument has such data.
+    pub venue_mark: Option<MarkTick>,
+    /// The last settlement of funding received.
+    pub funding: Option<FundingTick>,
 }
 
 impl MarketState {

@@ -6,7 +6,7 @@ use crate::book::Book;
 use crate::event::{DataIssue, HaltAction, LogLevel};
 use crate::ids::{ClientOrderId, CurrencyIx, InstrumentIx, StrategyIx};
 use crate::instrument::Instrument;
-use crate::market::{Bar, Chunk, DepthTick, MarketState, QuoteTick, TradeTick};
+use crate::market::{Bar, Chunk, DepthTick, FundingTick, MarkTick, MarketState, QuoteTick, TradeTick};
 use crate::number::{Amount, Price, Qty};
 use crate::order::{Amendment, Command, Intent, Liquidity, Order, OrderRequest, Side};
 use crate::param::{Component, ParamError, Params};
@@ -205,6 +205,21 @@ impl<'a> Context<'a> {
         self.view.market(instrument)
     }
 
+    /// The venue's mark price as last received; `None` where the instrument has no such data.
+    pub fn mark_price(&self, instrument: InstrumentIx) -> Option<Price> {
+        self.market(instrument).venue_mark.map(|mark| mark.mark_px)
+    }
+
+    /// The price of the index that the mark follows, as last received; `None` where nothing is known of it.
+    pub fn index_price(&self, instrument: InstrumentIx) -> Option<Price> {
+        self.market(instrument).venue_mark.and_then(|mark| mark.index_px)
+    }
+
+    /// The last settlement of funding received; `None` where there was none.
+    pub fn last_funding(&self, instrument: InstrumentIx) -> Option<&'a FundingTick> {
+        self.market(instrument).funding.as_ref()
+    }
+
     /// The order book as we have received it; empty where no depth is received.
     pub fn book(&self, instrument: InstrumentIx) -> &'a Book {
         self.view.book(instrument)
@@ -319,6 +334,15 @@ pub trait Strategy: Send {
     /// A message changed the order book, which is whole and not crossed; `last` is the message's last row.
     fn on_book(&mut self, ctx: &mut Context<'_>, last: &DepthTick) {
         let _ = (ctx, last);
+    }
+    /// The venue's mark price of a subscribed instrument, at which positions are valued.
+    fn on_mark(&mut self, ctx: &mut Context<'_>, mark: &MarkTick) {
+        let _ = (ctx, mark);
+    }
+    /// A funding rate of a subscribed instrument was settled; what we paid or were paid comes with a
+    /// report of the venue, later.
+    fn on_funding(&mut self, ctx: &mut Context<'_>, funding: &FundingTick) {
+        let _ = (ctx, funding);
     }
     /// Something happened to an order of ours (fills are told to `on_fill` as well, after this).
     fn on_order(&mut self, ctx: &mut Context<'_>, update: &OrderUpdate) {

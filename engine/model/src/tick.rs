@@ -6,13 +6,29 @@
 use crate::book::Book;
 use crate::event::MarketException;
 use crate::ids::InstrumentIx;
-use crate::market::{Bar, DepthFlags, DepthTick, MarketRecord, MarketState, QuoteTick, TradeTick};
+use crate::market::{
+    Bar, DepthFlags, DepthTick, FundingTick, MarkTick, MarketRecord, MarketState, QuoteTick, TradeTick,
+};
 use crate::port::{Context, Strategy};
 use crate::time::Ts;
+
+/// What the price of a kind of record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shows {
+    /// The last known price, at which orders are looked at.
+    Last,
+    /// The venue's mark price, at which positions are valued.
+    Mark,
+    /// No price at all.
+    Nothing,
+}
 
 /// A kind of market record: what it changes, and how a strategy is told of it. The way of a record
 /// through the kernel is compiled once for each.
 pub trait Tick: Copy {
+    /// What its price is.
+    const SHOWS: Shows = Shows::Last;
+
     /// Of which instrument.
     fn instrument(&self) -> InstrumentIx;
 
@@ -22,7 +38,7 @@ pub trait Tick: Copy {
     /// When we know it.
     fn ts_recv(&self) -> Ts;
 
-    /// Takes note of it; gives twice the new mark, `None` if there is nothing to tell yet (a message that
+    /// Takes note of it; gives twice the price that it shows (of a kind that shows none: anything), `None` if there is nothing to tell yet (a message that
     /// goes on, a book without one of its sides), or why it changes nothing.
     ///
     /// # Errors
@@ -200,5 +216,85 @@ impl Tick for DepthTick {
     #[inline]
     fn record(&self) -> MarketRecord {
         MarketRecord::Depth(*self)
+    }
+}
+
+impl Tick for MarkTick {
+    const SHOWS: Shows = Shows::Mark;
+
+    #[inline]
+    fn instrument(&self) -> InstrumentIx {
+        self.instrument
+    }
+
+    #[inline]
+    fn ts_event(&self) -> Ts {
+        self.ts_event
+    }
+
+    #[inline]
+    fn ts_recv(&self) -> Ts {
+        self.ts_recv
+    }
+
+    #[inline]
+    fn show(&self, state: &mut MarketState, _: &mut Book) -> Result<Option<i64>, MarketException> {
+        state.venue_mark = Some(*self);
+        Ok(Some(2 * self.mark_px.raw()))
+    }
+
+    #[inline]
+    fn last(state: &MarketState) -> Option<&Self> {
+        state.venue_mark.as_ref()
+    }
+
+    #[inline]
+    fn tell(&self, strategy: &mut dyn Strategy, ctx: &mut Context<'_>) {
+        strategy.on_mark(ctx, self);
+    }
+
+    #[inline]
+    fn record(&self) -> MarketRecord {
+        MarketRecord::Mark(*self)
+    }
+}
+
+impl Tick for FundingTick {
+    const SHOWS: Shows = Shows::Nothing;
+
+    #[inline]
+    fn instrument(&self) -> InstrumentIx {
+        self.instrument
+    }
+
+    #[inline]
+    fn ts_event(&self) -> Ts {
+        self.ts_event
+    }
+
+    #[inline]
+    fn ts_recv(&self) -> Ts {
+        self.ts_recv
+    }
+
+    #[inline]
+    fn show(&self, state: &mut MarketState, _: &mut Book) -> Result<Option<i64>, MarketException> {
+        state.funding = Some(*self);
+        Ok(Some(0))
+    }
+
+    #[inline]
+    fn last(state: &MarketState) -> Option<&Self> {
+        state.funding.as_ref()
+    }
+
+    #[inline]
+    fn tell(&self, strategy: &mut dyn Strategy, ctx: &mut Context<'_>) {
+        strategy.on_funding(ctx, self);
+    }
+
+    #[inline]
+    fn record(&self) -> MarketRecord {
+        MarketRecord::Funding(*self)
     }
 }

@@ -27,10 +27,9 @@ pub type PriceTaps = Vec<(InstrumentIx, Arc<Mutex<Series>>)>;
 impl Builder<'_> {
     pub(super) fn sources(&mut self, tables: &Tables, meter: &Arc<Meter>) -> (Vec<SourceSlot>, PriceTaps) {
         let (mut slots, mut prices) = (Vec::new(), PriceTaps::new());
-        // At equal times what was dealt comes before what it left: a print explains what its level lost.
-        let is_depth = |item: &&Item| item.own.text("kind").as_deref() == Some("depth");
-        let (books, others): (Vec<&Item>, Vec<&Item>) = self.scenario.data.iter().partition(is_depth);
-        for item in others.into_iter().chain(books) {
+        let mut items: Vec<&Item> = self.scenario.data.iter().collect();
+        items.sort_by_key(|item| place_of_kind(item));
+        for item in items {
             let instrument = item.own.text("instrument").and_then(|name| tables.instrument(&name));
             let Some(instrument) = instrument.and_then(|ix| tables.instruments.get(ix.usize())) else { continue };
             let Some(source) = self.source(item, instrument) else { continue };
@@ -39,7 +38,7 @@ impl Builder<'_> {
                 inner: source,
                 name: name.clone(),
                 meter: Arc::clone(meter),
-                chart: chart(&mut prices, instrument),
+                chart: if place_of_kind(item) < 2 { chart(&mut prices, instrument) } else { None },
                 wants_volume: self.wants_volume(item, instrument),
                 records: 0,
             };
@@ -96,7 +95,7 @@ impl Builder<'_> {
         instrument: &Instrument,
     ) -> Option<Box<dyn Source>> {
         let component = find(&self.registry.synthetic, &chosen.name)?;
-        let kind = self.take(&item.own, data_kind(item).map(synth_kind))?;
+        let kind = self.take(&item.own, synth_kind(item))?;
         let context = SynthContext {
             instrument,
             draws: tapedeck_synth::draws(self.seed, instrument),
@@ -106,6 +105,17 @@ impl Builder<'_> {
         };
         let built = (component.build)(&chosen.section.params, &context);
         self.take(&chosen.section, built)
+    }
+}
+
+/// What comes first at equal times: what was dealt before what it left, as a print explains what its
+/// level lost; then the mark at which is settled, then the settlement.
+fn place_of_kind(item: &Item) -> u8 {
+    match item.own.text("kind").as_deref() {
+        Some("depth") => 1,
+        Some("mark") => 2,
+        Some("funding") => 3,
+        _ => 0,
     }
 }
 
@@ -130,13 +140,16 @@ impl From<ParamError> for Refusal {
     }
 }
 
-fn synth_kind(kind: DataKind) -> SynthKind {
-    match kind {
+fn synth_kind(item: &Item) -> Result<SynthKind, ParamError> {
+    let interval = || item.own.params.span("interval");
+    Ok(match data_kind(item)? {
         DataKind::Bars { interval } => SynthKind::Bars { interval },
         DataKind::Trades => SynthKind::Trades,
         DataKind::Quotes => SynthKind::Quotes,
         DataKind::Depth => SynthKind::Depth,
-    }
+        DataKind::Marks => SynthKind::Marks { interval: interval()? },
+        DataKind::Funding => SynthKind::Funding { interval: interval()? },
+    })
 }
 
 pub(super) fn data_kind(item: &Item) -> Result<DataKind, ParamError> {
@@ -146,6 +159,8 @@ pub(super) fn data_kind(item: &Item) -> Result<DataKind, ParamError> {
         "trades" => Ok(DataKind::Trades),
         "quotes" => Ok(DataKind::Quotes),
         "depth" => Ok(DataKind::Depth),
+        "mark" => Ok(DataKind::Marks),
+        "funding" => Ok(DataKind::Funding),
         other => Err(ParamError::new("kind", format!("there is no kind `{other}`"))),
     }
 }

@@ -132,10 +132,20 @@ fn check_instrument(item: &Item, scenario: &Scenario, problems: &mut Vec<Problem
         }
     }
     let full = own.text("symbol").zip(own.text("venue")).map(|(symbol, venue)| format!("{symbol}.{venue}"));
-    let has_data = |full: &String| scenario.data.iter().any(|item| item.own.text("instrument").as_ref() == Some(full));
-    if let Some(full) = full.filter(|full| !has_data(full)) {
-        let problem = combination(format!("there is no [[data]] for instrument `{full}`"), own, "symbol");
-        problems.push(problem.help("add a [[data]] section, or remove the instrument"));
+    let kinds = |full: &String| -> Vec<String> {
+        let of_it = scenario.data.iter().filter(|item| item.own.text("instrument").as_ref() == Some(full));
+        of_it.filter_map(|item| item.own.text("kind")).collect()
+    };
+    if let Some(full) = full {
+        let kinds = kinds(&full);
+        if kinds.is_empty() {
+            let problem = combination(format!("there is no [[data]] for instrument `{full}`"), own, "symbol");
+            problems.push(problem.help("add a [[data]] section, or remove the instrument"));
+        } else if kinds.iter().all(|kind| kind == "mark" || kind == "funding") {
+            let message = format!("instrument `{full}` has no [[data]] at which anything could be dealt");
+            let problem = combination(message, own, "symbol");
+            problems.push(problem.help("add bars, trades, quotes or depth: nobody deals at a mark price"));
+        }
     }
     let kind = own.text("kind").unwrap_or_default();
     if kind == "spot" {
@@ -192,11 +202,14 @@ fn check_data(item: &Item, scenario: &Scenario, problems: &mut Vec<Problem>) {
         }
     }
     match (kind.as_deref(), own.given("interval")) {
-        (Some("bars"), false) => {
-            let problem = Problem::new("scenario::missing_key", "bars need `interval`", own.place.clone());
-            problems.push(problem.label("`interval` is missing").help("write for example `interval = \"1m\"`"));
+        (Some(kind @ ("bars" | "mark" | "funding")), false) if kind == "bars" || synthetic.is_some() => {
+            let message = if kind == "bars" { "bars need `interval`" } else { "synthetic data need `interval`" };
+            let example = if kind == "funding" { "8h" } else { "1m" };
+            let problem = Problem::new("scenario::missing_key", message, own.place.clone());
+            let help = format!("write for example `interval = \"{example}\"`");
+            problems.push(problem.label("`interval` is missing").help(help));
         }
-        (Some("bars"), true) if own.params.span("interval") == Ok(Span::ZERO) => {
+        (Some("bars" | "mark" | "funding"), true) if own.params.span("interval") == Ok(Span::ZERO) => {
             problems.push(Problem::new(
                 "scenario::out_of_bounds",
                 "`interval` must be above zero",
@@ -204,7 +217,14 @@ fn check_data(item: &Item, scenario: &Scenario, problems: &mut Vec<Problem>) {
             ));
         }
         (Some("trades" | "quotes" | "depth"), true) => {
-            problems.push(combination("only bars have an `interval`", own, "interval"));
+            problems.push(combination(
+                "only bars, synthetic marks and synthetic funding have an `interval`",
+                own,
+                "interval",
+            ));
+        }
+        (Some("mark" | "funding"), true) if synthetic.is_none() => {
+            problems.push(combination("the records of files have their own times, not an `interval`", own, "interval"));
         }
         _ => {}
     }

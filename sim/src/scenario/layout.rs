@@ -189,11 +189,16 @@ pub const DATA: SectionSpec = SectionSpec {
         ParamSpec::required("instrument", ParamKind::Text, "", "Symbol, or `SYMBOL.VENUE`."),
         ParamSpec::required(
             "kind",
-            ParamKind::Choice(&["bars", "trades", "quotes", "depth"]),
+            ParamKind::Choice(&["bars", "trades", "quotes", "depth", "mark", "funding"]),
             "",
             "What the records are.",
         ),
-        ParamSpec::optional("interval", ParamKind::Span, "duration", "Length of a bar; bars need it."),
+        ParamSpec::optional(
+            "interval",
+            ParamKind::Span,
+            "duration",
+            "Length of a bar, which bars need; of synthetic marks and funding the time between two.",
+        ),
         ParamSpec::optional(
             "path",
             ParamKind::Texts,

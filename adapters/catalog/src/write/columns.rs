@@ -7,9 +7,9 @@ use arrow_array::{
     ArrayRef, Decimal128Array, Float64Array, Int8Array, RecordBatch, StringArray, TimestampNanosecondArray, UInt8Array,
 };
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
-use tapedeck_model::Instrument;
 use tapedeck_model::market::{Chunk, Columns};
 use tapedeck_model::number::{format_scaled, pow10};
+use tapedeck_model::{FundingTick, Instrument};
 
 use super::FileLayout;
 use crate::spec::DataKind;
@@ -30,10 +30,31 @@ pub(super) struct Shape {
     has_recv: bool,
 }
 
+/// What the numbers of a column count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unit {
+    Price,
+    /// A price that is zero in the chunk, and nothing in the file, where it is not known.
+    PriceIfKnown,
+    Qty,
+    Rate,
+    /// Nanoseconds in the chunk, seconds in the file; nothing where not known.
+    SecondsIfKnown,
+}
+
+impl Unit {
+    const fn may_be_unknown(self) -> bool {
+        match self {
+            Self::PriceIfKnown | Self::SecondsIfKnown => true,
+            Self::Price | Self::Qty | Self::Rate => false,
+        }
+    }
+}
+
 /// One column of prices or quantities.
 pub(super) struct Values<'a> {
     pub(super) name: &'static str,
-    is_price: bool,
+    unit: Unit,
     pub(super) raw: &'a [i64],
 }
 
@@ -78,7 +99,7 @@ impl Shape {
         if self.has_recv == chunk.ts_recv.is_empty() {
             return Err("some records have receive times and some have not; write them apart".to_owned());
         }
-        let part = |name, is_price, column: &'a [i64]| Values { name, is_price, raw: rows_of(column, &rows) };
+        let part = |name, unit, column: &'a [i64]| Values { name, unit, raw: rows_of(column, &rows) };
         let (mut shift, mut side, mut flags): (i64, &[i8], &[u8]) = (0, &[], &[]);
         let values = match (&chunk.columns, self.kind) {
             (Columns::Bars { interval, open, high, low, close, volume }, DataKind::Bars { interval: wanted })
@@ -86,23 +107,31 @@ impl Shape {
             {
                 shift = interval.nanos();
                 let prices = [("open", open), ("high", high), ("low", low), ("close", close)];
-                let mut values: Vec<Values<'a>> = prices.map(|(name, column)| part(name, true, column)).into();
-                values.push(part("volume", false, volume));
+                let mut values: Vec<Values<'a>> = prices.map(|(name, column)| part(name, Unit::Price, column)).into();
+                values.push(part("volume", Unit::Qty, volume));
                 values
             }
             (Columns::Trades { px, qty, aggressor: sides }, DataKind::Trades) => {
                 side = rows_of(sides, &rows);
-                vec![part("px", true, px), part("qty", false, qty)]
+                vec![part("px", Unit::Price, px), part("qty", Unit::Qty, qty)]
             }
             (Columns::Depth { side: sides, px, qty, flags: bits }, DataKind::Depth) => {
                 (side, flags) = (rows_of(sides, &rows), rows_of(bits, &rows));
-                vec![part("px", true, px), part("qty", false, qty)]
+                vec![part("px", Unit::Price, px), part("qty", Unit::Qty, qty)]
             }
             (Columns::Quotes { bid_px, ask_px, bid_qty, ask_qty }, DataKind::Quotes) => vec![
-                part("bid_px", true, bid_px),
-                part("ask_px", true, ask_px),
-                part("bid_qty", false, bid_qty),
-                part("ask_qty", false, ask_qty),
+                part("bid_px", Unit::Price, bid_px),
+                part("ask_px", Unit::Price, ask_px),
+                part("bid_qty", Unit::Qty, bid_qty),
+                part("ask_qty", Unit::Qty, ask_qty),
+            ],
+            (Columns::Marks { mark_px, index_px }, DataKind::Marks) => {
+                vec![part("mark_px", Unit::Price, mark_px), part("index_px", Unit::PriceIfKnown, index_px)]
+            }
+            (Columns::Funding { rate, interval, mark_px }, DataKind::Funding) => vec![
+                part("rate", Unit::Rate, rate),
+                part("interval_s", Unit::SecondsIfKnown, interval),
+                part("mark_px", Unit::PriceIfKnown, mark_px),
             ],
             _ => return Err(format!("the source gives other records than {}", self.facts_text())),
         };
@@ -119,12 +148,12 @@ impl Shape {
 
     pub(super) fn schema(&self) -> Schema {
         let time = || DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()));
-        let number = |name: &str, is_price: bool| {
+        let number = |name: &str, unit: Unit| {
             let data = match self.layout {
-                FileLayout::Catalog => DataType::Decimal128(DECIMAL_DIGITS, self.scale(is_price).cast_signed()),
+                FileLayout::Catalog => DataType::Decimal128(DECIMAL_DIGITS, self.scale(unit).cast_signed()),
                 FileLayout::Float => DataType::Float64,
             };
-            Field::new(name, data, false)
+            Field::new(name, data, unit.may_be_unknown())
         };
         let mut fields = vec![Field::new(self.time_name(), time(), false)];
         if self.has_recv {
@@ -132,19 +161,28 @@ impl Shape {
         }
         match self.kind {
             DataKind::Bars { .. } => {
-                fields.extend(["open", "high", "low", "close"].map(|name| number(name, true)));
-                fields.push(number("volume", false));
+                fields.extend(["open", "high", "low", "close"].map(|name| number(name, Unit::Price)));
+                fields.push(number("volume", Unit::Qty));
             }
             DataKind::Trades => {
-                fields.extend([number("px", true), number("qty", false), Field::new("side", DataType::Utf8, true)]);
+                fields.extend([number("px", Unit::Price), number("qty", Unit::Qty)]);
+                fields.push(Field::new("side", DataType::Utf8, true));
             }
             DataKind::Depth => {
-                fields.extend([number("px", true), number("qty", false), Field::new("side", DataType::Int8, false)]);
+                fields.extend([number("px", Unit::Price), number("qty", Unit::Qty)]);
+                fields.push(Field::new("side", DataType::Int8, false));
                 fields.push(Field::new("flags", DataType::UInt8, false));
             }
             DataKind::Quotes => {
-                fields.extend(["bid_px", "ask_px"].map(|name| number(name, true)));
-                fields.extend(["bid_qty", "ask_qty"].map(|name| number(name, false)));
+                fields.extend(["bid_px", "ask_px"].map(|name| number(name, Unit::Price)));
+                fields.extend(["bid_qty", "ask_qty"].map(|name| number(name, Unit::Qty)));
+            }
+            DataKind::Marks => {
+                fields.extend([number("mark_px", Unit::Price), number("index_px", Unit::PriceIfKnown)]);
+            }
+            DataKind::Funding => {
+                fields.extend([number("rate", Unit::Rate), number("interval_s", Unit::SecondsIfKnown)]);
+                fields.push(number("mark_px", Unit::PriceIfKnown));
             }
         }
         Schema::new(fields)
@@ -152,13 +190,18 @@ impl Shape {
 
     fn time_name(&self) -> &'static str {
         match (self.layout, self.kind) {
-            (FileLayout::Catalog, DataKind::Trades | DataKind::Quotes | DataKind::Depth) => "ts_event",
             (FileLayout::Catalog, DataKind::Bars { .. }) | (FileLayout::Float, _) => "ts",
+            (FileLayout::Catalog, _) => "ts_event",
         }
     }
 
-    const fn scale(&self, is_price: bool) -> u8 {
-        if is_price { self.price_scale } else { self.qty_scale }
+    const fn scale(&self, unit: Unit) -> u8 {
+        match unit {
+            Unit::Price | Unit::PriceIfKnown => self.price_scale,
+            Unit::Qty => self.qty_scale,
+            Unit::Rate => FundingTick::RATE_SCALE,
+            Unit::SecondsIfKnown => 9,
+        }
     }
 
     pub(super) fn batch(&self, slices: Slices<'_>) -> Result<RecordBatch, String> {
@@ -176,13 +219,14 @@ impl Shape {
                 arrays.push(Arc::new(Int8Array::from(slices.side.to_vec())));
                 arrays.push(Arc::new(UInt8Array::from(slices.flags.to_vec())));
             }
-            DataKind::Bars { .. } | DataKind::Quotes => {}
+            DataKind::Bars { .. } | DataKind::Quotes | DataKind::Marks | DataKind::Funding => {}
         }
         RecordBatch::try_new(Arc::new(self.schema()), arrays).map_err(|e| e.to_string())
     }
 
     fn numbers(&self, values: &Values<'_>) -> Result<ArrayRef, String> {
-        let scale = self.scale(values.is_price);
+        let scale = self.scale(values.unit);
+        let unknown = |raw: &i64| *raw == 0 && values.unit.may_be_unknown();
         let limit = match self.layout {
             FileLayout::Catalog => pow10(DECIMAL_DIGITS).unsigned_abs() as u64 - 1,
             FileLayout::Float => FLOAT_EXACT_MAX,
@@ -192,6 +236,14 @@ impl Shape {
             return Err(format!("column `{}`: {value} does not fit the layout exactly", values.name));
         }
         match self.layout {
+            FileLayout::Catalog if values.unit.may_be_unknown() => values
+                .raw
+                .iter()
+                .map(|raw| (!unknown(raw)).then(|| i128::from(*raw)))
+                .collect::<Decimal128Array>()
+                .with_precision_and_scale(DECIMAL_DIGITS, scale.cast_signed())
+                .map(|array| Arc::new(array) as ArrayRef)
+                .map_err(|e| e.to_string()),
             FileLayout::Catalog => Decimal128Array::from_iter_values(values.raw.iter().map(|raw| i128::from(*raw)))
                 .with_precision_and_scale(DECIMAL_DIGITS, scale.cast_signed())
                 .map(|array| Arc::new(array) as ArrayRef)
@@ -199,7 +251,8 @@ impl Shape {
             FileLayout::Float => {
                 // Both are exact floats, so the quotient is the float nearest to the decimal.
                 let unit = pow10(scale) as f64;
-                Ok(Arc::new(values.raw.iter().map(|raw| *raw as f64 / unit).collect::<Float64Array>()))
+                let float = |raw: &i64| (!unknown(raw)).then(|| *raw as f64 / unit);
+                Ok(Arc::new(values.raw.iter().map(float).collect::<Float64Array>()))
             }
         }
     }

@@ -36,7 +36,8 @@ impl Source for Given {
     }
 }
 
-const KINDS: [DataKind; 4] = [MINUTE_BARS, DataKind::Trades, DataKind::Quotes, DataKind::Depth];
+const KINDS: [DataKind; 6] =
+    [MINUTE_BARS, DataKind::Trades, DataKind::Quotes, DataKind::Depth, DataKind::Marks, DataKind::Funding];
 
 /// `rows` records from minute `from`, in chunks of `chunk_rows`.
 fn given(kind: DataKind, rows: i64, chunk_rows: usize, has_recv: bool) -> Given {
@@ -74,6 +75,15 @@ fn given(kind: DataKind, rows: i64, chunk_rows: usize, has_recv: bool) -> Given 
                     px: column(|n| if n % 3 == 1 { 0 } else { 1 + n * 7 }, n),
                     qty: column(|n| if n % 3 == 1 { 0 } else { n % 5 * 3 }, n),
                     flags: n.iter().map(|n| 1 + ((n + 1) % 4 * 2) as u8).collect(),
+                },
+                DataKind::Marks => Columns::Marks {
+                    mark_px: column(|n| 10_001 + n * 3, n),
+                    index_px: column(|n| if n % 4 == 0 { 0 } else { 10_000 + n }, n),
+                },
+                DataKind::Funding => Columns::Funding {
+                    rate: column(|n| (n - 500) * 10_007, n),
+                    interval: column(|n| n % 3 * 28_800_000_000_000, n),
+                    mark_px: column(|n| n % 2 * (20_000 + n), n),
                 },
             },
         })

@@ -13,7 +13,7 @@ fn depth_and_trades(given: &str, seed: u64) -> (Vec<DepthTick>, Vec<TradeTick>) 
             match record {
                 MarketRecord::Depth(row) => depth.push(row),
                 MarketRecord::Trade(trade) => trades.push(trade),
-                MarketRecord::Bar(_) | MarketRecord::Quote(_) => panic!("neither depth nor trade"),
+                _ => panic!("neither depth nor trade"),
             }
         }
     }

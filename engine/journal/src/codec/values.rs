@@ -7,10 +7,10 @@ use tapedeck_model::event::{
 };
 use tapedeck_model::order::{CancelReason, Evidence, FillBasis, RejectReason};
 use tapedeck_model::{
-    Amendment, Amount, Bar, ClientOrderId, CurrencyIx, DatedRules, DepthFlags, DepthTick, FillReport, Instrument,
-    InstrumentId, InstrumentIx, InstrumentKind, Intent, Liquidity, MarketRecord, OrderKind, OrderRequest, Price, Qty,
-    QuoteTick, RecordRef, RuleIx, Side, SourceIx, Span, StrategyIx, TimeInForce, TradeId, TradeTick, Ts, VenueOrderId,
-    VenueReport,
+    Amendment, Amount, Bar, ClientOrderId, CurrencyIx, DatedRules, DepthFlags, DepthTick, FillReport, FundingTick,
+    Instrument, InstrumentId, InstrumentIx, InstrumentKind, Intent, Liquidity, MarkTick, MarketRecord, OrderKind,
+    OrderRequest, Price, Qty, QuoteTick, RecordRef, RuleIx, Side, SourceIx, Span, StrategyIx, TimeInForce, TradeId,
+    TradeTick, Ts, VenueOrderId, VenueReport,
 };
 
 use super::{Cursor, Defect, Room, Wire, length, wire_enum, wire_struct};
@@ -140,6 +140,8 @@ wire_struct! {
     Bar[66] { instrument, ts_event, ts_recv, interval, open, high, low, close, volume }
     TradeTick { instrument, ts_event, ts_recv, px, qty, aggressor }
     DepthTick { instrument, ts_event, ts_recv, side, px, qty, flags }
+    MarkTick { instrument, ts_event, ts_recv, mark_px, index_px }
+    FundingTick { instrument, ts_event, ts_recv, rate, interval, mark_px }
     QuoteTick[50] { instrument, ts_event, ts_recv, bid_px, ask_px, bid_qty, ask_qty }
     InstrumentId { venue, symbol }
     DatedRules[56] { from, tick_size, lot_size, qty_min, qty_max, notional_min }
@@ -183,6 +185,8 @@ wire_enum! {
         2 = Trade(trade),
         3 = Quote(quote),
         4 = Depth(row),
+        5 = Mark(mark),
+        6 = Funding(funding),
     }
 }
 

@@ -1,6 +1,8 @@
 //! What things are worth: last known prices and the way from each currency to the base currency.
 //!
-//! Enters: marks, as they are received. Leaves: equity and exposure in the base currency.
+//! Enters: last known prices and mark prices, as they are received. Leaves: equity and exposure in the base
+//! currency. An instrument is valued at its venue's mark price from the first one on, before that at its
+//! last known price.
 //! Invariants: conversion paths are fixed at construction (breadth first, ties by order of
 //! instruments) and depend on no price; each conversion rounds half-even at 1e-24; nothing is
 //! worth anything before every price that it needs is known. Not part of the fold.
@@ -8,7 +10,7 @@
 use std::collections::VecDeque;
 
 use tapedeck_model::number::{div_half_even, pow10};
-use tapedeck_model::{Amount, CurrencyIx, Instrument, InstrumentIx, InstrumentKind, Qty};
+use tapedeck_model::{Amount, CurrencyIx, Instrument, InstrumentIx, InstrumentKind, Qty, Shows};
 
 use super::{Account, AccountError, AccountKind, AccountSpec, COARSE_SCALE};
 
@@ -24,6 +26,8 @@ struct Hop {
 #[derive(Debug, Clone, Copy)]
 struct Valued {
     mark_x2: Option<i64>,
+    /// The venue's mark prices are known: no other price values it any more.
+    by_mark_price: bool,
     /// Twice 10^price scale: what a mark counts.
     mark_unit: i64,
     /// Amount units of one raw quantity times one raw mark, times `value_parts`.
@@ -82,7 +86,23 @@ impl Marks {
     /// If the instrument is not from this run.
     #[inline]
     pub fn on_mark(&mut self, instrument: InstrumentIx, mark_x2: i64) {
-        self.instruments[instrument.usize()].mark_x2 = Some(mark_x2);
+        self.on_price(instrument, mark_x2, Shows::Last);
+    }
+
+    /// Takes note of a price. From the first mark price of the venue on, an instrument is valued at
+    /// mark prices and no longer at its last known price.
+    ///
+    /// # Panics
+    /// If the instrument is not from this run.
+    #[inline]
+    pub fn on_price(&mut self, instrument: InstrumentIx, px_x2: i64, shows: Shows) {
+        let valued = &mut self.instruments[instrument.usize()];
+        match shows {
+            Shows::Last if valued.by_mark_price => {}
+            Shows::Last => valued.mark_x2 = Some(px_x2),
+            Shows::Mark => (valued.mark_x2, valued.by_mark_price) = (Some(px_x2), true),
+            Shows::Nothing => {}
+        }
     }
 
     /// An amount of some currency in the base currency; `None` if a price is not known (or is not
@@ -294,6 +314,7 @@ impl Valued {
         let cash_unit = if cash_spare > 0 { pow10(cash_spare) as i64 / 2 } else { 0 };
         Self {
             mark_x2: None,
+            by_mark_price: false,
             mark_unit: 2 * pow10(instrument.price_scale) as i64,
             value_unit,
             value_parts: parts,

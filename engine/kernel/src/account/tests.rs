@@ -3,8 +3,8 @@ use tapedeck_model::event::{DenyReason, LedgerAccount, PostingReason};
 use tapedeck_model::market::RecordRef;
 use tapedeck_model::order::{CancelReason, Evidence, FillBasis};
 use tapedeck_model::{
-    Amendment, ClientOrderId, DatedRules, FillReport, InstrumentId, Liquidity, OrderKind, OrderRequest, Price, Span,
-    TradeId, Ts,
+    Amendment, ClientOrderId, DatedRules, FillReport, InstrumentId, Liquidity, OrderKind, OrderRequest, Price, Shows,
+    Span, TradeId, Ts,
 };
 
 use super::*;
@@ -525,4 +525,20 @@ proptest! {
 
 fn limit_px_of(request: &OrderRequest) -> Price {
     request.kind.limit_px().unwrap()
+}
+
+#[test]
+fn from_its_first_mark_price_on_an_instrument_is_valued_at_it() {
+    let contract = instrument(0, InstrumentKind::Linear, BTC, USD);
+    let mut desk = Desk::new(netting(2), contract, &[(USD, "1000")]);
+    desk.fill(Side::Buy, &report(1, px("100"), qty("2"), (Amount::ZERO, USD)));
+    let equity = |desk: &Desk| desk.marks.equity(&desk.account).unwrap().to_string();
+    desk.mark(px("110"));
+    assert_eq!(equity(&desk), "1020");
+    desk.marks.on_price(IX, 2 * px("105").raw(), Shows::Mark);
+    assert_eq!(equity(&desk), "1010");
+    desk.mark(px("120"));
+    desk.marks.on_price(IX, 0, Shows::Nothing);
+    assert_eq!(equity(&desk), "1010");
+    assert_eq!(desk.marks.exposure(&desk.account), Some(amount("210")));
 }

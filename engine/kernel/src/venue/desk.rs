@@ -8,7 +8,7 @@
 
 use tapedeck_model::port::QueueModel;
 use tapedeck_model::{
-    Bar, ClientOrderId, DepthFlags, DepthTick, Instrument, MarketRecord, OrderKind, OrderRequest, Price, Qty,
+    Bar, ClientOrderId, DepthFlags, DepthTick, Instrument, MarkTick, MarketRecord, OrderKind, OrderRequest, Price, Qty,
     QuoteTick, RecordRef, Side, Span, TimeInForce, Ts,
 };
 
@@ -189,6 +189,8 @@ pub(super) struct Desk {
     pub(super) px_last: Option<Price>,
     pub(super) shown: Option<Shown>,
     pub(super) depth: Depth,
+    /// The venue's last mark price, with its index.
+    mark: Option<MarkTick>,
     /// Records of the finest kind seen.
     pub(super) observations: u64,
     /// In order of arrival.
@@ -207,6 +209,7 @@ impl Desk {
             px_last: None,
             shown: None,
             depth: Depth::default(),
+            mark: None,
             // From 1, so that there is a count before the first.
             observations: 1,
             orders: Vec::new(),
@@ -243,7 +246,22 @@ impl Desk {
                 touched
             }
             MarketRecord::Depth(row) => self.see_depth(at, row, queue),
+            MarketRecord::Mark(mark) => {
+                self.mark = Some(*mark);
+                false
+            }
+            MarketRecord::Funding(_) => false,
         }
+    }
+
+    /// The venue's mark price, as far as it is known.
+    pub(super) fn mark_px(&self) -> Option<Price> {
+        self.mark.map(|mark| mark.mark_px)
+    }
+
+    /// The price of the index that the mark follows, as far as it is known.
+    pub(super) fn index_px(&self) -> Option<Price> {
+        self.mark.and_then(|mark| mark.index_px)
     }
 
     /// Whether an order may rest at a price; of most prices it is known that none does.
@@ -262,7 +280,7 @@ impl Desk {
         let only_last = match record {
             MarketRecord::Bar(bar) => self.finest == RecordKind::Bars && bar.interval <= self.interval_min,
             MarketRecord::Trade(_) => self.finest == RecordKind::Trades,
-            MarketRecord::Quote(_) | MarketRecord::Depth(_) => false,
+            MarketRecord::Quote(_) | MarketRecord::Depth(_) | MarketRecord::Mark(_) | MarketRecord::Funding(_) => false,
         };
         only_last && self.orders.is_empty()
     }

@@ -40,7 +40,7 @@ pub struct Args {
 /// Data described by arguments; they mean what the same keys of a scenario mean.
 #[derive(Debug, Clone, clap::Args)]
 struct Described {
-    /// bars, trades, quotes or depth; of recordings depth or trades, or both if it is left out.
+    /// bars, trades, quotes, depth, mark or funding; of recordings depth or trades, or both if it is left out.
     #[arg(long, required_unless_present_any = ["scenario", "format"])]
     kind: Option<String>,
     /// The venue.
@@ -132,7 +132,7 @@ fn said(summary: &ImportSummary, kind: DataKind, instrument: &Instrument) -> Str
 
 fn described(asked: &Described, registry: &Registry) -> Result<DataSet, Failure> {
     if asked.kind.is_none() {
-        return Err(Failure::input_with_help("--kind is missing", "bars, trades, quotes or depth"));
+        return Err(Failure::input_with_help("--kind is missing", "bars, trades, quotes, depth, mark or funding"));
     }
     let text = scenario_text(asked)?;
     let origin = scenario::Origin { file: "(arguments)", text: &text, overrides: &[] };

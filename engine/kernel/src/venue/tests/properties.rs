@@ -138,6 +138,7 @@ fn bound(record: &MarketRecord, side: Side) -> i64 {
             Side::Sell => quote.bid_qty.raw(),
         },
         MarketRecord::Depth(row) => row.qty.raw(),
+        MarketRecord::Mark(_) | MarketRecord::Funding(_) => 0,
     }
 }
 
