@@ -132,16 +132,16 @@ fn check_instrument(item: &Item, scenario: &Scenario, problems: &mut Vec<Problem
         }
     }
     let full = own.text("symbol").zip(own.text("venue")).map(|(symbol, venue)| format!("{symbol}.{venue}"));
-    let kinds = |full: &String| -> Vec<String> {
+    let kinds = |full: &String| -> Vec<Option<String>> {
         let of_it = scenario.data.iter().filter(|item| item.own.text("instrument").as_ref() == Some(full));
-        of_it.filter_map(|item| item.own.text("kind")).collect()
+        of_it.map(|item| item.own.text("kind")).collect()
     };
     if let Some(full) = full {
         let kinds = kinds(&full);
         if kinds.is_empty() {
             let problem = combination(format!("there is no [[data]] for instrument `{full}`"), own, "symbol");
             problems.push(problem.help("add a [[data]] section, or remove the instrument"));
-        } else if kinds.iter().all(|kind| kind == "mark" || kind == "funding") {
+        } else if kinds.iter().all(|kind| matches!(kind.as_deref(), Some("mark" | "funding"))) {
             let message = format!("instrument `{full}` has no [[data]] at which anything could be dealt");
             let problem = combination(message, own, "symbol");
             problems.push(problem.help("add bars, trades, quotes or depth: nobody deals at a mark price"));
