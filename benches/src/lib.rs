@@ -15,8 +15,8 @@ use tapedeck_kernel::drive::{JournalSink, RunSummary, SimDriver};
 use tapedeck_kernel::risk::RiskSlot;
 use tapedeck_kernel::spec::{RunError, RunSpec, SourceSlot, StrategySlot};
 use tapedeck_kernel::venue::{
-    LimitFill, MakerFill, PathModel, RecordKind, VenueSpec, fee_components, latency_components, queue_components,
-    slippage_components,
+    LimitFill, MakerFill, OrderRules, PathModel, RecordKind, VenueSpec, fee_components, latency_components,
+    queue_components, slippage_components,
 };
 use tapedeck_model::port::{FeeModel, LatencyModel, QueueModel, SlippageModel};
 use tapedeck_model::{
@@ -256,6 +256,8 @@ pub fn venue_spec(finest: RecordKind) -> VenueSpec {
         queue_ahead: None,
         queue: risk_averse(),
         maker_fill: MakerFill::Partial,
+        orders: OrderRules::default(),
+        display_draws: Draws::new(0, ""),
         entry_latency: no_latency(),
         cancel_latency: no_latency(),
         report_latency: no_latency(),

@@ -9,8 +9,8 @@ use std::fmt::Write as _;
 
 use tapedeck_model::event::{EquityPoint, PositionPoint, PostingLines, PostingReason};
 use tapedeck_model::{
-    Amendment, ClientOrderId, Event, FillReport, InstrumentIx, OrderKind, OrderRequest, Record, RuleIx, StrategyIx,
-    TimeInForce,
+    Amendment, ClientOrderId, Event, FillReport, GroupLeg, InstrumentIx, OrderKind, OrderRequest, Record, RuleIx,
+    StrategyIx, Terms, TimeInForce, Trail, TriggerBy,
 };
 
 use crate::names::Names;
@@ -75,7 +75,7 @@ pub fn describe(record: &Record, names: &Names) -> String {
 fn event_text(event: &Event, names: &Names, instrument: Option<InstrumentIx>) -> String {
     match event.number() {
         1..=6 | 57..=60 => run_text(event, names),
-        10..=32 => order_text(event, names, instrument.unwrap_or(InstrumentIx(u16::MAX))),
+        10..=37 => order_text(event, names, instrument.unwrap_or(InstrumentIx(u16::MAX))),
         _ => state_text(event, names),
     }
 }
@@ -87,6 +87,37 @@ fn kind_text(kind: OrderKind, names: &Names, ix: InstrumentIx) -> String {
     }
     if let Some(px) = kind.limit_px() {
         let _ = write!(text, " at {}", names.px(ix, px));
+    }
+    if let OrderKind::Trailing { trail } = kind {
+        let _ = match trail {
+            Trail::Px(distance) => write!(text, " {} behind", names.px(ix, distance)),
+            Trail::Bps(bps) => write!(text, " {bps} bps behind"),
+        };
+    }
+    text
+}
+
+/// What few orders have.
+fn terms_text(terms: &Terms, names: &Names, ix: InstrumentIx) -> String {
+    let Terms { trigger_by, activation_px, display, reprice, group } = terms;
+    let mut text = String::new();
+    if *trigger_by != TriggerBy::Last {
+        let _ = write!(text, " triggered by {trigger_by}");
+    }
+    if let Some(px) = activation_px {
+        let _ = write!(text, " from {}", names.px(ix, *px));
+    }
+    if let Some(display) = display {
+        let _ = write!(text, " showing {}", names.qty(ix, display.qty));
+        if display.variance_bps > 0 {
+            let _ = write!(text, " give or take {} bps", display.variance_bps);
+        }
+    }
+    if *reprice {
+        text.push_str(" repriced");
+    }
+    if let Some(GroupLeg { kind, leg, first }) = group {
+        let _ = write!(text, ", order {} of {} of {kind} {first}", u16::from(*leg) + 1, kind.legs());
     }
     text
 }
@@ -110,6 +141,7 @@ fn request_text(request: &OrderRequest, names: &Names) -> String {
     if request.reduce_only {
         text.push_str(" reduce-only");
     }
+    text.push_str(&terms_text(&request.terms, names, ix));
     text
 }
 
@@ -154,7 +186,7 @@ fn order_text(event: &Event, names: &Names, ix: InstrumentIx) -> String {
     if let Event::Denied { reason, rule, .. } = event {
         return format!("{order} {what}: {reason}{}", rule_text(*rule, names));
     }
-    if let Event::Accepted { venue_order_id, .. } = event {
+    if let Event::Accepted { venue_order_id, .. } | Event::Held { venue_order_id, .. } = event {
         return format!("{order} {what}: venue order {}", venue_order_id.0);
     }
     if let Event::Rejected { reason, .. } | Event::AmendRejected { reason, .. } | Event::CancelRejected { reason, .. } =
@@ -179,6 +211,9 @@ fn ending_text(event: &Event, names: &Names, ix: InstrumentIx) -> Option<String>
     }
     if let Event::Expired { canceled_qty, .. } = event {
         return Some(format!("{} not filled", names.qty(ix, *canceled_qty)));
+    }
+    if let Event::Activated { order_qty, .. } | Event::Resized { order_qty, .. } = event {
+        return Some(names.qty(ix, *order_qty));
     }
     if let Event::ReportRefused { anomaly, .. } = event {
         return Some(anomaly.to_string());
@@ -224,6 +259,9 @@ fn state_text(event: &Event, names: &Names) -> String {
     }
     if let Event::Log { strategy, level, text } = event {
         return format!("{} {what} {level}: {}", names.strategy(*strategy), one_line(text));
+    }
+    if let Event::CancelAllSubmitted { strategy, instrument } = event {
+        return format!("{} {what}: {}", names.strategy(*strategy), names.instrument_text(*instrument));
     }
     if let Event::TimerFired { strategy, timer } = event {
         return format!("{} {what}: {timer}", names.strategy(*strategy));

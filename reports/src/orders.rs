@@ -168,6 +168,13 @@ impl OrderState {
             self.end(OrderStatus::Canceled, ts, Some(reason.text()));
         } else if let Event::Replaced { order_qty, kind, .. } = event {
             self.replace(*order_qty, *kind, ts);
+        } else if let Event::Held { venue_order_id, .. } = event {
+            (self.venue_order_id, self.ts_accepted) = (Some(*venue_order_id), Some(ts));
+            self.working = Some(OrderStatus::Held);
+        } else if let Event::Activated { order_qty, .. } = event {
+            (self.request.order_qty, self.working) = (*order_qty, Some(OrderStatus::Accepted));
+        } else if let Event::Resized { order_qty, .. } = event {
+            self.request.order_qty = *order_qty;
         } else {
             self.apply_word(event, ts);
         }

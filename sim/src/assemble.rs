@@ -207,7 +207,8 @@ impl Builder<'_> {
         let slippage = self.slippage(item.parts.get("slippage"), &format!("venue/{name}/slippage"));
         let fees = self.fees(item.parts.get("fees"), &traded);
         let queue = self.queue(item.parts.get("queue"));
-        let Matching { path, participation, limit_fill, queue_ahead, maker_fill } = matching?;
+        let Matching { path, participation, limit_fill, queue_ahead, maker_fill, orders } = matching?;
+        let display_draws = Draws::new(self.seed, &format!("venue/{name}/display"));
         Some(VenueSpec {
             name,
             instruments,
@@ -218,6 +219,8 @@ impl Builder<'_> {
             queue_ahead,
             queue: queue?,
             maker_fill,
+            orders,
+            display_draws,
             entry_latency: entry_latency?,
             cancel_latency: cancel_latency?,
             report_latency: report_latency?,

@@ -17,6 +17,16 @@ pub fn assumptions(scenario: &Scenario, facts: &RunFacts) -> Vec<(String, String
         let legs = ["entry_latency", "cancel_latency", "report_latency"].map(|leg| part(venue, leg));
         row(&key("Latency"), format!("orders {}, cancels {}, reports {}", legs[0], legs[1], legs[2]));
         let text = |key: &str| venue.own.text(key).unwrap_or_default();
+        let place = if text("amend_keeps_priority") == "true" { "keeps its place" } else { "loses its place" };
+        let lost = if text("cancel_on_disconnect") == "true" { "are canceled" } else { "stay" };
+        let self_trade = text("self_trade_prevention");
+        row(
+            &key("Own orders"),
+            format!(
+                "where ours would meet ours: {self_trade}; an order made smaller {place}; orders {lost} when the \
+                 connection is lost"
+            ),
+        );
         let uses = |kind: &str| uses_kind(scenario, &name, kind);
         if uses("depth") {
             let fills = text("maker_fill");

@@ -7,6 +7,7 @@
 #![deny(missing_docs)]
 #![deny(unsafe_code)]
 
+mod breakout;
 mod buy_and_hold;
 mod grid;
 mod market_maker;
@@ -21,6 +22,7 @@ use tapedeck_model::port::StrategyComponent;
 /// Every strategy of this crate, sorted by name.
 pub fn components() -> &'static [StrategyComponent] {
     &[
+        breakout::COMPONENT,
         buy_and_hold::COMPONENT,
         grid::COMPONENT,
         market_maker::COMPONENT,

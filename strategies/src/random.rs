@@ -5,7 +5,8 @@
 //! a cancel if `open_max` orders are open), an amendment (2 of 10) or a cancel (1 of 10) of one of its
 //! open orders, all orders canceled (1 of 20), or a timer (3 of 20). Orders are of every kind, time in
 //! force and flag, within `reach` ticks of the last known price; some combinations are refused by
-//! risk rules or venues, which is intended.
+//! risk rules or venues, which is intended. With `kinds = "all"` two new orders of five are of the rarer
+//! kinds (if-touched, trailing, iceberg, moved post-only) or a group.
 //!
 //! Call number n draws from stream n, so what it does depends on the number of its calls and on what
 //! it sees, on nothing else.
@@ -14,7 +15,7 @@ use tapedeck_model::param::{ParamKind, ParamSpec};
 use tapedeck_model::port::StrategyComponent;
 use tapedeck_model::{
     Amendment, Bar, Context, Decimal, DepthTick, Instrument, InstrumentIx, Order, OrderKind, OrderRequest, ParamError,
-    Params, Price, Qty, QuoteTick, Side, Span, Strategy, Stream, TimeInForce, TradeTick,
+    Params, Price, Qty, QuoteTick, Side, Span, Strategy, Stream, Terms, TimeInForce, TradeTick,
 };
 
 pub(crate) const COMPONENT: StrategyComponent = StrategyComponent {
@@ -49,9 +50,18 @@ pub(crate) const COMPONENT: StrategyComponent = StrategyComponent {
             "With so many open orders it cancels one rather than send another.",
         )
         .or("20"),
+        ParamSpec::required(
+            "kinds",
+            ParamKind::Choice(&["plain", "all"]),
+            "",
+            "Which orders it draws: market, limit, stop and stop-limit orders, or all there are, groups included.",
+        )
+        .or("plain"),
     ],
     build,
 };
+
+mod rare;
 
 struct Random {
     /// Probability in millionths.
@@ -59,6 +69,8 @@ struct Random {
     lots_max: u64,
     reach: u64,
     open_max: usize,
+    /// Whether the rarer kinds and groups are drawn.
+    draws_all: bool,
     calls: u64,
     /// Reused between calls.
     open: Vec<Order>,
@@ -76,6 +88,7 @@ fn build(params: &Params, _: &[&Instrument]) -> Result<Box<dyn Strategy>, ParamE
         lots_max: positive("lots_max")?,
         reach: positive("reach")?,
         open_max: positive("open_max")? as usize,
+        draws_all: params.text("kinds")? == "all",
         calls: 0,
         open: Vec::new(),
     }))
@@ -102,6 +115,7 @@ impl Random {
         let chosen = self.open.get(chosen).copied();
         match (stream.below(20), chosen) {
             (0..10, Some(order)) if self.open.len() >= self.open_max => ctx.cancel(order.client_order_id),
+            (0..10, _) if self.draws_all && stream.below(5) < 2 => rare::submit(self, ctx, ix, stream),
             (0..10, _) => {
                 if let Some(request) = self.request(ctx, ix, stream) {
                     ctx.submit(request);
@@ -147,6 +161,7 @@ impl Random {
             time_in_force,
             post_only: stream.below(4) == 0,
             reduce_only: stream.below(4) == 0,
+            terms: Terms::default(),
         })
     }
 
@@ -218,12 +233,13 @@ mod tests {
     use tapedeck_model::port::Wish;
     use tapedeck_model::{Intent, OrderStatus, ParamValue};
 
-    fn play(seed: u64) -> Vec<Wish> {
+    fn play(seed: u64, kinds: &str) -> Vec<Wish> {
         let params = Params::new()
             .with("rate", ParamValue::Decimal(Decimal::new(5, 1)))
             .with("lots_max", ParamValue::Int(10))
             .with("reach", ParamValue::Int(20))
-            .with("open_max", ParamValue::Int(8));
+            .with("open_max", ParamValue::Int(8))
+            .with("kinds", ParamValue::Text(kinds.to_owned()));
         let mut strategy = build(&params, &[&spot()]).unwrap();
         let mut stand = Stand::seeded(seed);
         for n in 0..2_000_u32 {
@@ -232,35 +248,58 @@ mod tests {
                 stand.call(|ctx| strategy.on_timer(ctx, 0));
             }
             stand.end(&mut *strategy, n / 3, OrderStatus::Canceled);
+            let open = |order: &&Order| !order.status.is_terminal();
+            while stand.view.orders.iter().filter(open).count() > 6 {
+                let oldest = stand.view.orders.iter().find(open).map(|order| order.client_order_id.number);
+                stand.end(&mut *strategy, oldest.unwrap(), OrderStatus::Canceled);
+            }
         }
         stand.wishes
     }
 
     #[test]
     fn the_seed_decides() {
-        assert_eq!(play(1), play(1));
-        assert_ne!(play(1), play(2));
+        for kinds in ["plain", "all"] {
+            assert_eq!(play(1, kinds), play(1, kinds));
+            assert_ne!(play(1, kinds), play(2, kinds));
+        }
+        assert_ne!(play(1, "plain"), play(1, "all"));
     }
 
-    #[test]
-    fn everything_happens() {
+    fn words(kinds: &str) -> String {
         let mut words = BTreeSet::new();
-        for wish in play(3) {
+        for wish in play(3, kinds) {
             match wish {
                 Wish::Order(Intent::Submit { request, .. }) => {
                     words.extend([request.kind.text(), request.time_in_force.text(), request.side.text()]);
                     words.extend(request.post_only.then_some("post_only"));
                     words.extend(request.reduce_only.then_some("reduce_only"));
+                    words.extend(request.terms.group.map(|leg| leg.kind.text()));
+                    words.extend(request.terms.display.map(|_| "iceberg"));
+                    words.extend(request.terms.reprice.then_some("reprice"));
                     assert!((1..=10).contains(&request.order_qty.raw()));
                 }
                 Wish::Order(Intent::Amend { .. }) => drop(words.insert("amend")),
                 Wish::Order(Intent::Cancel { .. }) => drop(words.insert("cancel")),
+                Wish::Order(Intent::CancelAll { .. }) => drop(words.insert("cancel_all")),
                 Wish::Timer { .. } => drop(words.insert("timer")),
                 Wish::Signal { .. } | Wish::Log { .. } => panic!("not asked for"),
             }
         }
-        let expected =
-            "amend buy cancel day fok gtc gtd ioc limit market post_only reduce_only sell stop stop_limit timer";
-        assert_eq!(words.into_iter().collect::<Vec<_>>().join(" "), expected);
+        words.into_iter().collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn everything_happens() {
+        assert_eq!(
+            words("plain"),
+            "amend buy cancel cancel_all day fok gtc gtd ioc limit market post_only reduce_only sell stop stop_limit \
+             timer"
+        );
+        assert_eq!(
+            words("all"),
+            "amend bracket buy cancel cancel_all day fok gtc gtd iceberg if_touched ioc limit limit_if_touched market \
+             oco oto post_only reduce_only reprice sell stop stop_limit timer trailing_stop"
+        );
     }
 }

@@ -290,6 +290,7 @@ fn accepted(client_order_id: ClientOrderId, request: OrderRequest, now: Ts) -> O
         cum_qty: Qty::ZERO,
         leaves_qty: request.order_qty,
         canceled_qty: Qty::ZERO,
+        held: false,
         cum_px_qty: 0,
         ts_submitted: now,
     }

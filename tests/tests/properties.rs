@@ -74,6 +74,7 @@ impl Choice {
         } else {
             ("linear", "kind = \"netting\"\nmax_leverage = \"2\"", "{ USD = \"3000\" }")
         };
+        let kinds = if self.seed.is_multiple_of(4) { "plain" } else { "all" };
         let halts = if self.halts {
             "[[risk]]\nrule = \"drawdown\"\nfraction = \"0.02\"\naction = \"flatten\"\n\n[[risk]]\nrule = \"order_rate\"\ncount = 20\ninterval = \"10m\"\n"
         } else {
@@ -137,6 +138,7 @@ deposits = {deposits}
 type = "random"
 rate = "0.4"
 lots_max = 300
+kinds = "{kinds}"
 
 {halts}"#
         )

@@ -9,10 +9,10 @@ use tapedeck_model::event::{
 };
 use tapedeck_model::order::{CancelReason, Evidence, FillBasis, RejectReason};
 use tapedeck_model::{
-    Amendment, Amount, Bar, ClientOrderId, CurrencyIx, DatedRules, DepthFlags, DepthTick, Event, FillReport,
-    FundingTick, Instrument, InstrumentId, InstrumentIx, InstrumentKind, Intent, Liquidity, MarkTick, MarketRecord,
-    OrderKind, OrderRequest, Price, Qty, QuoteTick, RecordRef, RuleIx, Side, SourceIx, Span, StrategyIx, TimeInForce,
-    TradeId, TradeTick, Ts, VenueOrderId, VenueReport,
+    Amendment, Amount, Bar, ClientOrderId, CurrencyIx, DatedRules, DepthFlags, DepthTick, Display, Event, FillReport,
+    FundingTick, GroupKind, GroupLeg, Instrument, InstrumentId, InstrumentIx, InstrumentKind, Intent, Liquidity,
+    MarkTick, MarketRecord, OrderKind, OrderRequest, Price, Qty, QuoteTick, RecordRef, RuleIx, Side, SourceIx, Span,
+    StrategyIx, Terms, TimeInForce, TradeId, TradeTick, Trail, TriggerBy, Ts, VenueOrderId, VenueReport,
 };
 
 use crate::input::InputRecord;
@@ -95,12 +95,17 @@ make! { draw;
     Price => Self::from_raw(draw.make());
     Qty => Self::from_raw(draw.make());
     Amount => Self::from_raw(draw.make());
-    OrderKind => match draw.below(4) {
+    OrderKind => match draw.below(7) {
+        4 => Self::Touch { trigger_px: draw.make() },
+        5 => Self::TouchLimit { trigger_px: draw.make(), limit_px: draw.make() },
+        6 => Self::Trailing { trail: draw.make() },
         0 => Self::Market,
         1 => Self::Limit { limit_px: draw.make() },
         2 => Self::Stop { trigger_px: draw.make() },
         _ => Self::StopLimit { trigger_px: draw.make(), limit_px: draw.make() },
     };
+    u8 => draw.next() as u8;
+    Trail => if draw.make() { Self::Px(draw.make()) } else { Self::Bps(draw.make()) };
     TimeInForce => match draw.below(5) {
         0 => Self::Gtc,
         1 => Self::Ioc,
@@ -108,7 +113,8 @@ make! { draw;
         3 => Self::Gtd(draw.make()),
         _ => Self::Day,
     };
-    Intent => match draw.below(3) {
+    Intent => match draw.below(4) {
+        3 => Self::CancelAll { strategy: draw.make(), instrument: draw.make() },
         0 => Self::Submit { client_order_id: draw.make(), request: draw.make() },
         1 => Self::Amend { client_order_id: draw.make(), amendment: draw.make() },
         _ => Self::Cancel { client_order_id: draw.make() },
@@ -122,7 +128,10 @@ make! { draw;
         4 => Self::Funding(draw.make()),
         _ => Self::Quote(draw.make()),
     };
-    VenueReport => match draw.below(9) {
+    VenueReport => match draw.below(12) {
+        9 => Self::Held { client_order_id: draw.make(), venue_order_id: draw.make() },
+        10 => Self::Activated { client_order_id: draw.make(), order_qty: draw.make() },
+        11 => Self::Resized { client_order_id: draw.make(), order_qty: draw.make() },
         0 => Self::Accepted { client_order_id: draw.make(), venue_order_id: draw.make() },
         1 => Self::Rejected { client_order_id: draw.make(), reason: draw.make() },
         2 => Self::Triggered { client_order_id: draw.make() },
@@ -190,13 +199,16 @@ impl<T: Make> Make for Box<T> {
 
 make_numbered! {
     Anomaly CancelReason DataIssue DenyReason FillBasis HaltAction InstrumentKind LedgerAccount Liquidity LogLevel
-    MarketException PostingReason RejectReason RiskDecision Side
+    GroupKind MarketException PostingReason RejectReason RiskDecision Side TriggerBy
 }
 
 make_struct! {
     ClientOrderId { strategy, number }
     RecordRef { source, number }
-    OrderRequest { instrument, side, kind, order_qty, time_in_force, post_only, reduce_only }
+    OrderRequest { instrument, side, kind, order_qty, time_in_force, post_only, reduce_only, terms }
+    Terms { trigger_by, activation_px, display, reprice, group }
+    Display { qty, variance_bps }
+    GroupLeg { kind, leg, first }
     Amendment { order_qty, limit_px, trigger_px }
     Evidence { record, basis, reference_px, slippage_px, available_qty, queue_entry_qty, queue_ahead_qty }
     FillReport {
@@ -248,6 +260,10 @@ make_event! {
     Canceled { client_order_id, reason, canceled_qty },
     Expired { client_order_id, canceled_qty },
     ReportRefused { client_order_id, anomaly },
+    Held { client_order_id, venue_order_id },
+    Activated { client_order_id, order_qty },
+    Resized { client_order_id, order_qty },
+    CancelAllSubmitted { strategy, instrument },
     Posted { reason, lines },
     PositionChanged(point),
     Equity(point),

@@ -211,7 +211,8 @@ impl Account {
             Event::Posted { reason, lines } => self.post(*reason, lines),
             Event::PositionChanged(point) => self.move_position(point),
             Event::Submitted { client_order_id, request, currency, reserved } => {
-                let part = self.reserved_part(request).ok_or(overflow("the part of an order that opens"))?;
+                let part =
+                    self.reserved_part(*client_order_id, request).ok_or(overflow("the part of an order that opens"))?;
                 let reserve = Reserve { currency: *currency, amount: *reserved };
                 self.reservations.open(*client_order_id, request, (reserve, part))
             }

@@ -373,6 +373,7 @@ impl SimDriver {
         for command in self.commands.drain(..) {
             let instrument = match &command {
                 Command::Submit { request, .. } => request.instrument,
+                Command::CancelAll { instrument, .. } => instrument.unwrap_or(InstrumentIx(0)),
                 Command::Amend { client_order_id, .. } | Command::Cancel { client_order_id } => {
                     // An order of which a change is sent is open, so it is known.
                     self.core.oms().order(*client_order_id).map_or(InstrumentIx(0), |order| order.request.instrument)
@@ -381,7 +382,7 @@ impl SimDriver {
             let venue = self.venue_of[instrument.usize()];
             let delay = self.venues[usize::from(venue)].entry_delay_ns(&command);
             let sent = self.now.saturating_add(Span::from_nanos(delay));
-            let arrival = self.command_last.in_order(venue, command.client_order_id().strategy, sent);
+            let arrival = self.command_last.in_order(venue, command.strategy(), sent);
             self.queue.push(arrival, Phase::Command, venue, Item::Command(command));
         }
         self.core.take_timers(&mut self.timers);

@@ -15,8 +15,8 @@ use std::collections::VecDeque;
 use tapedeck_model::event::{Anomaly, DenyReason};
 use tapedeck_model::order::CancelReason;
 use tapedeck_model::{
-    Amendment, ClientOrderId, Event, FillReport, InstrumentIx, Order, OrderRequest, OrderStatus, Qty, Side, StrategyIx,
-    TradeId, Ts, VenueReport,
+    Amendment, ClientOrderId, Event, FillReport, GroupLeg, InstrumentIx, Order, OrderRequest, OrderStatus, Qty, Side,
+    StrategyIx, TradeId, Ts, VenueReport,
 };
 use transition::{Next, Stimulus, next};
 
@@ -35,6 +35,33 @@ struct Entry {
     /// Neighbours in the strategy's list of open orders.
     prev: Slot,
     next: Slot,
+}
+
+impl Entry {
+    /// Of a new total quantity, what is not filled is open.
+    fn resize(&mut self, order_qty: Qty) {
+        let order = &mut self.order;
+        order.request.order_qty = order_qty;
+        order.leaves_qty = Qty::from_raw(order_qty.raw() - order.cum_qty.raw());
+    }
+
+    /// A fill, late ones included: those count against what was thought canceled.
+    fn fill(&mut self, report: &FillReport) {
+        let order = &mut self.order;
+        let late = order.status.is_terminal();
+        order.held = false;
+        let part = report.last_qty.raw();
+        order.cum_qty = Qty::from_raw(order.cum_qty.raw() + part);
+        let rest = if late { &mut order.canceled_qty } else { &mut order.leaves_qty };
+        *rest = Qty::from_raw(rest.raw() - part);
+        order.cum_px_qty += i128::from(report.last_px.raw()) * i128::from(part);
+        self.trade_ids.push(report.trade_id);
+    }
+
+    /// What it may still fill as far as it works: an order that waits for its parent can fill nothing.
+    fn working_qty(&self) -> i64 {
+        if self.order.held { 0 } else { self.order.leaves_qty.raw() }
+    }
 }
 
 /// Orders of one strategy.
@@ -93,6 +120,14 @@ impl Oms {
         self.open[instrument.usize()]
     }
 
+    /// What an open order and the one that is a pair with it add to the open quantity.
+    pub fn open_qty_of(&self, id: ClientOrderId) -> i64 {
+        let Some(entry) = self.entry(id) else { return 0 };
+        let sibling = entry.order.request.terms.group.and_then(GroupLeg::sibling);
+        let other = sibling.and_then(|number| self.entry(ClientOrderId { number, ..id }));
+        entry.working_qty().max(other.map_or(0, Entry::working_qty))
+    }
+
     /// Number of open orders.
     pub const fn open_orders(&self) -> u32 {
         self.open_orders
@@ -146,6 +181,19 @@ impl Oms {
                 Event::Canceled { client_order_id, reason, canceled_qty: order.leaves_qty }
             }
             VenueReport::Expired { .. } => Event::Expired { client_order_id, canceled_qty: order.leaves_qty },
+            VenueReport::Held { venue_order_id, .. } => Event::Held { client_order_id, venue_order_id },
+            VenueReport::Activated { order_qty, .. } => {
+                if order_qty <= order.cum_qty || !order.held {
+                    return Err(Anomaly::IllegalTransition);
+                }
+                Event::Activated { client_order_id, order_qty }
+            }
+            VenueReport::Resized { order_qty, .. } => {
+                if order_qty <= order.cum_qty {
+                    return Err(Anomaly::IllegalTransition);
+                }
+                Event::Resized { client_order_id, order_qty }
+            }
         };
         let stimulus = Stimulus::of(&event).ok_or(Anomaly::IllegalTransition)?;
         next(order.status, stimulus).map(|_| event).ok_or(Anomaly::IllegalTransition)
@@ -158,28 +206,26 @@ impl Oms {
     pub fn apply(&mut self, ts: Ts, event: &Event) {
         match event {
             Event::Submitted { client_order_id, request, .. } => self.open_order(ts, *client_order_id, request),
-            Event::Filled { report, .. } => {
-                self.change(report.client_order_id, event, |entry| {
-                    let order = &mut entry.order;
-                    let late = order.status.is_terminal();
-                    let part = report.last_qty.raw();
-                    order.cum_qty = Qty::from_raw(order.cum_qty.raw() + part);
-                    let rest = if late { &mut order.canceled_qty } else { &mut order.leaves_qty };
-                    *rest = Qty::from_raw(rest.raw() - part);
-                    order.cum_px_qty += i128::from(report.last_px.raw()) * i128::from(part);
-                    entry.trade_ids.push(report.trade_id);
-                });
-            }
+            Event::Filled { report, .. } => self.change(report.client_order_id, event, |entry| entry.fill(report)),
             Event::Accepted { client_order_id, venue_order_id } => {
                 self.change(*client_order_id, event, |entry| entry.order.venue_order_id = Some(*venue_order_id));
             }
             Event::Replaced { client_order_id, order_qty, kind } => {
                 self.change(*client_order_id, event, |entry| {
-                    let order = &mut entry.order;
-                    order.request.order_qty = *order_qty;
-                    order.request.kind = *kind;
-                    order.leaves_qty = Qty::from_raw(order_qty.raw() - order.cum_qty.raw());
+                    entry.order.request.kind = *kind;
+                    entry.resize(*order_qty);
                 });
+            }
+            Event::Held { client_order_id, venue_order_id } => self.change(*client_order_id, event, |entry| {
+                entry.order.venue_order_id = Some(*venue_order_id);
+                entry.order.held = true;
+            }),
+            Event::Activated { client_order_id, order_qty } => self.change(*client_order_id, event, |entry| {
+                entry.order.held = false;
+                entry.resize(*order_qty);
+            }),
+            Event::Resized { client_order_id, order_qty } => {
+                self.change(*client_order_id, event, |entry| entry.resize(*order_qty));
             }
             Event::Canceled { client_order_id, .. }
             | Event::Expired { client_order_id, .. }
@@ -207,6 +253,7 @@ impl Oms {
             | Event::Approved { .. }
             | Event::Denied { .. }
             | Event::ReportRefused { .. }
+            | Event::CancelAllSubmitted { .. }
             | Event::Posted { .. }
             | Event::PositionChanged(_)
             | Event::Equity(_)
@@ -241,6 +288,7 @@ impl Oms {
             cum_qty: Qty::ZERO,
             leaves_qty: request.order_qty,
             canceled_qty: Qty::ZERO,
+            held: request.terms.group.is_some_and(GroupLeg::is_child),
             cum_px_qty: 0,
             ts_submitted: ts,
         };
@@ -272,7 +320,20 @@ impl Oms {
         desk.window.resize(at, NONE);
         desk.window.push_back(slot);
         self.open_orders += 1;
-        self.add_open(request.instrument, request.side, request.order_qty.raw());
+        let open = self.open_part(slot);
+        self.add_open(request.instrument, request.side, open);
+    }
+
+    /// What an order adds to the open quantity of its instrument: what it may still fill. Of a pair of
+    /// which one cancels the other only the larger counts, and an order that waits for its parent counts
+    /// once it works.
+    fn open_part(&self, slot: Slot) -> i64 {
+        let entry = &self.slab[slot as usize];
+        let ClientOrderId { strategy, .. } = entry.order.client_order_id;
+        let open = entry.working_qty();
+        let Some(number) = entry.order.request.terms.group.and_then(GroupLeg::sibling) else { return open };
+        let other = self.entry(ClientOrderId { strategy, number }).map_or(0, Entry::working_qty);
+        (open - other).max(0)
     }
 
     /// Applies `edit` and the transition of `event`, and keeps lists and sums true.
@@ -280,8 +341,9 @@ impl Oms {
         let (Some(slot), Some(stimulus)) = (self.slot(id), Stimulus::of(event)) else {
             panic!("order {id}: event {} was not judged before it was applied", event.text());
         };
+        let open_before = self.open_part(slot);
         let entry = &mut self.slab[slot as usize];
-        let (was, leaves_before) = (entry.order.status, entry.order.leaves_qty);
+        let was = entry.order.status;
         edit(entry);
         let order = &mut entry.order;
         let Some(to) = next(was, stimulus) else {
@@ -293,6 +355,7 @@ impl Oms {
             Next::Working if order.leaves_qty == Qty::ZERO && order.cum_qty > Qty::ZERO => OrderStatus::Filled,
             Next::Working if order.cum_qty > Qty::ZERO => OrderStatus::PartiallyFilled,
             Next::Working if order.venue_order_id.is_none() => OrderStatus::Submitted,
+            Next::Working if order.held => OrderStatus::Held,
             Next::Working => OrderStatus::Accepted,
             Next::FilledOr(_) if order.leaves_qty == Qty::ZERO => OrderStatus::Filled,
             Next::FilledOr(status) => status,
@@ -301,7 +364,8 @@ impl Oms {
         let whole = order.cum_qty.raw() + leaves.raw() + order.canceled_qty.raw();
         assert!(whole == request.order_qty.raw(), "order {id}: cum + leaves + canceled is not its quantity");
         assert!(leaves >= Qty::ZERO && order.canceled_qty >= Qty::ZERO, "order {id}: a part is negative");
-        self.add_open(request.instrument, request.side, leaves.raw() - leaves_before.raw());
+        let open = self.open_part(slot);
+        self.add_open(request.instrument, request.side, open - open_before);
         if status.is_terminal() && !was.is_terminal() {
             self.end(slot);
         }

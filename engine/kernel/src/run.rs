@@ -18,8 +18,8 @@ use tapedeck_journal::{Encoder, RawFrame};
 use tapedeck_model::event::{Anomaly, EquityPoint, PostingReason};
 use tapedeck_model::port::{RiskObservation, Wish};
 use tapedeck_model::{
-    Amount, Command, Context, CurrencyIx, Event, Fill, FillReport, Intent, MarketRecord, Order, OrderUpdate, RuleIx,
-    Shows, SourceIx, Strategy, StrategyIx, Tick, Ts, VenueReport, View,
+    Amount, ClientOrderId, Command, Context, CurrencyIx, Event, Fill, FillReport, Intent, MarketRecord, Order,
+    OrderRequest, OrderUpdate, RuleIx, Shows, SourceIx, Strategy, StrategyIx, Tick, Ts, VenueReport, View,
 };
 
 use crate::account::{Account, EquityTrack, LinearEquity, Marks, SeenMarks};
@@ -83,6 +83,8 @@ pub struct Core {
     timers: Vec<TimerWish>,
     notices: VecDeque<Notice>,
     spare_wishes: Vec<Wish>,
+    /// Orders of a group whose others are still to come.
+    group: Vec<(ClientOrderId, OrderRequest)>,
     /// Strategies whose positions a halt is closing.
     flattening: Vec<StrategyIx>,
     counts: Counts,
@@ -136,6 +138,7 @@ impl Core {
             timers: Vec::new(),
             notices: VecDeque::new(),
             spare_wishes: Vec::new(),
+            group: Vec::new(),
             flattening: Vec::new(),
             counts: Counts::default(),
             fees: vec![Amount::ZERO; spec.currencies.len()],
@@ -525,11 +528,15 @@ impl Core {
         self.host.take_wishes(&mut wishes);
         for wish in wishes.drain(..) {
             match wish {
-                Wish::Order(Intent::Submit { client_order_id, request }) => self.submit(client_order_id, &request)?,
+                Wish::Order(Intent::Submit { client_order_id, request }) => match request.terms.group {
+                    Some(leg) => self.submit_leg(leg, client_order_id, &request)?,
+                    None => self.submit(client_order_id, &request)?,
+                },
                 Wish::Order(Intent::Amend { client_order_id, amendment }) => {
                     self.amend(client_order_id, &amendment)?;
                 }
                 Wish::Order(Intent::Cancel { client_order_id }) => self.cancel(client_order_id)?,
+                Wish::Order(Intent::CancelAll { instrument, .. }) => self.cancel_all(strategy, instrument)?,
                 Wish::Timer { at, timer } => {
                     self.timers.push(TimerWish { at: at.max(self.clock.now()), strategy, timer });
                 }
@@ -559,6 +566,9 @@ impl Core {
             | VenueReport::AmendRejected { .. }
             | VenueReport::CancelRejected { .. }
             | VenueReport::Canceled { .. }
+            | VenueReport::Held { .. }
+            | VenueReport::Activated { .. }
+            | VenueReport::Resized { .. }
             | VenueReport::Expired { .. } => None,
         };
         if let Some(fill) = fill {

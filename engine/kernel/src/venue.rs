@@ -14,41 +14,46 @@
 
 mod bars;
 mod checks;
+mod commands;
 mod depth;
 mod desk;
 mod fees;
 mod fills;
 mod funds;
+mod groups;
+mod iceberg;
 mod latency;
 mod path;
 mod queue;
 mod quotes;
 mod scene;
+mod self_trade;
 mod settings;
 mod slippage;
 #[cfg(test)]
 mod tests;
 mod trades;
+mod triggers;
 
 use thiserror::Error;
 
 use tapedeck_model::number::pow10;
-use tapedeck_model::order::RejectReason;
 use tapedeck_model::port::{FeeModel, LatencyModel, QueueModel, SlippageModel};
 use tapedeck_model::{
-    Amendment, Amount, ClientOrderId, Command, CurrencyIx, Decimal, Instrument, InstrumentIx, MarketRecord,
-    OrderRequest, Price, Qty, RecordRef, Ts, VenueOrderId, VenueReport,
+    Amount, ClientOrderId, Command, CurrencyIx, Decimal, Draws, Instrument, InstrumentIx, MarketRecord, OrderRequest,
+    Price, Qty, RecordRef, StrategyIx, Ts, VenueReport,
 };
 
-use desk::{Desk, Working};
+use desk::Desk;
 use funds::Funds;
-use queue::Place;
 use scene::Scene;
 
 pub use fees::{DEFAULT_FEES, fee_components};
 pub use latency::{DEFAULT_LATENCY, latency_components};
 pub use queue::{DEFAULT_QUEUE, queue_components};
-pub use settings::{LimitFill, MakerFill, Matching, PARAMS, PathModel, RecordKind, parse_participation};
+pub use settings::{
+    LimitFill, MakerFill, Matching, OrderRules, PARAMS, PathModel, RecordKind, SelfTrade, parse_participation,
+};
 pub use slippage::{DEFAULT_SLIPPAGE, slippage_components};
 
 /// All about a venue.
@@ -74,6 +79,10 @@ pub struct VenueSpec {
     pub queue: Box<dyn QueueModel>,
     /// How much of a resting order fills on an order book.
     pub maker_fill: MakerFill,
+    /// How it treats orders beside matching them.
+    pub orders: OrderRules,
+    /// Draws of what icebergs show anew, keyed by the venue.
+    pub display_draws: Draws,
     /// How long orders and amendments take to the venue.
     pub entry_latency: Box<dyn LatencyModel>,
     /// How long cancels take to the venue.
@@ -167,6 +176,10 @@ pub struct SimVenue {
     trials: [bars::Trial; 2],
     queue: Box<dyn QueueModel>,
     maker_fill: MakerFill,
+    order_rules: OrderRules,
+    display_draws: Draws,
+    /// Orders of groups whose others are still to come.
+    arriving: Vec<(ClientOrderId, OrderRequest)>,
     funds: Funds,
     entry_latency: Box<dyn LatencyModel>,
     cancel_latency: Box<dyn LatencyModel>,
@@ -216,6 +229,9 @@ impl SimVenue {
             trials: Default::default(),
             queue: spec.queue,
             maker_fill: spec.maker_fill,
+            order_rules: spec.orders,
+            display_draws: spec.display_draws,
+            arriving: Vec::new(),
             funds,
             entry_latency: spec.entry_latency,
             cancel_latency: spec.cancel_latency,
@@ -265,33 +281,25 @@ impl SimVenue {
         }
     }
 
-    /// A command arrives at `now`. Reports are added to `out`.
-    ///
-    /// # Errors
-    /// [`VenueError::NotTraded`] or [`VenueError::Overflow`].
-    pub fn on_command(&mut self, now: Ts, command: &Command, out: &mut Vec<TimedReport>) -> Result<(), VenueError> {
-        match *command {
-            Command::Submit { client_order_id, request } => self.submit(now, client_order_id, request, out),
-            Command::Amend { client_order_id, amendment } => self.amend(now, client_order_id, &amendment, out),
-            Command::Cancel { client_order_id } => self.cancel(now, client_order_id, out),
-        }
-    }
-
     /// Nanoseconds until a command that is sent now arrives.
     ///
-    /// Orders draw by their own number, amendments and cancels by how many their strategy has sent.
+    /// Orders draw by their own number, those of a group by the number of its first, for they are one message;
+    /// amendments and cancels by how many their strategy has sent.
     pub fn entry_delay_ns(&mut self, command: &Command) -> i64 {
         match command {
-            Command::Submit { client_order_id, .. } => self.entry_latency.delay_ns(u64::from(client_order_id.number)),
+            Command::Submit { client_order_id, request } => {
+                let number = request.terms.group.map_or(client_order_id.number, |leg| leg.first);
+                self.entry_latency.delay_ns(u64::from(number))
+            }
             Command::Amend { client_order_id, .. } => {
-                let messages = self.messages_of(*client_order_id);
+                let messages = self.messages_of(client_order_id.strategy);
                 messages.amends += 1;
                 // Order numbers have 32 bits: amendments draw from streams above them.
                 let number = (1 << 32) + messages.amends;
                 self.entry_latency.delay_ns(number)
             }
-            Command::Cancel { client_order_id } => {
-                let messages = self.messages_of(*client_order_id);
+            Command::Cancel { .. } | Command::CancelAll { .. } => {
+                let messages = self.messages_of(command.strategy());
                 messages.cancels += 1;
                 let number = messages.cancels;
                 self.cancel_latency.delay_ns(number)
@@ -302,7 +310,7 @@ impl SimVenue {
     /// Nanoseconds until a report that is sent now arrives. Draws by how many reports the strategy
     /// was sent.
     pub fn report_delay_ns(&mut self, report: &VenueReport) -> i64 {
-        let messages = self.messages_of(report.client_order_id());
+        let messages = self.messages_of(report.client_order_id().strategy);
         messages.reports += 1;
         let number = messages.reports;
         self.report_latency.delay_ns(number)
@@ -333,8 +341,8 @@ impl SimVenue {
         self.fees.rate_max()
     }
 
-    fn messages_of(&mut self, id: ClientOrderId) -> &mut Messages {
-        let strategy = id.strategy.usize();
+    fn messages_of(&mut self, strategy: StrategyIx) -> &mut Messages {
+        let strategy = strategy.usize();
         if self.messages.len() <= strategy {
             self.messages.resize(strategy + 1, Messages::default());
         }
@@ -349,7 +357,7 @@ impl SimVenue {
     /// Runs `work` at a desk and clears away what ended there.
     fn at_desk<T>(
         &mut self,
-        instrument: InstrumentIx,
+        (instrument, now): (InstrumentIx, Ts),
         out: &mut Vec<TimedReport>,
         work: impl FnOnce(&mut Scene<'_>, &BarRules, &mut [bars::Trial; 2]) -> Result<T, VenueError>,
     ) -> Result<T, VenueError> {
@@ -360,12 +368,17 @@ impl SimVenue {
             desk,
             slippage: &*self.slippage,
             fees: &*self.fees,
+            draws: &self.display_draws,
             funds: &mut self.funds,
             trade_id_last: &mut self.trade_id_last,
             out,
             maker_fill: self.maker_fill,
+            self_trade: self.order_rules.self_trade,
         };
         let result = work(&mut scene, &self.bar_rules, &mut self.trials)?;
+        if scene.desk.stirred {
+            scene.wake(now)?;
+        }
         let working = &mut self.working;
         scene.desk.settle(|id| {
             if let Ok(place) = working.binary_search_by_key(&id, |(id, _)| *id) {
@@ -382,128 +395,30 @@ impl SimVenue {
         record: &MarketRecord,
         out: &mut Vec<TimedReport>,
     ) -> Result<(), VenueError> {
-        let ambiguous = self.at_desk(record.instrument(), out, |scene, rules, trials| match record {
-            MarketRecord::Bar(bar) => bars::on_bar(scene, rules, trials, at, bar),
-            MarketRecord::Trade(trade) => {
-                scene.expire_due(trade.ts_event);
-                if scene.desk.finest == RecordKind::Depth {
-                    depth::on_trade(scene, at, trade).map(|()| false)
-                } else {
-                    trades::on_trade(scene, at, trade).map(|()| false)
+        let ambiguous =
+            self.at_desk((record.instrument(), record.ts_event()), out, |scene, rules, trials| match record {
+                MarketRecord::Bar(bar) => bars::on_bar(scene, rules, trials, at, bar),
+                MarketRecord::Trade(trade) => {
+                    scene.expire_due(trade.ts_event);
+                    if scene.desk.finest == RecordKind::Depth {
+                        depth::on_trade(scene, at, trade).map(|()| false)
+                    } else {
+                        trades::on_trade(scene, at, trade).map(|()| false)
+                    }
                 }
-            }
-            MarketRecord::Quote(quote) => {
-                scene.expire_due(quote.ts_event);
-                quotes::on_quote(scene).map(|()| false)
-            }
-            MarketRecord::Depth(row) => {
-                scene.expire_due(row.ts_event);
-                depth::on_message(scene, row.ts_event).map(|()| false)
-            }
-            // Nobody deals at a mark price.
-            MarketRecord::Mark(_) | MarketRecord::Funding(_) => Ok(false),
-        })?;
+                MarketRecord::Quote(quote) => {
+                    scene.expire_due(quote.ts_event);
+                    quotes::on_quote(scene).map(|()| false)
+                }
+                MarketRecord::Depth(row) => {
+                    scene.expire_due(row.ts_event);
+                    depth::on_message(scene, row.ts_event).map(|()| false)
+                }
+                MarketRecord::Mark(mark) => triggers::on_mark(scene, mark).map(|()| false),
+                MarketRecord::Funding(_) => Ok(false),
+            })?;
         self.ambiguous_bars += u64::from(ambiguous);
         Ok(())
-    }
-
-    fn submit(
-        &mut self,
-        now: Ts,
-        id: ClientOrderId,
-        request: OrderRequest,
-        out: &mut Vec<TimedReport>,
-    ) -> Result<(), VenueError> {
-        assert!(self.instrument_of(id).is_none(), "order {id} is working already, but ids are counters");
-        let venue_order_id = VenueOrderId(self.venue_order_id_last + 1);
-        let queue_ahead = self.queue_ahead.get(request.instrument.usize()).copied().flatten();
-        // Noted before it acts: an order that ends as it arrives is forgotten when its desk is settled.
-        let place = self.working.partition_point(|(other, _)| *other < id);
-        self.working.insert(place, (id, request.instrument));
-        let accepted = self.at_desk(request.instrument, out, |scene, _, _| {
-            scene.expire_unless_bars(now);
-            if let Err(reason) = checks::check_new(scene.desk, id, &request, now) {
-                scene.say(now, VenueReport::Rejected { client_order_id: id, reason });
-                return Ok(false);
-            }
-            scene.say(now, VenueReport::Accepted { client_order_id: id, venue_order_id });
-            scene.arrive(Working {
-                id,
-                request,
-                cum_qty: Qty::ZERO,
-                triggered: false,
-                arrived: now,
-                arrived_at: scene.desk.observations,
-                expiry: desk::expiry_of(request.time_in_force, now),
-                queue_ahead,
-                place: Place::behind(queue_ahead.unwrap_or(Qty::ZERO)),
-                fills: 0,
-                ts_last: now,
-                done: false,
-            })?;
-            Ok(true)
-        })?;
-        if accepted {
-            self.venue_order_id_last = venue_order_id.0;
-        } else {
-            self.forget(id);
-        }
-        Ok(())
-    }
-
-    fn amend(
-        &mut self,
-        now: Ts,
-        id: ClientOrderId,
-        amendment: &Amendment,
-        out: &mut Vec<TimedReport>,
-    ) -> Result<(), VenueError> {
-        let unknown = VenueReport::AmendRejected { client_order_id: id, reason: RejectReason::UnknownOrder };
-        let Some(instrument) = self.instrument_of(id) else {
-            out.push(TimedReport { ts_event: now, report: unknown });
-            return Ok(());
-        };
-        let queue_ahead = self.queue_ahead[instrument.usize()];
-        self.at_desk(instrument, out, |scene, _, _| {
-            let Some(place) = scene.open_order(id, now) else {
-                scene.say(now, unknown);
-                return Ok(());
-            };
-            match checks::amended(scene.desk, &scene.desk.orders[place], amendment, now) {
-                Err(reason) => {
-                    scene.say(now, VenueReport::AmendRejected { client_order_id: id, reason });
-                    Ok(())
-                }
-                Ok(request) => scene.replace(place, request, queue_ahead, now),
-            }
-        })
-    }
-
-    fn cancel(&mut self, now: Ts, id: ClientOrderId, out: &mut Vec<TimedReport>) -> Result<(), VenueError> {
-        let unknown = VenueReport::CancelRejected { client_order_id: id, reason: RejectReason::UnknownOrder };
-        let Some(instrument) = self.instrument_of(id) else {
-            out.push(TimedReport { ts_event: now, report: unknown });
-            return Ok(());
-        };
-        self.at_desk(instrument, out, |scene, _, _| {
-            let Some(place) = scene.open_order(id, now) else {
-                scene.say(now, unknown);
-                return Ok(());
-            };
-            scene.cancel(place, now);
-            Ok(())
-        })
-    }
-
-    fn forget(&mut self, id: ClientOrderId) {
-        if let Ok(place) = self.working.binary_search_by_key(&id, |(id, _)| *id) {
-            self.working.remove(place);
-        }
-    }
-
-    fn instrument_of(&self, id: ClientOrderId) -> Option<InstrumentIx> {
-        let place = self.working.binary_search_by_key(&id, |(id, _)| *id).ok()?;
-        self.working.get(place).map(|(_, instrument)| *instrument)
     }
 }
 

@@ -32,6 +32,8 @@ numbered! {
         AlreadyPending = 9 "already_pending",
         /// A reduce-only order would not reduce the position.
         WouldNotReduce = 10 "would_not_reduce",
+        /// Another order of its group was denied, so none of them left.
+        GroupLeg = 20 "group_leg_denied",
     }
 }
 
@@ -432,6 +434,34 @@ pub enum Event {
         /// How much of it will not be filled.
         canceled_qty: Qty,
     },
+    /// The venue has it, and it waits for the fills of its parent.
+    Held {
+        /// Which.
+        client_order_id: ClientOrderId,
+        /// The venue's name.
+        venue_order_id: VenueOrderId,
+    },
+    /// Its parent was filled: it works now.
+    Activated {
+        /// Which.
+        client_order_id: ClientOrderId,
+        /// Total quantity: what its parent has filled.
+        order_qty: Qty,
+    },
+    /// The venue changed its quantity, as it follows a group or a position.
+    Resized {
+        /// Which.
+        client_order_id: ClientOrderId,
+        /// Total quantity.
+        order_qty: Qty,
+    },
+    /// One message asked for every open order of a strategy; each of them has its own record after this.
+    CancelAllSubmitted {
+        /// Whose.
+        strategy: StrategyIx,
+        /// In what.
+        instrument: InstrumentIx,
+    },
     /// A report that changed nothing, and why.
     ReportRefused {
         /// Which order.
@@ -572,6 +602,10 @@ impl Event {
             Self::Canceled { .. } => (30, "canceled"),
             Self::Expired { .. } => (31, "expired"),
             Self::ReportRefused { .. } => (32, "report_refused"),
+            Self::Held { .. } => (35, "held"),
+            Self::Activated { .. } => (36, "activated"),
+            Self::Resized { .. } => (37, "resized"),
+            Self::CancelAllSubmitted { .. } => (38, "cancel_all_submitted"),
             Self::Posted { .. } => (40, "posted"),
             Self::PositionChanged(_) => (41, "position_changed"),
             Self::Equity(_) => (50, "equity"),
@@ -607,6 +641,9 @@ impl Event {
             | Self::CancelRejected { client_order_id, .. }
             | Self::Canceled { client_order_id, .. }
             | Self::Expired { client_order_id, .. }
+            | Self::Held { client_order_id, .. }
+            | Self::Activated { client_order_id, .. }
+            | Self::Resized { client_order_id, .. }
             | Self::ReportRefused { client_order_id, .. } => Some(*client_order_id),
             Self::Filled { report, .. } => Some(report.client_order_id),
             Self::RunStarted { .. }
@@ -615,6 +652,7 @@ impl Event {
             | Self::StrategyDeclared { .. }
             | Self::RuleDeclared { .. }
             | Self::SourceDeclared { .. }
+            | Self::CancelAllSubmitted { .. }
             | Self::Posted { .. }
             | Self::PositionChanged(_)
             | Self::Equity(_)

@@ -17,6 +17,7 @@ pub mod order;
 pub mod param;
 pub mod port;
 pub mod random;
+pub mod terms;
 pub mod tick;
 pub mod time;
 
@@ -40,5 +41,6 @@ pub use param::{Component, ParamError, ParamKind, ParamSpec, ParamValue, Params}
 pub use port::{Context, Fill, OrderUpdate, Source, SourceError, Strategy, View};
 pub use random::{Draws, Stream};
 pub use rust_decimal::Decimal;
+pub use terms::{Display, GroupKind, GroupLeg, Terms, Trail, TriggerBy};
 pub use tick::{Shows, Tick};
 pub use time::{Span, Ts};

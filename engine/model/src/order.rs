@@ -1,8 +1,9 @@
 //! Orders: what is asked for, what it becomes, and the words between us and the venue.
 
-use crate::ids::{ClientOrderId, CurrencyIx, InstrumentIx, TradeId, VenueOrderId};
+use crate::ids::{ClientOrderId, CurrencyIx, InstrumentIx, StrategyIx, TradeId, VenueOrderId};
 use crate::market::RecordRef;
 use crate::number::{Amount, Price, Qty};
+use crate::terms::{Terms, Trail, TriggerBy};
 use crate::time::Ts;
 
 /// Defines an enum whose variants bear the numbers of the journal format.
@@ -101,22 +102,70 @@ pub enum OrderKind {
         /// The worst price.
         limit_px: Price,
     },
+    /// A market order once the price comes back to `trigger_px`: a buy below the market, a sale above it.
+    Touch {
+        /// Where it becomes a market order.
+        trigger_px: Price,
+    },
+    /// A limit order once the price comes back to `trigger_px`.
+    TouchLimit {
+        /// Where it becomes a limit order.
+        trigger_px: Price,
+        /// The worst price.
+        limit_px: Price,
+    },
+    /// A stop whose trigger follows the best price at a distance, and never goes back.
+    Trailing {
+        /// How far behind.
+        trail: Trail,
+    },
 }
 
 impl OrderKind {
     /// The limit price, if it has one.
     pub const fn limit_px(self) -> Option<Price> {
         match self {
-            Self::Limit { limit_px } | Self::StopLimit { limit_px, .. } => Some(limit_px),
-            Self::Market | Self::Stop { .. } => None,
+            Self::Limit { limit_px } | Self::StopLimit { limit_px, .. } | Self::TouchLimit { limit_px, .. } => {
+                Some(limit_px)
+            }
+            Self::Market | Self::Stop { .. } | Self::Touch { .. } | Self::Trailing { .. } => None,
         }
     }
 
-    /// The trigger price, if it has one.
+    /// The trigger price, if it has a fixed one.
     pub const fn trigger_px(self) -> Option<Price> {
         match self {
-            Self::Stop { trigger_px } | Self::StopLimit { trigger_px, .. } => Some(trigger_px),
-            Self::Market | Self::Limit { .. } => None,
+            Self::Stop { trigger_px }
+            | Self::StopLimit { trigger_px, .. }
+            | Self::Touch { trigger_px }
+            | Self::TouchLimit { trigger_px, .. } => Some(trigger_px),
+            Self::Market | Self::Limit { .. } | Self::Trailing { .. } => None,
+        }
+    }
+
+    /// Whether it waits for a trigger.
+    pub const fn has_trigger(self) -> bool {
+        match self {
+            Self::Stop { .. }
+            | Self::StopLimit { .. }
+            | Self::Touch { .. }
+            | Self::TouchLimit { .. }
+            | Self::Trailing { .. } => true,
+            Self::Market | Self::Limit { .. } => false,
+        }
+    }
+
+    /// Its price as far as it bears one: the limit, else the trigger; of a trailing stop where the trigger
+    /// would be if the market stood best at `mark`, to the scale. `None` for a market order.
+    pub fn borne_px(self, side: Side, mark: Price) -> Option<Price> {
+        match self {
+            Self::Trailing { trail } => Some(trail.trigger_px(mark, side, Price::from_raw(1))),
+            Self::Market
+            | Self::Limit { .. }
+            | Self::Stop { .. }
+            | Self::StopLimit { .. }
+            | Self::Touch { .. }
+            | Self::TouchLimit { .. } => self.limit_px().or(self.trigger_px()),
         }
     }
 
@@ -127,6 +176,9 @@ impl OrderKind {
             Self::Limit { .. } => "limit",
             Self::Stop { .. } => "stop",
             Self::StopLimit { .. } => "stop_limit",
+            Self::Touch { .. } => "if_touched",
+            Self::TouchLimit { .. } => "limit_if_touched",
+            Self::Trailing { .. } => "trailing_stop",
         }
     }
 }
@@ -176,6 +228,8 @@ pub struct OrderRequest {
     pub post_only: bool,
     /// May only bring the position nearer to zero.
     pub reduce_only: bool,
+    /// What few orders have.
+    pub terms: Terms,
 }
 
 impl OrderRequest {
@@ -189,6 +243,13 @@ impl OrderRequest {
             time_in_force: TimeInForce::Gtc,
             post_only: false,
             reduce_only: false,
+            terms: Terms {
+                trigger_by: TriggerBy::Last,
+                activation_px: None,
+                display: None,
+                reprice: false,
+                group: None,
+            },
         }
     }
 
@@ -221,6 +282,12 @@ impl Amendment {
                 trigger_px: self.trigger_px.unwrap_or(trigger_px),
                 limit_px: self.limit_px.unwrap_or(limit_px),
             },
+            OrderKind::Touch { trigger_px } => OrderKind::Touch { trigger_px: self.trigger_px.unwrap_or(trigger_px) },
+            OrderKind::TouchLimit { trigger_px, limit_px } => OrderKind::TouchLimit {
+                trigger_px: self.trigger_px.unwrap_or(trigger_px),
+                limit_px: self.limit_px.unwrap_or(limit_px),
+            },
+            OrderKind::Trailing { trail } => OrderKind::Trailing { trail },
         }
     }
 }
@@ -247,15 +314,23 @@ pub enum Intent {
         /// Which.
         client_order_id: ClientOrderId,
     },
+    /// Take every open order of a strategy back, with one message (FIX `OrderMassCancelRequest`).
+    CancelAll {
+        /// Whose.
+        strategy: StrategyIx,
+        /// Only of this instrument; `None`: of all. A command has one, as it goes to one place.
+        instrument: Option<InstrumentIx>,
+    },
 }
 
 impl Intent {
-    /// Which order it is about.
-    pub const fn client_order_id(&self) -> ClientOrderId {
+    /// Who wants it.
+    pub const fn strategy(&self) -> StrategyIx {
         match self {
             Self::Submit { client_order_id, .. }
             | Self::Amend { client_order_id, .. }
-            | Self::Cancel { client_order_id } => *client_order_id,
+            | Self::Cancel { client_order_id } => client_order_id.strategy,
+            Self::CancelAll { strategy, .. } => *strategy,
         }
     }
 }
@@ -288,6 +363,8 @@ numbered! {
         Rejected = 10 "rejected",
         /// Refused by our risk rules; it never left.
         Denied = 11 "denied",
+        /// At the venue, waiting for the fills of its parent.
+        Held = 20 "held",
     }
 }
 
@@ -297,6 +374,7 @@ impl OrderStatus {
         match self {
             Self::Filled | Self::Canceled | Self::Expired | Self::Rejected | Self::Denied => true,
             Self::Submitted
+            | Self::Held
             | Self::Accepted
             | Self::Triggered
             | Self::PartiallyFilled
@@ -325,6 +403,8 @@ pub struct Order {
     pub leaves_qty: Qty,
     /// Taken back, expired or refused.
     pub canceled_qty: Qty,
+    /// Whether it waits for the fills of its parent, whatever else we wait for.
+    pub held: bool,
     /// Sum of `last_px * last_qty` of its fills, raw in price scale + quantity scale.
     pub cum_px_qty: i128,
     /// When it was submitted.
@@ -368,6 +448,14 @@ numbered! {
         BadCombination = 12 "bad_combination",
         /// The amended quantity is not above what was filled.
         BelowFilled = 13 "below_filled",
+        /// Another order of its group was refused.
+        GroupLeg = 14 "group_leg_rejected",
+        /// The orders of its group do not go together.
+        BadGroup = 15 "bad_group",
+        /// The rest of its group did not come.
+        GroupIncomplete = 16 "group_incomplete",
+        /// Trigger, trail or displayed quantity makes no sense.
+        BadTerms = 17 "bad_terms",
     }
 }
 
@@ -390,6 +478,18 @@ numbered! {
         InsufficientFunds = 7 "insufficient_funds",
         /// The order book had no more to take.
         NoLiquidity = 8 "no_liquidity",
+        /// The other order of its pair was filled.
+        SiblingFilled = 9 "sibling_filled",
+        /// The other order of its pair ended without being filled whole.
+        SiblingEnded = 10 "sibling_ended",
+        /// The order that it waited for ended without a fill.
+        ParentEnded = 11 "parent_ended",
+        /// The orders that waited for it have closed all that it had filled.
+        ExitDone = 12 "exit_done",
+        /// It would have traded with another order of the same account.
+        SelfTrade = 13 "self_trade",
+        /// The connection was lost, and the venue cancels then.
+        Disconnected = 14 "disconnected",
     }
 }
 
@@ -522,6 +622,27 @@ pub enum VenueReport {
         /// Which.
         client_order_id: ClientOrderId,
     },
+    /// At the venue, but waiting for the fills of its parent.
+    Held {
+        /// Which.
+        client_order_id: ClientOrderId,
+        /// The venue's name.
+        venue_order_id: VenueOrderId,
+    },
+    /// Its parent was filled: it works now.
+    Activated {
+        /// Which.
+        client_order_id: ClientOrderId,
+        /// Total quantity: what its parent has filled.
+        order_qty: Qty,
+    },
+    /// The venue changed its quantity without being asked: it follows a group or a position.
+    Resized {
+        /// Which.
+        client_order_id: ClientOrderId,
+        /// Total quantity; above what was filled.
+        order_qty: Qty,
+    },
 }
 
 impl VenueReport {
@@ -535,6 +656,9 @@ impl VenueReport {
             | Self::AmendRejected { client_order_id, .. }
             | Self::CancelRejected { client_order_id, .. }
             | Self::Canceled { client_order_id, .. }
+            | Self::Held { client_order_id, .. }
+            | Self::Activated { client_order_id, .. }
+            | Self::Resized { client_order_id, .. }
             | Self::Expired { client_order_id } => *client_order_id,
             Self::Filled(fill) => fill.client_order_id,
         }

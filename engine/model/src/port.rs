@@ -11,6 +11,7 @@ use crate::number::{Amount, Price, Qty};
 use crate::order::{Amendment, Command, Intent, Liquidity, Order, OrderRequest, Side};
 use crate::param::{Component, ParamError, Params};
 use crate::random::Draws;
+use crate::terms::{GroupKind, GroupLeg};
 use crate::time::Ts;
 
 /// A defect of data: where, what was found, what was expected.
@@ -246,7 +247,50 @@ impl<'a> Context<'a> {
     }
 
     /// Asks for an order; what becomes of it is told to [`Strategy::on_order`].
-    pub fn submit(&mut self, request: OrderRequest) -> ClientOrderId {
+    pub fn submit(&mut self, mut request: OrderRequest) -> ClientOrderId {
+        request.terms.group = None;
+        self.send(request)
+    }
+
+    /// Asks for two orders of one side and quantity of which one cancels the other: what one fills, the
+    /// other loses. They go as one message, and either both or neither.
+    pub fn submit_oco(&mut self, one: OrderRequest, other: OrderRequest) -> [ClientOrderId; 2] {
+        self.send_group(GroupKind::Oco, [one, other])
+    }
+
+    /// Asks for an order and another one, opposite to it, that the venue holds until the first is filled;
+    /// the child's quantity is what the parent has filled so far. They go as one message.
+    pub fn submit_oto(&mut self, parent: OrderRequest, child: OrderRequest) -> [ClientOrderId; 2] {
+        self.send_group(GroupKind::Oto, [parent, child])
+    }
+
+    /// Asks for an order and a pair, opposite to it, that the venue holds until the first is filled: its
+    /// profit target and its stop, of which one cancels the other. Entry, target, stop: their names come
+    /// in this order.
+    pub fn submit_bracket(
+        &mut self,
+        entry: OrderRequest,
+        target: OrderRequest,
+        stop: OrderRequest,
+    ) -> [ClientOrderId; 3] {
+        self.send_group(GroupKind::Bracket, [entry, target, stop])
+    }
+
+    fn send_group<const LEGS: usize>(
+        &mut self,
+        kind: GroupKind,
+        requests: [OrderRequest; LEGS],
+    ) -> [ClientOrderId; LEGS] {
+        let first = *self.next_order + 1;
+        let mut leg = 0;
+        requests.map(|mut request| {
+            request.terms.group = Some(GroupLeg { kind, leg, first });
+            leg += 1;
+            self.send(request)
+        })
+    }
+
+    fn send(&mut self, request: OrderRequest) -> ClientOrderId {
         *self.next_order += 1;
         let client_order_id = ClientOrderId { strategy: self.strategy, number: *self.next_order };
         self.wishes.push(Wish::Order(Intent::Submit { client_order_id, request }));
@@ -263,12 +307,15 @@ impl<'a> Context<'a> {
         self.wishes.push(Wish::Order(Intent::Cancel { client_order_id }));
     }
 
-    /// Asks for every open order of this strategy back.
+    /// Asks for every open order of this strategy back, those asked for in this call included: one message
+    /// for each instrument in which there are any.
     pub fn cancel_all(&mut self) {
-        let wishes = &mut *self.wishes;
-        self.view.each_open_order(self.strategy, &mut |order| {
-            wishes.push(Wish::Order(Intent::Cancel { client_order_id: order.client_order_id }));
-        });
+        self.wishes.push(Wish::Order(Intent::CancelAll { strategy: self.strategy, instrument: None }));
+    }
+
+    /// Asks for every open order of this strategy in one instrument back, with one message.
+    pub fn cancel_all_of(&mut self, instrument: InstrumentIx) {
+        self.wishes.push(Wish::Order(Intent::CancelAll { strategy: self.strategy, instrument: Some(instrument) }));
     }
 
     /// Asks for a call of [`Strategy::on_timer`] at `at` (at once if that is past).

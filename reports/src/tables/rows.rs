@@ -211,6 +211,9 @@ const fn kind_number(kind: OrderKind) -> u16 {
         OrderKind::Limit { .. } => 1,
         OrderKind::Stop { .. } => 2,
         OrderKind::StopLimit { .. } => 3,
+        OrderKind::Touch { .. } => 4,
+        OrderKind::TouchLimit { .. } => 5,
+        OrderKind::Trailing { .. } => 6,
     }
 }
 

@@ -85,7 +85,7 @@ fn the_ladder_moves_once_the_old_one_is_gone() {
     stand.trade(&mut *strategy, 10_019);
     assert_eq!(stand.wishes.len(), 2);
     stand.trade(&mut *strategy, 10_020);
-    assert_eq!(stand.wishes.len(), 4, "two cancels at two steps from the centre");
+    assert_eq!(stand.wishes.len(), 3, "all are canceled at two steps from the centre");
     stand.end(&mut *strategy, 1, OrderStatus::Canceled);
     stand.trade(&mut *strategy, 10_030);
     assert_eq!(stand.requests().len(), 2, "one is still open");

@@ -179,6 +179,7 @@ fn a_limit_order_is_laid_out_as_documented() {
         3, 0, 0, 0, 0, 0, 0, 0,                         // order_qty
         1,                                              // good till canceled
         1, 0,                                           // post_only, not reduce_only
+        1, 0, 0, 0, 0,                                  // terms: triggered by last, nothing else
     ];
     assert_eq!(encoded(&request), expected);
 }

@@ -7,10 +7,10 @@ use tapedeck_model::event::{
 };
 use tapedeck_model::order::{CancelReason, Evidence, FillBasis, RejectReason};
 use tapedeck_model::{
-    Amendment, Amount, Bar, ClientOrderId, CurrencyIx, DatedRules, DepthFlags, DepthTick, FillReport, FundingTick,
-    Instrument, InstrumentId, InstrumentIx, InstrumentKind, Intent, Liquidity, MarkTick, MarketRecord, OrderKind,
-    OrderRequest, Price, Qty, QuoteTick, RecordRef, RuleIx, Side, SourceIx, Span, StrategyIx, TimeInForce, TradeId,
-    TradeTick, Ts, VenueOrderId, VenueReport,
+    Amendment, Amount, Bar, ClientOrderId, CurrencyIx, DatedRules, DepthFlags, DepthTick, Display, FillReport,
+    FundingTick, GroupKind, GroupLeg, Instrument, InstrumentId, InstrumentIx, InstrumentKind, Intent, Liquidity,
+    MarkTick, MarketRecord, OrderKind, OrderRequest, Price, Qty, QuoteTick, RecordRef, RuleIx, Side, SourceIx, Span,
+    StrategyIx, Terms, TimeInForce, TradeId, TradeTick, Trail, TriggerBy, Ts, VenueOrderId, VenueReport,
 };
 
 use super::{Cursor, Defect, Room, Wire, length, wire_enum, wire_struct};
@@ -122,13 +122,16 @@ wire_raw! {
 
 wire_numbered! {
     Anomaly CancelReason DataIssue DenyReason FillBasis HaltAction InstrumentKind LedgerAccount Liquidity LogLevel
-    MarketException PostingReason RejectReason RiskDecision Side
+    GroupKind MarketException PostingReason RejectReason RiskDecision Side TriggerBy
 }
 
 wire_struct! {
     ClientOrderId[6] { strategy, number }
     RecordRef[10] { source, number }
-    OrderRequest { instrument, side, kind, order_qty, time_in_force, post_only, reduce_only }
+    OrderRequest { instrument, side, kind, order_qty, time_in_force, post_only, reduce_only, terms }
+    Terms { trigger_by, activation_px, display, reprice, group }
+    Display[10] { qty, variance_bps }
+    GroupLeg[6] { kind, leg, first }
     Amendment { order_qty, limit_px, trigger_px }
     Evidence[51] { record, basis, reference_px, slippage_px, available_qty, queue_entry_qty, queue_ahead_qty }
     FillReport[108] {
@@ -156,6 +159,13 @@ wire_enum! {
         2 = Limit { limit_px },
         3 = Stop { trigger_px },
         4 = StopLimit { trigger_px, limit_px },
+        20 = Touch { trigger_px },
+        21 = TouchLimit { trigger_px, limit_px },
+        22 = Trailing { trail },
+    }
+    Trail: u8 {
+        1 = Px(distance),
+        2 = Bps(bps),
     }
     TimeInForce: u8 {
         1 = Gtc,
@@ -168,6 +178,7 @@ wire_enum! {
         1 = Submit { client_order_id, request },
         2 = Amend { client_order_id, amendment },
         3 = Cancel { client_order_id },
+        20 = CancelAll { strategy, instrument },
     }
     VenueReport: u8 {
         1 = Accepted { client_order_id, venue_order_id },
@@ -179,6 +190,9 @@ wire_enum! {
         7 = Filled(report),
         8 = Canceled { client_order_id, reason },
         9 = Expired { client_order_id },
+        20 = Held { client_order_id, venue_order_id },
+        21 = Activated { client_order_id, order_qty },
+        22 = Resized { client_order_id, order_qty },
     }
     MarketRecord: u8 {
         1 = Bar(bar),

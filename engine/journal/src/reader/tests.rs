@@ -256,8 +256,8 @@ fn a_failing_input_is_reported_with_its_place() {
 #[test]
 fn the_layout_is_as_released() {
     let sealed = seal(fixed_events(), 1_000);
-    assert_eq!(sealed.bytes.len(), 2_268);
-    assert_eq!(sealed.fingerprint.to_string(), "6a745a3ebbcb24c3d91099355d323f0b25ba1db591ed2da1ad611eb5404e8be8");
+    assert_eq!(sealed.bytes.len(), 2_495);
+    assert_eq!(sealed.fingerprint.to_string(), "04f56c7879fc5cbe6077ee191535a1ffdf9e7022a04993dd6249208c3c0b3437");
 }
 
 #[test]

@@ -2,14 +2,19 @@
 //!
 //! Enters: orders (to ask) and order events (to fold). Leaves: reserves and sums of open quantity.
 //! Invariants: one entry per open order, however many there were; the sum per currency equals the
-//! sum over entries. Deliberately absent: the order's state, which the OMS keeps.
+//! sum over entries, of a pair of which one cancels the other over the larger. Deliberately absent:
+//! the order's state, which the OMS keeps.
+//!
+//! An order that waits for its parent's fills counts no open quantity while it waits. Where it sells
+//! on a spot account what its parent buys, it reserves that when it begins to work, for then it is there;
+//! any other reserve is made when it is sent.
 
 use std::collections::VecDeque;
 
 use tapedeck_model::event::DenyReason;
 use tapedeck_model::{
-    Amendment, Amount, ClientOrderId, CurrencyIx, Event, Instrument, InstrumentIx, OrderKind, OrderRequest, Price, Qty,
-    Side,
+    Amendment, Amount, ClientOrderId, CurrencyIx, Event, GroupLeg, Instrument, InstrumentIx, OrderKind, OrderRequest,
+    Price, Qty, Side, StrategyIx,
 };
 
 use super::{Account, AccountError, AccountKind, AccountSpec, LEVERAGE_ONE, Marks, overflow};
@@ -26,6 +31,9 @@ const FEE_RATE_ONE: i64 = 1_000_000_000_000;
 pub struct ReserveQuery<'a> {
     /// What is asked for; of an amended order: the whole order with its new values.
     pub request: &'a OrderRequest,
+    /// Signed quantity by which the account's position will have changed before the order works: what the
+    /// parent of a waiting order fills; else zero.
+    pub before_qty: Qty,
     /// In what.
     pub instrument: &'a Instrument,
     /// Last known price.
@@ -92,7 +100,12 @@ impl Account {
         replaced: Option<&Reservation>,
     ) -> Result<Reserve, DenyReason> {
         let reserve = spot_need(query, qty).ok_or(DenyReason::Overflow)?;
-        let own = replaced.filter(|entry| entry.currency == reserve.currency).map_or(Amount::ZERO, |entry| entry.held);
+        if replaced.is_none_or(|entry| entry.waits) && waits_for_base(query.request) {
+            // Its parent has yet to buy it.
+            return Ok(reserve);
+        }
+        let own = replaced.filter(|entry| entry.currency == reserve.currency);
+        let own = own.map_or(Amount::ZERO, |entry| self.reservations.shared_held(entry, query.replacing));
         let free = self.balance(reserve.currency).free().checked_add(own).ok_or(DenyReason::Overflow)?;
         if reserve.amount > free { Err(DenyReason::InsufficientFunds) } else { Ok(reserve) }
     }
@@ -114,7 +127,8 @@ impl Account {
         let equity = query.equity.ok_or(DenyReason::NoPrice)?;
         let mut used = margin(query.gross_exposure.ok_or(DenyReason::NoPrice)?)?;
         for (currency, reserved) in self.reservations.sums() {
-            let own = replaced.filter(|entry| entry.currency == currency).map_or(Amount::ZERO, |entry| entry.held);
+            let own = replaced.filter(|entry| entry.currency == currency);
+            let own = own.map_or(Amount::ZERO, |entry| self.reservations.shared_held(entry, query.replacing));
             let others = reserved.checked_sub(own).ok_or(DenyReason::Overflow)?;
             let others = query.marks.to_base(others, currency).ok_or(DenyReason::NoPrice)?;
             used = used.checked_add(others).ok_or(DenyReason::Overflow)?;
@@ -127,27 +141,41 @@ impl Account {
     /// How much of an order goes beyond closing the account's position, once every open order on
     /// the same side is filled; `None` on overflow.
     fn increasing_qty(&self, query: &ReserveQuery<'_>, qty: Qty, replaced: Option<&Reservation>) -> Option<Qty> {
-        let own = replaced.map_or(Qty::ZERO, Reservation::leaves_qty);
-        self.beyond_closing(&OrderRequest { order_qty: qty, ..*query.request }, own)
+        let own = replaced.map_or(Qty::ZERO, |entry| self.reservations.shared_leaves(entry, query.replacing));
+        self.beyond_closing(&OrderRequest { order_qty: qty, ..*query.request }, own, query.before_qty)
     }
 
-    /// The same for a request; `own` is what the order itself has open already.
-    fn beyond_closing(&self, request: &OrderRequest, own: Qty) -> Option<Qty> {
+    /// The same for a request; `own` is what the order itself has open already, `before` what the position
+    /// will have changed by.
+    fn beyond_closing(&self, request: &OrderRequest, own: Qty, before: Qty) -> Option<Qty> {
         let OrderRequest { instrument, side, order_qty, .. } = *request;
         let open = self.open_qty(instrument, side).checked_sub(own)?;
-        let against = self.net_qty(instrument).raw().checked_mul(-side.sign())?;
+        let against = self.net_qty(instrument).checked_add(before)?.raw().checked_mul(-side.sign())?;
         let reducible = against.max(0).saturating_sub(open.raw()).max(0);
         Some(Qty::from_raw(order_qty.raw().saturating_sub(reducible).max(0)))
     }
 
     /// The part of a new order that its reserve is for; what only closes a position fills first and
     /// needs none.
-    pub(super) fn reserved_part(&self, request: &OrderRequest) -> Option<Qty> {
+    pub(super) fn reserved_part(&self, id: ClientOrderId, request: &OrderRequest) -> Option<Qty> {
         match self.kind {
             AccountKind::Spot => Some(request.order_qty),
-            AccountKind::Netting { .. } => self.beyond_closing(request, Qty::ZERO),
+            AccountKind::Netting { .. } => {
+                // A waiting order is opposite to its parent and as large.
+                let is_child = request.terms.group.is_some_and(GroupLeg::is_child);
+                let before = if is_child { -request.order_qty.raw() * request.side.sign() } else { 0 };
+                let sibling = request.terms.group.and_then(GroupLeg::sibling);
+                let other = sibling.and_then(|number| self.reservations.get(ClientOrderId { number, ..id }));
+                let own = other.map_or(Qty::ZERO, Reservation::leaves_qty);
+                self.beyond_closing(request, own, Qty::from_raw(before))
+            }
         }
     }
+}
+
+/// Whether an order waits for the base asset that it will sell. Only spot accounts reserve that.
+fn waits_for_base(request: &OrderRequest) -> bool {
+    request.side == Side::Sell && request.terms.group.is_some_and(GroupLeg::is_child)
 }
 
 /// The price that the order bears: its limit, else its trigger.
@@ -161,8 +189,13 @@ const fn order_px(kind: OrderKind) -> Option<Price> {
 /// The price at which an order's exposure is valued: a sale may fill above its limit.
 fn exposed_px(query: &ReserveQuery<'_>) -> Price {
     match (query.request.kind, query.request.side) {
-        (OrderKind::Limit { limit_px } | OrderKind::StopLimit { limit_px, .. }, Side::Buy) => limit_px,
-        (kind, _) => order_px(kind).unwrap_or(query.mark).max(query.mark),
+        (
+            OrderKind::Limit { limit_px }
+            | OrderKind::StopLimit { limit_px, .. }
+            | OrderKind::TouchLimit { limit_px, .. },
+            Side::Buy,
+        ) => limit_px,
+        (kind, side) => kind.borne_px(side, query.mark).unwrap_or(query.mark).max(query.mark),
     }
 }
 
@@ -178,11 +211,14 @@ fn spot_need(query: &ReserveQuery<'_>, qty: Qty) -> Option<Reserve> {
         }
         Side::Buy => {
             let notional = match query.request.kind {
-                OrderKind::Limit { limit_px } | OrderKind::StopLimit { limit_px, .. } => {
-                    instrument.notional(limit_px, qty)?
-                }
+                OrderKind::Limit { limit_px }
+                | OrderKind::StopLimit { limit_px, .. }
+                | OrderKind::TouchLimit { limit_px, .. } => instrument.notional(limit_px, qty)?,
                 OrderKind::Market => buffered(instrument.notional(query.mark, qty)?)?,
-                OrderKind::Stop { trigger_px } => buffered(instrument.notional(query.mark.max(trigger_px), qty)?)?,
+                kind @ (OrderKind::Stop { .. } | OrderKind::Touch { .. } | OrderKind::Trailing { .. }) => {
+                    let borne = kind.borne_px(Side::Buy, query.mark)?;
+                    buffered(instrument.notional(query.mark.max(borne), qty)?)?
+                }
             };
             Some(Reserve { currency: instrument.quote, amount: with_fee(notional)? })
         }
@@ -211,13 +247,20 @@ pub(super) struct Reservation {
     full: Amount,
     /// A change that the venue has not answered yet.
     pending: Option<Amendment>,
-    /// What is counted in the sums.
+    /// Whether it waits for its parent's fills.
+    waits: bool,
+    /// Number of the order of which it is a pair: only the larger of both counts.
+    sibling: Option<u32>,
+    /// What it has set aside by itself.
     pub(super) held: Amount,
 }
 
 impl Reservation {
-    /// Open quantity, by the larger of the present and the asked-for order quantity.
+    /// Open quantity, by the larger of the present and the asked-for order quantity; none while it waits.
     fn leaves_qty(&self) -> Qty {
+        if self.waits {
+            return Qty::ZERO;
+        }
         let asked = self.pending.and_then(|amendment| amendment.order_qty).unwrap_or(self.order_qty);
         Qty::from_raw(asked.max(self.order_qty).raw().saturating_sub(self.cum_qty.raw()).max(0))
     }
@@ -241,6 +284,9 @@ impl Reservation {
 
     /// What must be held now; `None` on overflow.
     fn needed(&self) -> Option<Amount> {
+        if self.waits && !self.priced {
+            return Some(Amount::ZERO);
+        }
         let open_part = |full: Amount, order_qty: Qty, reserved: Qty| {
             let leaves = Qty::from_raw(order_qty.raw().saturating_sub(self.cum_qty.raw()).max(0));
             part_of(full, leaves.min(reserved), reserved)
@@ -321,6 +367,23 @@ impl Reservations {
         entries.get(entries.binary_search_by_key(&id.number, |entry| entry.number).ok()?)
     }
 
+    /// The order that is a pair with this one, if both are open.
+    fn sibling_of(&self, entry: &Reservation, strategy: StrategyIx) -> Option<&Reservation> {
+        self.get(ClientOrderId { strategy, number: entry.sibling? })
+    }
+
+    /// What is counted for an order and the one that is a pair with it.
+    fn shared_held(&self, entry: &Reservation, id: Option<ClientOrderId>) -> Amount {
+        let other = id.and_then(|id| self.sibling_of(entry, id.strategy));
+        other.map_or(entry.held, |other| entry.held.max(other.held))
+    }
+
+    /// Open quantity of an order and the one that is a pair with it.
+    fn shared_leaves(&self, entry: &Reservation, id: Option<ClientOrderId>) -> Qty {
+        let other = id.and_then(|id| self.sibling_of(entry, id.strategy));
+        other.map_or(entry.leaves_qty(), |other| entry.leaves_qty().max(other.leaves_qty()))
+    }
+
     pub(super) fn apply(&mut self, event: &Event) -> Result<(), AccountError> {
         match event {
             Event::AmendSubmitted { client_order_id, amendment } => self.change(*client_order_id, |entry| {
@@ -337,9 +400,18 @@ impl Reservations {
                 (entry.order_qty, entry.kind, entry.pending) = (*order_qty, *kind, None);
                 Some(())
             }),
+            Event::Activated { client_order_id, order_qty } => self.change(*client_order_id, |entry| {
+                (entry.waits, entry.order_qty) = (false, *order_qty);
+                Some(())
+            }),
+            // What is reserved fills last, so less of the order needs no other sum for the whole of it.
+            Event::Resized { client_order_id, order_qty } => self.change(*client_order_id, |entry| {
+                entry.order_qty = *order_qty;
+                Some(())
+            }),
             Event::Filled { report, cum_qty, leaves_qty, .. } if *leaves_qty != Qty::ZERO => {
                 self.change(report.client_order_id, |entry| {
-                    entry.cum_qty = *cum_qty;
+                    (entry.cum_qty, entry.waits) = (*cum_qty, false);
                     Some(())
                 })
             }
@@ -367,7 +439,8 @@ impl Reservations {
         }
         let entries = self.entries.get_mut(id.strategy.usize()).ok_or(unknown("a strategy"))?;
         assert!(entries.back().is_none_or(|last| last.number < id.number), "order numbers of a strategy rise");
-        let entry = Reservation {
+        let group = request.terms.group;
+        let mut entry = Reservation {
             number: id.number,
             instrument: request.instrument,
             side: request.side,
@@ -379,11 +452,14 @@ impl Reservations {
             cum_qty: Qty::ZERO,
             full: reserve.amount,
             pending: None,
+            waits: group.is_some_and(GroupLeg::is_child),
+            sibling: group.and_then(GroupLeg::sibling),
             held: reserve.amount,
         };
+        entry.held = entry.needed().ok_or(overflow("a reserve"))?;
         entries.push_back(entry);
         self.len += 1;
-        self.count(&entry, None)
+        self.count(id.strategy, &entry, None)
     }
 
     /// Changes one entry, if it is there, and the sums with it.
@@ -398,7 +474,7 @@ impl Reservations {
         edit(&mut after).ok_or(overflow("a reserve"))?;
         after.held = after.needed().ok_or(overflow("a reserve"))?;
         self.entries[strategy][at] = after;
-        self.count(&after, Some(&before))
+        self.count(id.strategy, &after, Some(&before))
     }
 
     fn close(&mut self, id: ClientOrderId) -> Result<(), AccountError> {
@@ -406,7 +482,7 @@ impl Reservations {
         let Some(before) = self.entries[strategy].remove(at) else { return Ok(()) };
         self.len -= 1;
         let nothing = Reservation { held: Amount::ZERO, cum_qty: before.order_qty, pending: None, ..before };
-        self.count(&nothing, Some(&before))
+        self.count(id.strategy, &nothing, Some(&before))
     }
 
     fn find(&self, id: ClientOrderId) -> Option<(usize, usize)> {
@@ -415,18 +491,26 @@ impl Reservations {
         Some((strategy, at))
     }
 
-    /// Counts an entry in the sums, in place of what it was before.
-    fn count(&mut self, after: &Reservation, before: Option<&Reservation>) -> Result<(), AccountError> {
-        let sum = &mut self.sums[after.currency.usize()];
-        let open = self.open[after.instrument.usize()].of(after.side);
+    /// Counts an entry in the sums, in place of what it was before. Of a pair the larger is counted.
+    fn count(
+        &mut self,
+        strategy: StrategyIx,
+        after: &Reservation,
+        before: Option<&Reservation>,
+    ) -> Result<(), AccountError> {
+        let other = self.sibling_of(after, strategy).filter(|other| other.currency == after.currency);
+        let (floor, floor_qty) =
+            other.map_or((Amount::ZERO, Qty::ZERO), |other| (other.held.max(Amount::ZERO), other.leaves_qty()));
         let (held, leaves) = before.map_or((Amount::ZERO, Qty::ZERO), |entry| (entry.held, entry.leaves_qty()));
+        let sum = &mut self.sums[after.currency.usize()];
         *sum = sum
-            .checked_sub(held)
-            .and_then(|rest| rest.checked_add(after.held))
+            .checked_sub(held.max(floor))
+            .and_then(|rest| rest.checked_add(after.held.max(floor)))
             .ok_or(overflow("the sum of reserves"))?;
+        let open = self.open[after.instrument.usize()].of(after.side);
         *open = open
-            .checked_sub(leaves)
-            .and_then(|rest| rest.checked_add(after.leaves_qty()))
+            .checked_sub(leaves.max(floor_qty))
+            .and_then(|rest| rest.checked_add(after.leaves_qty().max(floor_qty)))
             .ok_or(overflow("the sum of open quantities"))?;
         assert!(open.raw() >= 0, "open quantity is not below zero");
         Ok(())

@@ -1,7 +1,7 @@
 use super::*;
 use proptest::prelude::*;
 use tapedeck_model::order::{Evidence, FillBasis, RejectReason};
-use tapedeck_model::{Amount, CurrencyIx, Liquidity, OrderKind, Price, RecordRef, VenueOrderId};
+use tapedeck_model::{Amount, CurrencyIx, GroupKind, Liquidity, OrderKind, Price, RecordRef, Terms, VenueOrderId};
 
 const ID: ClientOrderId = ClientOrderId { strategy: StrategyIx(0), number: 1 };
 
@@ -40,6 +40,9 @@ fn play(oms: &mut Oms, word: &str) -> String {
     let venue_report = match what {
         "ack" => VenueReport::Accepted { client_order_id: id, venue_order_id: VenueOrderId(9) },
         "reject" => VenueReport::Rejected { client_order_id: id, reason: RejectReason::OffTick },
+        "held" => VenueReport::Held { client_order_id: id, venue_order_id: VenueOrderId(9) },
+        "activated" => VenueReport::Activated { client_order_id: id, order_qty: Qty::from_raw(rest.parse().unwrap()) },
+        "resized" => VenueReport::Resized { client_order_id: id, order_qty: Qty::from_raw(rest.parse().unwrap()) },
         "trigger" => VenueReport::Triggered { client_order_id: id },
         "canceled" => VenueReport::Canceled { client_order_id: id, reason: CancelReason::Requested },
         "expired" => VenueReport::Expired { client_order_id: id },
@@ -142,6 +145,78 @@ fn orders_walk_through_the_table() {
     }
 }
 
+/// One order of 10 that waits for its parent; a bracket's first exit.
+#[test]
+fn an_order_that_waits_walks_through_the_table() {
+    let table = "
+        held                                       -> held 0 10 0 | 0
+        held activated:4                           -> accepted 0 4 0 | 4
+        held activated:4 resized:10                -> accepted 0 10 0 | 10
+        held activated:4 resized:10 fill:1@3 resized:9 -> partially_filled 3 6 0 | 6
+        held activated:4 fill:1@4                  -> filled 4 0 0 | 0
+        held activated:4 trigger resized:6         -> triggered 0 6 0 | 6
+        held canceled                              -> canceled 0 0 10 | 0
+        held expired                               -> expired 0 0 10 | 0
+        reject                                     -> rejected 0 0 10 | 0
+        held amend replaced:10                     -> held 0 10 0 | 0
+        held amend amend_rejected                  -> held 0 10 0 | 0
+        held amend activated:4 amend_rejected      -> accepted 0 4 0 | 4
+        held cancel activated:4 canceled           -> canceled 0 0 4 | 0
+        amend held amend_rejected                  -> held 0 10 0 | 0
+        held fill:1@2                              -> partially_filled 2 8 0 | 8
+        held resized:4                             -> held 0 10 0 | 0 illegal_transition
+        held activated:0                           -> held 0 10 0 | 0 illegal_transition
+        held activated:4 activated:5               -> accepted 0 4 0 | 4 illegal_transition
+        held activated:4 fill:1@2 resized:2        -> partially_filled 2 2 0 | 2 illegal_transition
+        held held                                  -> held 0 10 0 | 0 illegal_transition
+        held trigger                               -> held 0 10 0 | 0 illegal_transition
+        activated:4                                -> submitted 0 10 0 | 0 illegal_transition";
+    for line in table.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let (words, expected) = line.split_once("->").unwrap();
+        let mut oms = Oms::new(1, 1);
+        let group = Some(GroupLeg { kind: GroupKind::Oto, leg: 1, first: 1 });
+        let limit = OrderRequest::limit(InstrumentIx(0), Side::Buy, Qty::from_raw(10), Price::from_raw(100));
+        let request = OrderRequest { terms: Terms { group, ..Terms::default() }, ..limit };
+        let event = Event::Submitted { client_order_id: ID, request, currency: CurrencyIx(0), reserved: Amount::ZERO };
+        oms.apply(Ts::from_nanos(1), &event);
+        let refusal = words.split_whitespace().fold(String::new(), |_, word| play(&mut oms, word));
+        let order = oms.order(ID).unwrap();
+        let quantities = [order.cum_qty, order.leaves_qty, order.canceled_qty].map(|qty| qty.raw().to_string());
+        let open = oms.open_qty(InstrumentIx(0)).buy;
+        let found = format!("{} {} | {open} {refusal}", order.status, quantities.join(" "));
+        assert_eq!(found.trim(), expected.trim(), "{line}");
+    }
+}
+
+#[test]
+fn of_a_pair_only_the_larger_is_open() {
+    let mut oms = Oms::new(1, 1);
+    let id = |number| ClientOrderId { strategy: StrategyIx(0), number };
+    for leg in [0, 1] {
+        let group = Some(GroupLeg { kind: GroupKind::Oco, leg, first: 1 });
+        let limit = OrderRequest::limit(InstrumentIx(0), Side::Sell, Qty::from_raw(10), Price::from_raw(100));
+        let request = OrderRequest { terms: Terms { group, ..Terms::default() }, ..limit };
+        let client_order_id = id(u32::from(leg) + 1);
+        let event = Event::Submitted { client_order_id, request, currency: CurrencyIx(0), reserved: Amount::ZERO };
+        oms.apply(Ts::from_nanos(1), &event);
+    }
+    let open = |oms: &Oms| oms.open_qty(InstrumentIx(0)).sell;
+    assert_eq!((open(&oms), oms.open_orders()), (10, 2));
+    let mut tell = |report: VenueReport| {
+        let event = oms.judge(&report).unwrap();
+        oms.apply(Ts::from_nanos(2), &event);
+        oms.open_qty(InstrumentIx(0)).sell
+    };
+    for number in [1, 2] {
+        tell(VenueReport::Accepted { client_order_id: id(number), venue_order_id: VenueOrderId(9) });
+    }
+    assert_eq!(tell(VenueReport::Filled(report(id(2), 1, 4, 100))), 10, "the other is not told of yet");
+    assert_eq!(tell(VenueReport::Resized { client_order_id: id(1), order_qty: Qty::from_raw(6) }), 6);
+    assert_eq!(tell(VenueReport::Filled(report(id(1), 2, 6, 100))), 6);
+    assert_eq!(tell(VenueReport::Canceled { client_order_id: id(2), reason: CancelReason::SiblingFilled }), 0);
+    assert_eq!(oms.open_orders(), 0);
+}
+
 #[test]
 fn a_report_about_a_stranger_is_refused() {
     let oms = Oms::new(1, 1);
@@ -186,7 +261,7 @@ proptest! {
     /// Whatever reports arrive in whatever order, quantities add up and the state is the fold of the
     /// events that were accepted.
     #[test]
-    fn any_sequence_keeps_the_sums_and_folds(words in proptest::collection::vec(0_usize..12, 0..40)) {
+    fn any_sequence_keeps_the_sums_and_folds(words in proptest::collection::vec(0_usize..13, 0..40)) {
         let mut oms = Oms::new(1, 1);
         submit(&mut oms, ID, 10);
         let mut trade = 0;
@@ -203,6 +278,7 @@ proptest! {
                 7 => "cancel_rejected".to_owned(),
                 8 => "amend_rejected".to_owned(),
                 9 => format!("replaced:{}", 1 + trade % 15),
+                11 => format!("resized:{}", 1 + trade % 15),
                 10 => format!("fill:{trade}@{}", 1 + trade % 4),
                 _ => format!("fill:{}@2", trade / 2),
             };

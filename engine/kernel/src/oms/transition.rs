@@ -2,24 +2,27 @@
 //!
 //! Rows are what happens, columns where the order stands. A dash is refused and journaled.
 //!
-//! |                 | submitted | accepted | triggered | part. filled | pend. amend | pend. cancel | filled | canceled, expired | rejected, denied |
-//! |---|---|---|---|---|---|---|---|---|---|
-//! | accepted        | accepted | - | - | keep | keep | keep | - | - | - |
-//! | rejected        | rejected | - | - | - | rejected | rejected | - | - | - |
-//! | triggered       | triggered | triggered | - | - | keep | keep | - | - | - |
-//! | filled          | filled or part. filled | same | same | same | filled or keep | filled or keep | - | keep (late fill) | - |
-//! | canceled        | canceled | canceled | canceled | canceled | canceled | canceled | - | - | - |
-//! | expired         | expired | expired | expired | expired | expired | expired | - | - | - |
-//! | amend submitted | pend. amend | same | same | same | - | - | - | - | - |
-//! | cancel submitted| pend. cancel | same | same | same | pend. cancel | - | - | - | - |
-//! | replaced        | - | working | working | working | working | keep | - | - | - |
-//! | amend rejected  | - | keep | keep | keep | working | keep | keep | keep | rejected: keep |
-//! | cancel rejected | - | keep | keep | keep | keep | working | keep | keep | rejected: keep |
+//! |                 | submitted | held | accepted | triggered | part. filled | pend. amend | pend. cancel | filled | canceled, expired | rejected, denied |
+//! |---|---|---|---|---|---|---|---|---|---|---|
+//! | accepted        | accepted | - | - | - | keep | keep | keep | - | - | - |
+//! | held            | held | - | - | - | - | keep | keep | - | - | - |
+//! | activated       | - | accepted | - | - | - | keep | keep | - | - | - |
+//! | resized         | - | - | keep | keep | keep | keep | keep | - | - | - |
+//! | rejected        | rejected | - | - | - | - | rejected | rejected | - | - | - |
+//! | triggered       | triggered | - | triggered | - | - | keep | keep | - | - | - |
+//! | filled          | filled or part. filled | same | same | same | same | filled or keep | filled or keep | - | keep (late fill) | - |
+//! | canceled        | canceled | canceled | canceled | canceled | canceled | canceled | canceled | - | - | - |
+//! | expired         | expired | expired | expired | expired | expired | expired | expired | - | - | - |
+//! | amend submitted | pend. amend | same | same | same | same | - | - | - | - | - |
+//! | cancel submitted| pend. cancel | same | same | same | same | pend. cancel | - | - | - | - |
+//! | replaced        | - | working | working | working | working | working | keep | - | - | - |
+//! | amend rejected  | - | keep | keep | keep | keep | working | keep | keep | keep | rejected: keep |
+//! | cancel rejected | - | keep | keep | keep | keep | keep | working | keep | keep | rejected: keep |
 //!
 //! A change may be answered after the answer to a later cancel: the venue's word on what the order is
 //! counts whatever we are waiting for.
 //!
-//! "Working" is submitted, accepted or partially filled, by what is known of the order.
+//! "Working" is submitted, held, accepted or partially filled, by what is known of the order.
 //! A change or cancel refused because the order ended in the meantime arrives after the end: it changes nothing.
 
 use tapedeck_model::{Event, OrderStatus};
@@ -49,11 +52,17 @@ pub enum Stimulus {
     AmendRejected,
     /// The cancel was refused.
     CancelRejected,
+    /// The venue has it, and it waits for its parent.
+    Held,
+    /// Its parent was filled.
+    Activated,
+    /// The venue changed its quantity.
+    Resized,
 }
 
 impl Stimulus {
     /// Every stimulus, for tables.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::Accepted,
         Self::Rejected,
         Self::Triggered,
@@ -65,6 +74,9 @@ impl Stimulus {
         Self::Replaced,
         Self::AmendRejected,
         Self::CancelRejected,
+        Self::Held,
+        Self::Activated,
+        Self::Resized,
     ];
 
     /// The stimulus that an event is, if it is one.
@@ -82,6 +94,9 @@ impl Stimulus {
             29 => Some(Self::Filled),
             30 => Some(Self::Canceled),
             31 => Some(Self::Expired),
+            35 => Some(Self::Held),
+            36 => Some(Self::Activated),
+            37 => Some(Self::Resized),
             _ => None,
         }
     }
@@ -94,7 +109,7 @@ pub enum Next {
     To(OrderStatus),
     /// It stays where it is.
     Keep,
-    /// Back to work: submitted, accepted, partially filled or (amended down to what is filled) filled.
+    /// Back to work: submitted, held, accepted, partially filled or (amended down to what is filled) filled.
     Working,
     /// Filled if nothing is left, else this status.
     FilledOr(OrderStatus),
@@ -105,36 +120,54 @@ pub const fn next(status: OrderStatus, stimulus: Stimulus) -> Option<Next> {
     use OrderStatus as S;
     use Stimulus as X;
     Some(match (status, stimulus) {
-        (S::Submitted, X::Accepted) => Next::To(S::Accepted),
+        (S::Submitted, X::Accepted) | (S::Held, X::Activated) => Next::To(S::Accepted),
         (S::PartiallyFilled | S::PendingAmend | S::PendingCancel, X::Accepted) => Next::Keep,
+        (S::Submitted, X::Held) => Next::To(S::Held),
+        (S::PendingAmend | S::PendingCancel, X::Held | X::Activated) => Next::Keep,
+        (S::Accepted | S::Triggered | S::PartiallyFilled | S::PendingAmend | S::PendingCancel, X::Resized) => {
+            Next::Keep
+        }
         (S::Submitted | S::PendingAmend | S::PendingCancel, X::Rejected) => Next::To(S::Rejected),
         (S::Submitted | S::Accepted, X::Triggered) => Next::To(S::Triggered),
         (S::PendingAmend | S::PendingCancel, X::Triggered) => Next::Keep,
-        (S::Submitted | S::Accepted | S::Triggered | S::PartiallyFilled, X::Filled) => {
+        (S::Submitted | S::Held | S::Accepted | S::Triggered | S::PartiallyFilled, X::Filled) => {
             Next::FilledOr(S::PartiallyFilled)
         }
         (S::PendingAmend, X::Filled) => Next::FilledOr(S::PendingAmend),
         (S::PendingCancel, X::Filled) => Next::FilledOr(S::PendingCancel),
         (S::Canceled | S::Expired, X::Filled) => Next::Keep,
         (
-            S::Submitted | S::Accepted | S::Triggered | S::PartiallyFilled | S::PendingAmend | S::PendingCancel,
+            S::Submitted
+            | S::Held
+            | S::Accepted
+            | S::Triggered
+            | S::PartiallyFilled
+            | S::PendingAmend
+            | S::PendingCancel,
             X::Canceled,
         ) => Next::To(S::Canceled),
         (
-            S::Submitted | S::Accepted | S::Triggered | S::PartiallyFilled | S::PendingAmend | S::PendingCancel,
+            S::Submitted
+            | S::Held
+            | S::Accepted
+            | S::Triggered
+            | S::PartiallyFilled
+            | S::PendingAmend
+            | S::PendingCancel,
             X::Expired,
         ) => Next::To(S::Expired),
-        (S::Submitted | S::Accepted | S::Triggered | S::PartiallyFilled, X::AmendSubmitted) => {
+        (S::Submitted | S::Held | S::Accepted | S::Triggered | S::PartiallyFilled, X::AmendSubmitted) => {
             Next::To(S::PendingAmend)
         }
-        (S::Submitted | S::Accepted | S::Triggered | S::PartiallyFilled | S::PendingAmend, X::CancelSubmitted) => {
-            Next::To(S::PendingCancel)
-        }
+        (
+            S::Submitted | S::Held | S::Accepted | S::Triggered | S::PartiallyFilled | S::PendingAmend,
+            X::CancelSubmitted,
+        ) => Next::To(S::PendingCancel),
         (S::PendingAmend, X::Replaced | X::AmendRejected) | (S::PendingCancel, X::CancelRejected) => Next::Working,
-        (S::Accepted | S::Triggered | S::PartiallyFilled, X::Replaced) => Next::Working,
+        (S::Held | S::Accepted | S::Triggered | S::PartiallyFilled, X::Replaced) => Next::Working,
         (S::PendingCancel, X::Replaced | X::AmendRejected) => Next::Keep,
         (S::PendingAmend, X::CancelRejected) => Next::Keep,
-        (S::Accepted | S::Triggered | S::PartiallyFilled, X::CancelRejected | X::AmendRejected) => Next::Keep,
+        (S::Held | S::Accepted | S::Triggered | S::PartiallyFilled, X::CancelRejected | X::AmendRejected) => Next::Keep,
         (S::Filled | S::Canceled | S::Expired | S::Rejected, X::CancelRejected | X::AmendRejected) => Next::Keep,
         _ => return None,
     })

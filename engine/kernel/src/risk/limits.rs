@@ -150,8 +150,11 @@ impl RiskRule for PriceCollar {
         let (first, second) = match query.request.kind {
             OrderKind::Market => (None, None),
             OrderKind::Limit { limit_px } => (Some(limit_px), None),
-            OrderKind::Stop { trigger_px } => (Some(trigger_px), None),
-            OrderKind::StopLimit { trigger_px, limit_px } => (Some(trigger_px), Some(limit_px)),
+            OrderKind::Stop { trigger_px } | OrderKind::Touch { trigger_px } => (Some(trigger_px), None),
+            OrderKind::StopLimit { trigger_px, limit_px } | OrderKind::TouchLimit { trigger_px, limit_px } => {
+                (Some(trigger_px), Some(limit_px))
+            }
+            kind @ OrderKind::Trailing { .. } => (kind.borne_px(query.request.side, query.mark), None),
         };
         let away = |px: Price| {
             let above = i128::from(px.raw()) - i128::from(query.mark.raw());

@@ -2,9 +2,10 @@
 
 use tapedeck_model::event::DenyReason;
 use tapedeck_model::port::{RiskObservation, RiskQuery};
+use tapedeck_model::terms::may_group;
 use tapedeck_model::{
-    Amendment, Amount, ClientOrderId, Command, Event, Order, OrderRequest, OrderStatus, OrderUpdate, Qty, RuleIx, Side,
-    StrategyIx,
+    Amendment, Amount, ClientOrderId, Command, Event, GroupKind, GroupLeg, InstrumentIx, Order, OrderRequest,
+    OrderStatus, OrderUpdate, Qty, RuleIx, Side, StrategyIx,
 };
 
 use super::{Core, Notice};
@@ -26,6 +27,22 @@ const fn no(reason: DenyReason) -> Denial {
     (reason, None)
 }
 
+/// By how much the position will have changed before an order works: what a parent fills comes before what
+/// waits for it, which is as large and opposite.
+fn before_qty(request: &OrderRequest, replaced: Option<&Order>) -> Qty {
+    let waits = request.terms.group.is_some_and(GroupLeg::is_child) && replaced.is_none_or(|order| order.held);
+    if waits { Qty::from_raw(request.order_qty.raw().saturating_mul(-request.side.sign())) } else { Qty::ZERO }
+}
+
+/// The sizes of a group follow each other: a pair's and a child's are the venue's to change, and a parent's
+/// can only become less.
+fn may_amend_qty(request: &OrderRequest, order_qty: Qty) -> bool {
+    request
+        .terms
+        .group
+        .is_none_or(|leg| order_qty == request.order_qty || (leg.is_parent() && order_qty < request.order_qty))
+}
+
 impl Core {
     /// Doors 7 and 8 for a new order.
     pub(super) fn submit(&mut self, client_order_id: ClientOrderId, request: &OrderRequest) -> Result<(), KernelError> {
@@ -37,6 +54,60 @@ impl Core {
                 Ok(())
             }
         }
+    }
+
+    /// An order of a group waits for the others; with the last of them the group is dealt with.
+    pub(super) fn submit_leg(
+        &mut self,
+        leg: GroupLeg,
+        client_order_id: ClientOrderId,
+        request: &OrderRequest,
+    ) -> Result<(), KernelError> {
+        self.group.push((client_order_id, *request));
+        if leg.leg + 1 < leg.kind.legs() {
+            return Ok(());
+        }
+        let legs = std::mem::take(&mut self.group);
+        let result = self.submit_group(leg.kind, &legs);
+        self.group = legs;
+        self.group.clear();
+        result
+    }
+
+    /// Doors 7 and 8 for a group: all of it or nothing. Each order passes every rule by itself, as of a pair
+    /// only one is filled; what waits for a parent as if that had been filled. A rule that would shrink
+    /// an order of a group denies it.
+    fn submit_group(&mut self, kind: GroupKind, legs: &[(ClientOrderId, OrderRequest)]) -> Result<(), KernelError> {
+        let mut requests = [OrderRequest::market(InstrumentIx(0), Side::Buy, Qty::ZERO); 3];
+        for ((client_order_id, request), place) in legs.iter().zip(&mut requests) {
+            self.note(&Event::SubmitIntended { client_order_id: *client_order_id, request: *request });
+            *place = *request;
+        }
+        let fits = requests.get(..legs.len()).is_some_and(|requests| may_group(kind, requests));
+        let mut admitted = [None, None, None];
+        let mut refused = None;
+        for (nth, (client_order_id, request)) in legs.iter().enumerate() {
+            let verdict =
+                if fits { self.admit(*client_order_id, request, None) } else { Err(no(DenyReason::InvalidOrder)) };
+            match verdict {
+                Ok((approved, reserve)) if approved.request().order_qty == request.order_qty => {
+                    admitted[nth] = Some((approved, reserve));
+                }
+                Ok(_) => refused = Some((nth, no(DenyReason::RiskRule))),
+                Err(denial) => refused = Some((nth, denial)),
+            }
+            if refused.is_some() {
+                break;
+            }
+        }
+        let Some((at, denial)) = refused else {
+            return admitted.iter().flatten().try_for_each(|(approved, reserve)| self.send(approved, *reserve));
+        };
+        for (nth, (client_order_id, request)) in legs.iter().enumerate() {
+            let (reason, rule) = if nth == at { denial } else { no(DenyReason::GroupLeg) };
+            self.deny(*client_order_id, request, reason, rule);
+        }
+        Ok(())
     }
 
     /// Whether an order may go; of a change of the open order `replaced`, whether its new values may.
@@ -59,10 +130,14 @@ impl Core {
             let gross = state.marks.exposure(&state.account).ok_or(no(DenyReason::NoPrice))?;
             (gross, state.open_exposure(request.instrument).ok_or(no(DenyReason::NoPrice))?)
         };
-        let (filled, standing) = replaced.map_or((0, 0), |order| (order.cum_qty.raw(), order.leaves_qty.raw()));
+        let filled = replaced.map_or(0, |order| order.cum_qty.raw());
+        let standing = replaced.map_or(0, |order| state.oms.open_qty_of(order.client_order_id));
+        let before_qty = before_qty(request, replaced);
+        let net_qty =
+            state.account.net_qty(request.instrument).checked_add(before_qty).ok_or(no(DenyReason::Overflow))?;
         // The rules look at what is still to be filled, the account at the whole order.
         let open_part = OrderRequest { order_qty: Qty::from_raw(request.order_qty.raw() - filled), ..*request };
-        let worst = request.kind.limit_px().or(request.kind.trigger_px()).unwrap_or(mark);
+        let worst = request.kind.borne_px(request.side, mark).unwrap_or(mark);
         let notional = instrument
             .notional(worst, open_part.order_qty)
             .and_then(|quote| state.marks.to_base(quote, instrument.quote))
@@ -75,7 +150,7 @@ impl Core {
             request: &open_part,
             instrument,
             mark,
-            net_qty: state.account.net_qty(request.instrument),
+            net_qty,
             open_buy_qty: others(open.buy, Side::Buy),
             open_sell_qty: others(open.sell, Side::Sell),
             notional,
@@ -85,6 +160,7 @@ impl Core {
             equity,
         };
         let held = state.account.position(strategy, request.instrument).net_qty;
+        let held = held.checked_add(before_qty).ok_or(no(DenyReason::Overflow))?;
         let Self { risk, encoder, clock, .. } = self;
         let approved = risk.check(query, client_order_id, held, &mut |event| {
             encoder.append(clock.input(), clock.now(), &event);
@@ -92,6 +168,7 @@ impl Core {
         let whole_qty = Qty::from_raw(approved.request().order_qty.raw() + filled);
         let reserve = state.account.reserve_for(&ReserveQuery {
             request: &OrderRequest { order_qty: whole_qty, ..*approved.request() },
+            before_qty,
             instrument,
             mark,
             fee_rate_max: state.fee_rate_max[request.instrument.usize()],
@@ -114,6 +191,10 @@ impl Core {
         }
         if request.order_qty <= Qty::ZERO || !self.host.is_subscribed(strategy, request.instrument) {
             return Err(no(DenyReason::InvalidOrder));
+        }
+        if request.terms.group.is_some_and(GroupLeg::is_child) {
+            // It reduces what its parent opens; what it may do by then is the venue's to say.
+            return Ok(());
         }
         let held = self.state.account.position(strategy, request.instrument).net_qty.raw();
         if request.reduce_only && held.signum() * request.side.sign() >= 0 {
@@ -152,6 +233,7 @@ impl Core {
             cum_qty: Qty::ZERO,
             leaves_qty: Qty::ZERO,
             canceled_qty: request.order_qty,
+            held: false,
             cum_px_qty: 0,
             ts_submitted: self.clock.now(),
         };
@@ -180,7 +262,7 @@ impl Core {
         let as_it_is = |reason| Refused { request: None, denial: no(reason) };
         let order = *self.state.oms.may_request(client_order_id, Stimulus::AmendSubmitted).map_err(as_it_is)?;
         let request = amended(&order, amendment);
-        if request.order_qty < order.cum_qty {
+        if request.order_qty < order.cum_qty || !may_amend_qty(&order.request, request.order_qty) {
             return Err(as_it_is(DenyReason::InvalidOrder));
         }
         if request.order_qty == order.cum_qty {
@@ -209,6 +291,36 @@ impl Core {
         }
         self.record(&Event::CancelSubmitted { client_order_id })?;
         self.commands.push(Command::Cancel { client_order_id });
+        Ok(())
+    }
+
+    /// Door 8 for a cancel of all that a strategy has open, one message for each instrument.
+    pub(super) fn cancel_all(
+        &mut self,
+        strategy: StrategyIx,
+        instrument: Option<InstrumentIx>,
+    ) -> Result<(), KernelError> {
+        if self.ending {
+            return Ok(());
+        }
+        let mut open = Vec::new();
+        self.state.oms.each_open(strategy, &mut |order| {
+            let of_it = instrument.is_none_or(|only| only == order.request.instrument);
+            if of_it && order.status != OrderStatus::PendingCancel {
+                open.push((order.request.instrument, order.client_order_id));
+            }
+        });
+        // By instrument, and within one by age.
+        open.sort_by_key(|(instrument, _)| *instrument);
+        let mut last = None;
+        for (instrument, client_order_id) in open {
+            if last != Some(instrument) {
+                last = Some(instrument);
+                self.note(&Event::CancelAllSubmitted { strategy, instrument });
+                self.commands.push(Command::CancelAll { strategy, instrument: Some(instrument) });
+            }
+            self.record(&Event::CancelSubmitted { client_order_id })?;
+        }
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use tapedeck_model::event::HaltAction;
 use tapedeck_model::number::pow10;
 use tapedeck_model::port::RiskObservation;
-use tapedeck_model::{Amount, ClientOrderId, InstrumentIx, OrderRequest, OrderStatus, Qty, Side, StrategyIx};
+use tapedeck_model::{Amount, ClientOrderId, InstrumentIx, OrderRequest, Qty, Side, StrategyIx};
 
 use super::Core;
 use crate::account::AccountKind;
@@ -26,7 +26,7 @@ impl Core {
         for halt in raised {
             let affected = |strategy: StrategyIx| halt.strategy.is_none_or(|only| only == strategy);
             for strategy in (0..self.host.len()).map(|ix| StrategyIx(ix as u16)).filter(|s| affected(*s)) {
-                self.cancel_all(strategy)?;
+                self.cancel_all(strategy, None)?;
                 if halt.action == HaltAction::Flatten && !self.flattening.contains(&strategy) {
                     self.flattening.push(strategy);
                 }
@@ -34,16 +34,6 @@ impl Core {
             self.stop |= halt.action == HaltAction::Stop;
         }
         Ok(())
-    }
-
-    fn cancel_all(&mut self, strategy: StrategyIx) -> Result<(), KernelError> {
-        let mut open = Vec::new();
-        self.state.oms.each_open(strategy, &mut |order| {
-            if order.status != OrderStatus::PendingCancel {
-                open.push(order.client_order_id);
-            }
-        });
-        open.into_iter().try_for_each(|id| self.cancel(id))
     }
 
     /// Closes the positions of halted strategies at market, once their open orders are gone.

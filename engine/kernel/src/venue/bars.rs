@@ -12,11 +12,11 @@ use tapedeck_model::number::pow10;
 use tapedeck_model::order::FillBasis;
 use tapedeck_model::{Amount, Bar, FillReport, Liquidity, Price, Qty, RecordRef, Side, VenueReport};
 
-use super::desk::{Desk, Stance, Working};
+use super::desk::{Hold, Stance, Working};
 use super::fills::{Hand, Offer, Terms};
 use super::funds::Funds;
 use super::path::{Extremes, Moment, Path};
-use super::scene::Scene;
+use super::scene::{Parts, Scene};
 use super::{BarRules, LimitFill, PathModel, TimedReport, VenueError};
 
 /// What an order does next on the path. Ordered as it happens, at a tie by arrival.
@@ -35,6 +35,8 @@ enum What {
     Start,
     /// Its trigger or limit is reached.
     Reach,
+    /// Its parent was filled.
+    Wake,
 }
 
 /// The orders whose next step is known, by that step.
@@ -55,7 +57,6 @@ pub(super) struct Trial {
 
 /// What a path goes over: copies, or the desk itself.
 struct Stage<'a> {
-    orders: &'a mut [Working],
     hand: Hand<'a>,
     /// What may still be taken of the bar's volume; `None` for no bound.
     budget: Option<Qty>,
@@ -85,11 +86,10 @@ pub(super) fn on_bar(
     at: RecordRef,
     bar: &Bar,
 ) -> Result<bool, VenueError> {
-    let Scene { desk, slippage, fees, funds, trade_id_last, out, .. } = scene;
-    let Desk { instrument, orders, positions, observations, .. } = &mut **desk;
-    let lot = instrument.rules_at(bar.ts_event).lot_size;
+    let Parts { terms, hand, observations, .. } = scene.parts();
+    let lot = terms.instrument.rules_at(bar.ts_event).lot_size;
     let budget = rules.participation.map(|share| share.of(bar.volume).floor_to(lot));
-    let mut stage = Stage { orders, hand: Hand { positions, funds, trade_id_last, out }, budget };
+    let mut stage = Stage { hand, budget };
     let chosen = match rules.path {
         PathModel::Adaptive => Extremes::adaptive(bar),
         PathModel::Ohlc | PathModel::Best | PathModel::Worst => Extremes::HighFirst,
@@ -97,7 +97,7 @@ pub(super) fn on_bar(
     };
     let [first, second] = trials;
     let play = Play {
-        terms: Terms { instrument, slippage: *slippage, fees: *fees },
+        terms,
         bar,
         at,
         path: Path::new(bar, chosen),
@@ -110,7 +110,7 @@ pub(super) fn on_bar(
     let mut ambiguous = false;
     if other.path == play.path
         || play.dead
-        || !stage.orders.iter().any(|order| is_concerned(order, bar) && branching(order))
+        || !stage.hand.orders.iter().any(|order| is_concerned(order, bar) && branching(order))
     {
         // Whatever the path, the outcome is the same: no need to try.
         stage.walk(&play, &mut first.agenda)?;
@@ -138,7 +138,7 @@ impl Trial {
     fn run(&mut self, stage: &Stage<'_>, play: &Play<'_>) -> Result<(), VenueError> {
         self.orders.clear();
         self.places.clear();
-        for (place, order) in stage.orders.iter().enumerate() {
+        for (place, order) in stage.hand.orders.iter().enumerate() {
             if is_concerned(order, play.bar) {
                 self.orders.push(*order);
                 self.places.push(place);
@@ -150,14 +150,17 @@ impl Trial {
         self.trade_id_last = *stage.hand.trade_id_last;
         self.reports.clear();
         let Self { orders, positions, funds, trade_id_last, reports, agenda, .. } = self;
-        let hand = Hand { positions, funds, trade_id_last, out: reports };
-        Stage { orders, hand, budget: stage.budget }.walk(play, agenda)
+        let self_trade = stage.hand.self_trade;
+        let observed = play.observations;
+        let out = reports;
+        let hand = Hand { orders, stirred: &mut false, self_trade, observed, positions, funds, trade_id_last, out };
+        Stage { hand, budget: stage.budget }.walk(play, agenda)
     }
 
     /// Makes the copies the truth.
     fn commit(&mut self, stage: &mut Stage<'_>) {
         for (order, place) in self.orders.iter().zip(&self.places) {
-            stage.orders[*place] = *order;
+            stage.hand.orders[*place] = *order;
         }
         stage.hand.positions.copy_from_slice(&self.positions);
         stage.hand.funds.clone_from(&self.funds);
@@ -175,6 +178,9 @@ impl Trial {
             | VenueReport::AmendRejected { .. }
             | VenueReport::CancelRejected { .. }
             | VenueReport::Canceled { .. }
+            | VenueReport::Held { .. }
+            | VenueReport::Activated { .. }
+            | VenueReport::Resized { .. }
             | VenueReport::Expired { .. } => None,
         })
     }
@@ -221,12 +227,13 @@ impl Stage<'_> {
     /// Takes every concerned order along the path, in the order of what happens.
     fn walk(&mut self, play: &Play<'_>, agenda: &mut Agenda) -> Result<(), VenueError> {
         agenda.clear();
-        for (place, order) in self.orders.iter().enumerate().filter(|(_, order)| is_concerned(order, play.bar)) {
-            let start = Some((play.start_of(order).0, What::Start));
+        for (place, order) in self.hand.orders.iter().enumerate().filter(|(_, order)| is_concerned(order, play.bar)) {
+            let start = (order.stance() != Stance::Away).then(|| (play.start_of(order).0, What::Start));
             agenda.extend(next_step(order, place, play.bar, start).map(Reverse));
         }
         while let Some(Reverse(mut step)) = agenda.pop() {
             while let Some(next) = self.take(play, step)? {
+                self.wake(play, step.moment, agenda);
                 // It goes on at once, unless another one comes before it.
                 if agenda.peek().is_some_and(|Reverse(other)| *other < next) {
                     agenda.push(Reverse(next));
@@ -234,28 +241,48 @@ impl Stage<'_> {
                 }
                 step = next;
             }
+            self.wake(play, step.moment, agenda);
         }
         Ok(())
     }
 
+    /// Orders whose parents were filled at `moment` go along the path from there.
+    fn wake(&mut self, play: &Play<'_>, moment: Moment, agenda: &mut Agenda) {
+        if !std::mem::take(self.hand.stirred) {
+            return;
+        }
+        for (place, order) in self.hand.orders.iter_mut().enumerate().filter(|(_, order)| order.hold == Hold::Woken) {
+            (order.hold, order.arrived, order.arrived_at) = (Hold::Live, moment.ts, play.observations);
+            if !order.done {
+                agenda.extend(next_step(order, place, play.bar, Some((moment, What::Wake))).map(Reverse));
+            }
+        }
+    }
+
     /// Takes one step of an order; gives its next one.
     fn take(&mut self, play: &Play<'_>, step: Step) -> Result<Option<Step>, VenueError> {
-        let Self { orders, hand, budget, .. } = self;
-        let order = &mut orders[step.order];
+        let Self { hand, budget } = self;
+        let order = &hand.orders[step.order];
+        if order.done {
+            // Another order's fate was its own.
+            return Ok(None);
+        }
         let next = match step.what {
             What::Expire => {
-                hand.expire(order);
+                hand.expire(step.order);
                 None
             }
-            What::Start | What::Reach if play.dead => {
-                if !matches!(order.stance(), Stance::Stop(_)) {
-                    hand.end_if_immediate(order, step.moment.ts);
+            What::Start | What::Reach | What::Wake if play.dead => {
+                if !order.waits() {
+                    hand.end_if_immediate(step.order, step.moment.ts);
                 }
                 None
             }
-            What::Start => play.start(hand, order, budget)?,
-            What::Reach => play.reach(hand, order, step.moment, budget)?,
+            What::Start => play.start(hand, step.order, budget)?,
+            What::Wake => play.wake(hand, step.order, step.moment, budget)?,
+            What::Reach => play.reach(hand, step.order, step.moment, budget)?,
         };
+        let order = &hand.orders[step.order];
         if order.done {
             return Ok(None);
         }
@@ -281,10 +308,14 @@ fn is_concerned(order: &Working, bar: &Bar) -> bool {
         (Stance::Market, _) => true,
         (Stance::Limit(px), Side::Buy) => bar.low <= px || order.is_immediate(),
         (Stance::Limit(px), Side::Sell) => bar.high >= px || order.is_immediate(),
-        (Stance::Stop(px), Side::Buy) => bar.high >= px,
-        (Stance::Stop(px), Side::Sell) => bar.low <= px,
+        (Stance::Stop(px), Side::Buy) | (Stance::Touch(px), Side::Sell) => bar.high >= px,
+        (Stance::Stop(px), Side::Sell) | (Stance::Touch(px), Side::Buy) => bar.low <= px,
+        // Whatever it begins with, follows or is reached by.
+        (Stance::Trail, _) => true,
+        (Stance::Away, _) => false,
     };
-    touched || order.expiry <= bar.ts_event
+    // What another order's fill may change goes along with it.
+    touched || order.expiry <= bar.ts_event || order.request.terms.group.is_some() || order.request.reduce_only
 }
 
 impl Play<'_> {
@@ -292,48 +323,59 @@ impl Play<'_> {
     fn start_of(&self, order: &Working) -> (Moment, Price, FillBasis) {
         if order.arrived > self.bar.ts_open() {
             let (moment, px) = self.path.at(order.arrived, order.request.side);
-            let tick = self.terms.instrument.rules_at(order.arrived).tick_size;
-            let px = match order.request.side {
-                Side::Buy => px.ceil_to(tick),
-                Side::Sell => px.floor_to(tick).max(tick),
-            };
-            (moment, px, FillBasis::BarArrival)
+            (moment, self.on_tick(px, order), FillBasis::BarArrival)
         } else {
             let (moment, px) = self.path.open();
             (moment, px, FillBasis::BarOpen)
         }
     }
 
+    /// A price between ticks, against the order.
+    fn on_tick(&self, px: Price, order: &Working) -> Price {
+        let tick = self.terms.instrument.rules_at(order.arrived).tick_size;
+        match order.request.side {
+            Side::Buy => px.ceil_to(tick),
+            Side::Sell => px.floor_to(tick).max(tick),
+        }
+    }
+
     /// The order's first point in this bar. Returns when it acts next.
-    fn start(
+    fn start(&self, hand: &mut Hand<'_>, place: usize, budget: &mut Option<Qty>) -> Result<Option<Moment>, VenueError> {
+        let (moment, px, basis) = self.start_of(&hand.orders[place]);
+        let fresh = hand.orders[place].arrived_at == self.observations;
+        self.meet(hand, place, Meeting { moment, px, basis, fresh }, budget)
+    }
+
+    /// The order's parent was filled here: it arrives. Returns when it acts next.
+    fn wake(
         &self,
         hand: &mut Hand<'_>,
-        order: &mut Working,
+        place: usize,
+        moment: Moment,
         budget: &mut Option<Qty>,
     ) -> Result<Option<Moment>, VenueError> {
-        let (moment, px, basis) = self.start_of(order);
-        let fresh = order.arrived_at == self.observations;
-        self.meet(hand, order, Meeting { moment, px, basis, fresh }, budget)
+        let px = self.on_tick(self.path.px_of(moment), &hand.orders[place]);
+        self.meet(hand, place, Meeting { moment, px, basis: FillBasis::BarArrival, fresh: true }, budget)
     }
 
     /// The path reached the order's trigger or limit. Returns when it acts next.
     fn reach(
         &self,
         hand: &mut Hand<'_>,
-        order: &mut Working,
+        place: usize,
         moment: Moment,
         budget: &mut Option<Qty>,
     ) -> Result<Option<Moment>, VenueError> {
+        let order = &hand.orders[place];
+        let at = |px| Meeting { moment, px, basis: FillBasis::BarPath, fresh: false };
         match order.stance() {
-            Stance::Stop(px) => {
-                self.meet(hand, order, Meeting { moment, px, basis: FillBasis::BarPath, fresh: false }, budget)
-            }
+            Stance::Stop(px) | Stance::Touch(px) => self.meet(hand, place, at(px), budget),
+            Stance::Trail => self.meet(hand, place, at(order.trail.trigger_px), budget),
             Stance::Limit(px) => {
-                let meeting = Meeting { moment, px, basis: FillBasis::BarPath, fresh: false };
-                self.fill(hand, order, (&meeting, Liquidity::Maker), budget)?;
+                self.fill(hand, place, (&at(px), Liquidity::Maker), budget)?;
                 Ok(None)
             }
-            Stance::Market => Ok(None),
+            Stance::Market | Stance::Away => Ok(None),
         }
     }
 
@@ -341,42 +383,53 @@ impl Play<'_> {
     fn meet(
         &self,
         hand: &mut Hand<'_>,
-        order: &mut Working,
+        place: usize,
         mut meeting: Meeting,
         budget: &mut Option<Qty>,
     ) -> Result<Option<Moment>, VenueError> {
-        if let Stance::Stop(trigger) = order.stance() {
-            if !order.fires(meeting.px, trigger) {
-                return Ok(self.path.reaches(meeting.moment, trigger, order.request.side == Side::Buy));
-            }
-            hand.trigger(order, meeting.moment.ts);
-            meeting.fresh = true;
+        let (px, ts) = (meeting.px, meeting.moment.ts);
+        if !hand.works_at(&self.terms, place, (px, ts), &mut meeting.fresh) {
+            return Ok(self.trigger_ahead(&mut hand.orders[place], &meeting));
         }
-        let limit = match order.stance() {
-            Stance::Limit(limit) => limit,
-            Stance::Market | Stance::Stop(_) => {
-                self.fill(hand, order, (&meeting, Liquidity::Taker), budget)?;
-                return Ok(None);
-            }
+        let order = hand.orders[place];
+        let Stance::Limit(limit) = order.stance() else {
+            self.fill(hand, place, (&meeting, Liquidity::Taker), budget)?;
+            return Ok(None);
         };
         let takes = meeting.fresh && !order.request.post_only;
         if takes && order.within(meeting.px, limit) {
-            self.fill(hand, order, (&meeting, Liquidity::Taker), budget)?;
+            self.fill(hand, place, (&meeting, Liquidity::Taker), budget)?;
+            hand.rest(place, limit, meeting.moment.ts);
             return Ok(None);
         }
-        let enough = self.resting_level(order, limit);
+        let enough = self.resting_level(&order, limit);
         if !takes && order.within(meeting.px, enough) {
             if meeting.fresh {
                 // It was to rest, so it was there when the price came to it.
                 meeting.px = limit;
             }
-            self.fill(hand, order, (&meeting, Liquidity::Maker), budget)?;
+            self.fill(hand, place, (&meeting, Liquidity::Maker), budget)?;
             return Ok(None);
         }
         if meeting.fresh {
-            hand.end_if_immediate(order, meeting.moment.ts);
+            hand.end_if_immediate(place, meeting.moment.ts);
+            hand.rest(place, limit, meeting.moment.ts);
         }
         Ok(self.path.reaches(meeting.moment, enough, order.request.side == Side::Sell))
+    }
+
+    /// When the path reaches the trigger of an order that waits for one.
+    fn trigger_ahead(&self, order: &mut Working, meeting: &Meeting) -> Option<Moment> {
+        let is_buy = order.request.side == Side::Buy;
+        match order.stance() {
+            Stance::Stop(px) => self.path.reaches(meeting.moment, px, is_buy),
+            Stance::Touch(px) => self.path.reaches(meeting.moment, px, !is_buy),
+            Stance::Trail => {
+                let tick = self.terms.instrument.rules_at(meeting.moment.ts).tick_size;
+                self.path.trail((meeting.moment, meeting.px), order, tick)
+            }
+            Stance::Market | Stance::Limit(_) | Stance::Away => None,
+        }
     }
 
     /// How far the price must come for a resting limit order to fill.
@@ -393,7 +446,7 @@ impl Play<'_> {
     fn fill(
         &self,
         hand: &mut Hand<'_>,
-        order: &mut Working,
+        place: usize,
         (meeting, liquidity): (&Meeting, Liquidity),
         budget: &mut Option<Qty>,
     ) -> Result<(), VenueError> {
@@ -403,15 +456,16 @@ impl Play<'_> {
             basis: meeting.basis,
             liquidity,
             reference_px: meeting.px,
-            limit_px: order.request.kind.limit_px(),
+            limit_px: hand.orders[place].request.kind.limit_px(),
             available_qty: *budget,
             market_qty: self.bar.volume,
             queue_entry_qty: Qty::ZERO,
             queue_ahead_qty: Qty::ZERO,
             more_follow: false,
             half_spread: None,
+            own_side_px: None,
         };
-        let filled = hand.execute(&self.terms, order, &offer)?;
+        let filled = hand.execute(&self.terms, place, &offer)?;
         if let Some(left) = budget {
             *left = Qty::from_raw(left.raw() - filled.raw());
         }

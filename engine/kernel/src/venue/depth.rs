@@ -16,7 +16,7 @@ use tapedeck_model::{
 use super::desk::{Desk, Stance, Working};
 use super::fills::{Hand, Offer, Terms};
 use super::queue::Place;
-use super::scene::Scene;
+use super::scene::{Parts, Scene};
 use super::{MakerFill, VenueError};
 
 /// The venue's book of one instrument, and what we took of it.
@@ -120,43 +120,41 @@ pub(super) fn move_up(desk: &mut Desk, row: &DepthTick, before: Qty, model: &dyn
 /// # Errors
 /// [`VenueError::Overflow`].
 pub(super) fn on_message(scene: &mut Scene<'_>, ts: Ts) -> Result<(), VenueError> {
-    let Scene { desk, slippage, fees, funds, trade_id_last, out, maker_fill } = scene;
-    let Desk { instrument, orders, positions, depth, observations, .. } = &mut **desk;
+    let maker_fill = scene.maker_fill;
+    let Parts { terms, mut hand, depth, observations, .. } = scene.parts();
     if std::mem::take(&mut depth.anew) {
-        for order in orders.iter_mut() {
+        for order in hand.orders.iter_mut() {
             if let Stance::Limit(limit) = order.stance() {
                 order.place.cap(depth.book.qty_at(order.request.side, limit));
             }
         }
     }
     if depth.is_believed() {
-        let terms = Terms { instrument, slippage: *slippage, fees: *fees };
-        let mut hand = Hand { positions, funds, trade_id_last, out };
-        for order in orders.iter_mut().filter(|order| !order.done) {
-            let fresh = order.arrived_at == *observations;
-            Meeting { depth: &mut *depth, maker_fill: *maker_fill, ts, fresh }.meet(&terms, &mut hand, order)?;
+        for place in 0..hand.orders.len() {
+            let order = &hand.orders[place];
+            if !order.done {
+                let fresh = order.arrived_at == *observations;
+                Meeting { depth: &mut *depth, maker_fill, ts, fresh }.meet(&terms, &mut hand, place)?;
+            }
         }
         *observations += 1;
     }
     Ok(())
 }
 
-/// The last order has just arrived and meets the book, if that can be believed.
+/// An order has just arrived and meets the book, if that can be believed.
 ///
 /// # Errors
 /// [`VenueError::Overflow`].
-pub(super) fn on_arrival(scene: &mut Scene<'_>, now: Ts) -> Result<(), VenueError> {
-    let Scene { desk, slippage, fees, funds, trade_id_last, out, maker_fill } = scene;
-    let Desk { instrument, orders, positions, depth, observations, .. } = &mut **desk;
-    let Some(order) = orders.last_mut() else { return Ok(()) };
+pub(super) fn on_arrival(scene: &mut Scene<'_>, place: usize, now: Ts) -> Result<(), VenueError> {
+    let maker_fill = scene.maker_fill;
+    let Parts { terms, mut hand, depth, observations, .. } = scene.parts();
     if !depth.is_believed() {
         return Ok(());
     }
-    let terms = Terms { instrument, slippage: *slippage, fees: *fees };
-    let mut hand = Hand { positions, funds, trade_id_last, out };
-    Meeting { depth, maker_fill: *maker_fill, ts: now, fresh: true }.meet(&terms, &mut hand, order)?;
+    Meeting { depth, maker_fill, ts: now, fresh: true }.meet(&terms, &mut hand, place)?;
     // It has seen the book; the next message finds it resting.
-    order.arrived_at = *observations - 1;
+    hand.orders[place].arrived_at = *observations - 1;
     Ok(())
 }
 
@@ -170,24 +168,32 @@ struct Meeting<'a> {
 }
 
 impl Meeting<'_> {
-    fn meet(&mut self, terms: &Terms<'_>, hand: &mut Hand<'_>, order: &mut Working) -> Result<(), VenueError> {
-        let opposite = order.request.side.opposite();
-        if let Stance::Stop(trigger) = order.stance() {
-            let Some(px) = self.depth.best_px(opposite) else { return Ok(()) };
-            if !order.fires(px, trigger) {
+    fn meet(&mut self, terms: &Terms<'_>, hand: &mut Hand<'_>, place: usize) -> Result<(), VenueError> {
+        if hand.orders[place].waits() {
+            let Some(px) = self.depth.best_px(hand.orders[place].request.side.opposite()) else { return Ok(()) };
+            if !hand.works_at(terms, place, (px, self.ts), &mut self.fresh) {
                 return Ok(());
             }
-            hand.trigger(order, self.ts);
-            self.fresh = true;
         }
+        let order = &hand.orders[place];
         match order.stance() {
-            Stance::Limit(limit) if !self.fresh => self.cross(terms, hand, order, limit),
+            Stance::Limit(limit) if !self.fresh => self.cross(terms, hand, place, limit),
             Stance::Limit(limit) if order.request.post_only => {
-                order.place = self.depth.join(order, limit);
+                self.rest(hand, place, limit);
                 Ok(())
             }
-            Stance::Limit(limit) => self.take(terms, hand, order, Some(limit)),
-            Stance::Market | Stance::Stop(_) => self.take(terms, hand, order, None),
+            Stance::Limit(limit) => self.take(terms, hand, place, Some(limit)),
+            Stance::Market | Stance::Stop(_) | Stance::Touch(_) | Stance::Trail | Stance::Away => {
+                self.take(terms, hand, place, None)
+            }
+        }
+    }
+
+    /// What is left of a limit order stands in line, unless that would be against an order of ours.
+    fn rest(&self, hand: &mut Hand<'_>, place: usize, limit: Price) {
+        if hand.rest(place, limit, self.ts) {
+            let order = &mut hand.orders[place];
+            order.place = self.depth.join(order, limit);
         }
     }
 
@@ -196,14 +202,14 @@ impl Meeting<'_> {
         &mut self,
         terms: &Terms<'_>,
         hand: &mut Hand<'_>,
-        order: &mut Working,
+        place: usize,
         limit: Option<Price>,
     ) -> Result<(), VenueError> {
+        let order = hand.orders[place];
         let side = order.request.side.opposite();
-        let whole =
-            order.request.time_in_force != TimeInForce::Fok || self.depth.left_within(order, limit) >= order.leaves();
+        let whole = order.request.time_in_force != TimeInForce::Fok || self.may_fill_whole(hand, place, limit);
         let mut nth = 0;
-        while let Some((level, left)) = self.depth.level(side, nth).filter(|_| whole && !order.done) {
+        while let Some((level, left)) = self.depth.level(side, nth).filter(|_| whole && !hand.orders[place].done) {
             nth += 1;
             if limit.is_some_and(|limit| !order.within(level.px, limit)) {
                 break;
@@ -211,41 +217,61 @@ impl Meeting<'_> {
             if left <= Qty::ZERO {
                 continue;
             }
-            let offer = Offer {
-                record: self.depth.at,
-                ts: self.ts,
-                basis: FillBasis::BookTake,
-                liquidity: Liquidity::Taker,
-                reference_px: level.px,
-                limit_px: limit,
-                available_qty: Some(left),
-                market_qty: level.qty,
-                queue_entry_qty: Qty::ZERO,
-                queue_ahead_qty: Qty::ZERO,
-                // The level's own price is the price: the half of the spread is paid.
-                half_spread: Some(Price::ZERO),
-                more_follow: true,
-            };
-            let filled = hand.execute(terms, order, &offer)?;
+            let offer = self.taker_offer(&order, limit, (level, left));
+            let filled = hand.execute(terms, place, &offer)?;
             self.depth.take(side, level.px, filled);
         }
-        hand.end_if_immediate(order, self.ts);
+        hand.end_if_immediate(place, self.ts);
         match limit {
-            Some(limit) if !order.done => order.place = self.depth.join(order, limit),
-            None if !order.done => hand.cancel(order, self.ts, CancelReason::NoLiquidity),
+            Some(limit) if !hand.orders[place].done => self.rest(hand, place, limit),
+            None if !hand.orders[place].done => hand.cancel(place, self.ts, CancelReason::NoLiquidity),
             Some(_) | None => {}
         }
         Ok(())
     }
 
+    /// What a level offers to an order that takes.
+    fn taker_offer(&self, order: &Working, limit_px: Option<Price>, (level, left): (Level, Qty)) -> Offer {
+        Offer {
+            record: self.depth.at,
+            ts: self.ts,
+            basis: FillBasis::BookTake,
+            liquidity: Liquidity::Taker,
+            reference_px: level.px,
+            limit_px,
+            available_qty: Some(left),
+            market_qty: level.qty,
+            queue_entry_qty: Qty::ZERO,
+            queue_ahead_qty: Qty::ZERO,
+            // The level's own price is the price: the half of the spread is paid.
+            half_spread: Some(Price::ZERO),
+            own_side_px: self.depth.best_px(order.request.side),
+            more_follow: true,
+        }
+    }
+
+    /// Whether the book has all that an order must fill at once, and none of it stands behind ours.
+    fn may_fill_whole(&self, hand: &mut Hand<'_>, place: usize, limit: Option<Price>) -> bool {
+        let order = hand.orders[place];
+        let side = order.request.side.opposite();
+        let (mut left, mut nth) = (order.leaves(), 0);
+        while let Some((level, shown)) = self.depth.level(side, nth) {
+            if limit.is_some_and(|limit| !order.within(level.px, limit)) {
+                return false;
+            }
+            if shown >= left {
+                let offer = self.taker_offer(&order, limit, (level, shown));
+                return hand.may_take(place, &offer, left);
+            }
+            left = Qty::from_raw(left.raw() - shown.raw());
+            nth += 1;
+        }
+        false
+    }
+
     /// A resting order fills at its limit where the opposite side of the book has come to it.
-    fn cross(
-        &mut self,
-        terms: &Terms<'_>,
-        hand: &mut Hand<'_>,
-        order: &mut Working,
-        limit: Price,
-    ) -> Result<(), VenueError> {
+    fn cross(&mut self, terms: &Terms<'_>, hand: &mut Hand<'_>, place: usize, limit: Price) -> Result<(), VenueError> {
+        let order = &hand.orders[place];
         let side = order.request.side.opposite();
         let left = match self.maker_fill {
             MakerFill::Partial => self.depth.left_within(order, Some(limit)),
@@ -256,7 +282,10 @@ impl Meeting<'_> {
             return Ok(());
         }
         let offer = maker_offer((self.depth.at, self.ts), order, (FillBasis::BookCross, limit, left));
-        let mut filled = hand.execute(terms, order, &offer)?;
+        let mut filled = hand.execute(terms, place, &offer)?;
+        let lot = terms.instrument.rules_at(self.ts).lot_size;
+        let order = &mut hand.orders[place];
+        order.show_anew(terms.draws, lot, self.depth.join(order, limit));
         let mut nth = 0;
         while let Some((level, left)) = self.depth.level(side, nth).filter(|_| filled > Qty::ZERO) {
             let part = left.min(filled);
@@ -275,16 +304,18 @@ impl Meeting<'_> {
 /// # Errors
 /// [`VenueError::Overflow`].
 pub(super) fn on_trade(scene: &mut Scene<'_>, at: RecordRef, trade: &TradeTick) -> Result<(), VenueError> {
-    let Scene { desk, slippage, fees, funds, trade_id_last, out, maker_fill } = scene;
-    let Desk { instrument, orders, positions, depth, .. } = &mut **desk;
+    let maker_fill = scene.maker_fill;
+    let Parts { terms, mut hand, depth, .. } = scene.parts();
     if !depth.is_believed() {
         return Ok(());
     }
-    let lot = instrument.rules_at(trade.ts_event).lot_size;
-    let terms = Terms { instrument, slippage: *slippage, fees: *fees };
-    let mut hand = Hand { positions, funds, trade_id_last, out };
+    let lot = terms.instrument.rules_at(trade.ts_event).lot_size;
     let mut taken = Qty::ZERO;
-    for order in orders.iter_mut().filter(|order| !order.done && trade.aggressor != Some(order.request.side)) {
+    for nth in 0..hand.orders.len() {
+        let order = &mut hand.orders[nth];
+        if order.done || trade.aggressor == Some(order.request.side) {
+            continue;
+        }
         let Stance::Limit(limit) = order.stance() else { continue };
         if !order.within(trade.px, limit) {
             continue;
@@ -305,9 +336,13 @@ pub(super) fn on_trade(scene: &mut Scene<'_>, at: RecordRef, trade: &TradeTick) 
         if left <= Qty::ZERO {
             continue;
         }
+        let left =
+            if basis == FillBasis::TradeQueue { order.shown_qty().map_or(left, |shown| left.min(shown)) } else { left };
         let offer = maker_offer((at, trade.ts_event), order, (basis, limit, left));
-        let filled = hand.execute(&terms, order, &Offer { queue_ahead_qty: ahead, market_qty: trade.qty, ..offer })?;
+        let filled = hand.execute(&terms, nth, &Offer { queue_ahead_qty: ahead, market_qty: trade.qty, ..offer })?;
         taken = Qty::from_raw(taken.raw().saturating_add(filled.raw()));
+        let order = &mut hand.orders[nth];
+        order.show_anew(terms.draws, lot, depth.join(order, limit));
     }
     Ok(())
 }
@@ -330,6 +365,7 @@ fn maker_offer(
         queue_entry_qty: order.place.entry_qty(),
         queue_ahead_qty: order.place.ahead_qty(),
         half_spread: None,
+        own_side_px: None,
         more_follow: false,
     }
 }

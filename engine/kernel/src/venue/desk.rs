@@ -9,12 +9,13 @@
 use tapedeck_model::port::QueueModel;
 use tapedeck_model::{
     Bar, ClientOrderId, DepthFlags, DepthTick, Instrument, MarkTick, MarketRecord, OrderKind, OrderRequest, Price, Qty,
-    QuoteTick, RecordRef, Side, Span, TimeInForce, Ts,
+    QuoteTick, RecordRef, Side, Span, TimeInForce, TriggerBy, Ts,
 };
 
 use super::RecordKind;
 use super::depth::{self, Depth};
 use super::queue::Place;
+use super::triggers::Trailed;
 
 /// A working order of ours at the venue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +23,15 @@ pub(super) struct Working {
     pub(super) id: ClientOrderId,
     pub(super) request: OrderRequest,
     pub(super) cum_qty: Qty,
-    /// Whether its stop was triggered; from then on it is a market or a limit order.
+    /// Whether its trigger was reached; from then on it is a market or a limit order.
     pub(super) triggered: bool,
+    /// Whether it waits for its parent.
+    pub(super) hold: Hold,
+    /// What a trailing stop follows.
+    pub(super) trail: Trailed,
+    /// Of an iceberg: how much shows, and how often it was shown anew.
+    pub(super) shown: Qty,
+    pub(super) refreshes: u32,
     /// Since when it stands as it does: its arrival or its last amendment.
     pub(super) arrived: Ts,
     /// The desk's count of observations at that time: no other count means that it was observed.
@@ -50,6 +58,24 @@ pub(super) enum Stance {
     Limit(Price),
     /// A price at the trigger or beyond.
     Stop(Price),
+    /// A price at the trigger or better.
+    Touch(Price),
+    /// A price that falls behind the best one.
+    Trail,
+    /// No price of this instrument's trading: its parent's fills, or another price.
+    Away,
+}
+
+/// Whether an order waits for its parent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Hold {
+    /// It works.
+    #[default]
+    Live,
+    /// Its parent has filled nothing.
+    Held,
+    /// Its parent was filled just now; it works from the end of the record or command on.
+    Woken,
 }
 
 impl Working {
@@ -58,14 +84,23 @@ impl Working {
     }
 
     pub(super) fn stance(&self) -> Stance {
+        if self.hold != Hold::Live {
+            return Stance::Away;
+        }
         match self.request.kind {
             OrderKind::Market => Stance::Market,
             OrderKind::Limit { limit_px } => Stance::Limit(limit_px),
-            OrderKind::Stop { trigger_px } | OrderKind::StopLimit { trigger_px, .. } if !self.triggered => {
-                Stance::Stop(trigger_px)
-            }
-            OrderKind::Stop { .. } => Stance::Market,
-            OrderKind::StopLimit { limit_px, .. } => Stance::Limit(limit_px),
+            kind if !self.triggered => self.stance_before(kind),
+            OrderKind::StopLimit { limit_px, .. } | OrderKind::TouchLimit { limit_px, .. } => Stance::Limit(limit_px),
+            OrderKind::Stop { .. } | OrderKind::Touch { .. } | OrderKind::Trailing { .. } => Stance::Market,
+        }
+    }
+
+    /// Whether it waits for its trigger.
+    pub(super) fn waits(&self) -> bool {
+        match self.stance() {
+            Stance::Stop(_) | Stance::Touch(_) | Stance::Trail | Stance::Away => true,
+            Stance::Market | Stance::Limit(_) => false,
         }
     }
 
@@ -82,14 +117,6 @@ impl Working {
         match self.request.side {
             Side::Buy => px <= limit,
             Side::Sell => px >= limit,
-        }
-    }
-
-    /// Whether a stop with this trigger fires at `px`.
-    pub(super) fn fires(&self, px: Price, trigger: Price) -> bool {
-        match self.request.side {
-            Side::Buy => px >= trigger,
-            Side::Sell => px <= trigger,
         }
     }
 }
@@ -115,6 +142,8 @@ struct Window {
     expiry_min: Ts,
     /// Whether an order acts on whatever record comes next.
     eager: bool,
+    /// Whether an order looks at mark or index prices.
+    watches: bool,
 }
 
 impl Window {
@@ -127,6 +156,7 @@ impl Window {
         sell_stop_max: Price::from_raw(i64::MIN),
         expiry_min: Ts::MAX,
         eager: false,
+        watches: false,
     };
 
     fn admit(&mut self, order: &Working) {
@@ -141,11 +171,36 @@ impl Window {
                 self.sell_limit_min = self.sell_limit_min.min(px);
                 self.sell_limit_max = self.sell_limit_max.max(px);
             }
-            (Stance::Stop(px), Side::Buy) => self.buy_stop_min = self.buy_stop_min.min(px),
-            (Stance::Stop(px), Side::Sell) => self.sell_stop_max = self.sell_stop_max.max(px),
+            (Stance::Stop(px), side) => self.admit_beyond(px, side),
+            (Stance::Touch(px), side) => self.admit_better(px, side),
+            (Stance::Trail, side) => match (order.trail.best, order.request.terms.activation_px) {
+                (Some(_), _) => {
+                    self.admit_beyond(order.trail.trigger_px, side);
+                    self.admit_better(order.trail.better_px(side), side);
+                }
+                (None, Some(px)) => self.admit_better(px, side),
+                (None, None) => self.eager = true,
+            },
+            (Stance::Away, _) => self.watches |= order.watches(),
         }
-        if order.is_immediate() && !matches!(order.stance(), Stance::Stop(_)) {
+        if order.is_immediate() && !order.waits() {
             self.eager = true;
+        }
+    }
+
+    /// An order of this side acts on a price at `px` or worse for it.
+    fn admit_beyond(&mut self, px: Price, side: Side) {
+        match side {
+            Side::Buy => self.buy_stop_min = self.buy_stop_min.min(px),
+            Side::Sell => self.sell_stop_max = self.sell_stop_max.max(px),
+        }
+    }
+
+    /// An order of this side acts on a price at `px` or better for it, but does not rest there.
+    fn admit_better(&mut self, px: Price, side: Side) {
+        match side {
+            Side::Buy => self.buy_limit_max = self.buy_limit_max.max(px),
+            Side::Sell => self.sell_limit_min = self.sell_limit_min.min(px),
         }
     }
 
@@ -197,6 +252,8 @@ pub(super) struct Desk {
     pub(super) orders: Vec<Working>,
     /// Signed position by strategy, from this venue's own fills.
     pub(super) positions: Vec<Qty>,
+    /// Whether orders wait to be woken: their parent was filled just now.
+    pub(super) stirred: bool,
     window: Window,
 }
 
@@ -214,6 +271,7 @@ impl Desk {
             observations: 1,
             orders: Vec::new(),
             positions: Vec::new(),
+            stirred: false,
             window: Window::EMPTY,
         }
     }
@@ -248,7 +306,7 @@ impl Desk {
             MarketRecord::Depth(row) => self.see_depth(at, row, queue),
             MarketRecord::Mark(mark) => {
                 self.mark = Some(*mark);
-                false
+                self.window.watches
             }
             MarketRecord::Funding(_) => false,
         }
@@ -257,6 +315,15 @@ impl Desk {
     /// The venue's mark price, as far as it is known.
     pub(super) fn mark_px(&self) -> Option<Price> {
         self.mark.map(|mark| mark.mark_px)
+    }
+
+    /// The price that triggers of this kind look at, where it is one for both sides.
+    pub(super) fn watched_px(&self, by: TriggerBy) -> Option<Price> {
+        match by {
+            TriggerBy::Last => None,
+            TriggerBy::Mark => self.mark_px(),
+            TriggerBy::Index => self.index_px(),
+        }
     }
 
     /// The price of the index that the mark follows, as far as it is known.
@@ -336,6 +403,19 @@ impl Desk {
             (Some(shown), Side::Buy) => Some(shown.quote.ask_px),
             (Some(shown), Side::Sell) => Some(shown.quote.bid_px),
             (None, _) => self.px_last,
+        }
+    }
+
+    /// The best price at which an order of ours rests on a side.
+    pub(super) fn own_px(&self, side: Side) -> Option<Price> {
+        let resting = self.orders.iter().filter(|order| order.request.side == side && !order.done);
+        let prices = resting.filter_map(|order| match order.stance() {
+            Stance::Limit(px) => Some(px),
+            Stance::Market | Stance::Stop(_) | Stance::Touch(_) | Stance::Trail | Stance::Away => None,
+        });
+        match side {
+            Side::Buy => prices.max(),
+            Side::Sell => prices.min(),
         }
     }
 

@@ -9,11 +9,13 @@
 use tapedeck_model::order::{CancelReason, Evidence, FillBasis};
 use tapedeck_model::port::{FeeModel, FeeQuery, SlippageModel, SlippageQuery};
 use tapedeck_model::{
-    FillReport, Instrument, Liquidity, Price, Qty, RecordRef, Side, StrategyIx, TimeInForce, TradeId, Ts, VenueReport,
+    Draws, FillReport, Instrument, Liquidity, Price, Qty, RecordRef, Side, StrategyIx, TimeInForce, TradeId, Ts,
+    VenueReport,
 };
 
-use super::desk::Working;
+use super::desk::{Stance, Working};
 use super::funds::{Funds, Payment, Settlement};
+use super::settings::SelfTrade;
 use super::{TimedReport, VenueError};
 
 /// What holds for every fill of an instrument.
@@ -22,10 +24,17 @@ pub(super) struct Terms<'a> {
     pub(super) instrument: &'a Instrument,
     pub(super) slippage: &'a dyn SlippageModel,
     pub(super) fees: &'a dyn FeeModel,
+    pub(super) draws: &'a Draws,
 }
 
 /// What fills change.
 pub(super) struct Hand<'a> {
+    pub(super) orders: &'a mut [Working],
+    /// Set when an order was woken.
+    pub(super) stirred: &'a mut bool,
+    pub(super) self_trade: SelfTrade,
+    /// The desk's count of observations.
+    pub(super) observed: u64,
     pub(super) positions: &'a mut [Qty],
     pub(super) funds: &'a mut Funds,
     pub(super) trade_id_last: &'a mut u64,
@@ -51,49 +60,85 @@ pub(super) struct Offer {
     pub(super) queue_ahead_qty: Qty,
     /// Half of the spread, as far as the reference price does not contain it.
     pub(super) half_spread: Option<Price>,
+    /// What the order's own side shows, where that is known: orders of ours there that this has come to are
+    /// filled by the market, not by us.
+    pub(super) own_side_px: Option<Price>,
     /// The next level of a book is offered at once: what must fill at once or not at all does not end
     /// with this offer.
     pub(super) more_follow: bool,
 }
 
 impl Hand<'_> {
-    fn say(&mut self, order: &mut Working, ts: Ts, report: VenueReport) {
+    pub(super) fn say(&mut self, place: usize, ts: Ts, report: VenueReport) {
+        let order = &mut self.orders[place];
         order.ts_last = order.ts_last.max(ts);
         self.out.push(TimedReport { ts_event: order.ts_last, report });
     }
 
-    pub(super) fn trigger(&mut self, order: &mut Working, ts: Ts) {
+    pub(super) fn trigger(&mut self, place: usize, ts: Ts) {
+        let order = &mut self.orders[place];
         assert!(!order.triggered, "a stop is triggered once");
         order.triggered = true;
-        self.say(order, ts, VenueReport::Triggered { client_order_id: order.id });
+        let client_order_id = order.id;
+        self.say(place, ts, VenueReport::Triggered { client_order_id });
     }
 
-    pub(super) fn cancel(&mut self, order: &mut Working, ts: Ts, reason: CancelReason) {
-        assert!(!order.done, "an order ends once");
-        order.done = true;
-        self.say(order, ts, VenueReport::Canceled { client_order_id: order.id, reason });
+    /// Takes a price in; whether the order works now, having been triggered by it just now or not: `fresh`
+    /// says which, for an order that is triggered meets the market for the first time.
+    pub(super) fn works_at(
+        &mut self,
+        terms: &Terms<'_>,
+        place: usize,
+        (px, ts): (Price, Ts),
+        fresh: &mut bool,
+    ) -> bool {
+        let order = &mut self.orders[place];
+        if !order.waits() {
+            return true;
+        }
+        let tick = terms.instrument.rules_at(ts).tick_size;
+        if order.stance() == Stance::Away || !order.observe(px, tick) {
+            return false;
+        }
+        self.trigger(place, ts);
+        *fresh = true;
+        true
     }
 
-    pub(super) fn expire(&mut self, order: &mut Working) {
+    pub(super) fn cancel(&mut self, place: usize, ts: Ts, reason: CancelReason) {
+        let order = &mut self.orders[place];
         assert!(!order.done, "an order ends once");
         order.done = true;
-        self.say(order, order.expiry, VenueReport::Expired { client_order_id: order.id });
+        let client_order_id = order.id;
+        self.say(place, ts, VenueReport::Canceled { client_order_id, reason });
+        self.follow_end(place, ts);
+    }
+
+    pub(super) fn expire(&mut self, place: usize) {
+        let order = &mut self.orders[place];
+        assert!(!order.done, "an order ends once");
+        order.done = true;
+        let (client_order_id, ts) = (order.id, order.expiry);
+        self.say(place, ts, VenueReport::Expired { client_order_id });
+        self.follow_end(place, ts);
     }
 
     /// After an order's first observation: what must fill at once or not at all ends here.
-    pub(super) fn end_if_immediate(&mut self, order: &mut Working, ts: Ts) {
+    pub(super) fn end_if_immediate(&mut self, place: usize, ts: Ts) {
+        let order = &self.orders[place];
         if order.done {
             return;
         }
         match order.request.time_in_force {
-            TimeInForce::Ioc => self.cancel(order, ts, CancelReason::ImmediateOrCancel),
-            TimeInForce::Fok => self.cancel(order, ts, CancelReason::FillOrKill),
+            TimeInForce::Ioc => self.cancel(place, ts, CancelReason::ImmediateOrCancel),
+            TimeInForce::Fok => self.cancel(place, ts, CancelReason::FillOrKill),
             TimeInForce::Gtc | TimeInForce::Gtd(_) | TimeInForce::Day => {}
         }
     }
 
     /// How much a reduce-only order may fill; `None` if it is none.
-    fn reducible(&self, order: &Working) -> Option<Qty> {
+    fn reducible(&self, place: usize) -> Option<Qty> {
+        let order = &self.orders[place];
         order.request.reduce_only.then(|| reducible(self.positions, order.id.strategy, order.request.side))
     }
 
@@ -101,36 +146,38 @@ impl Hand<'_> {
     ///
     /// # Errors
     /// [`VenueError::Overflow`] if a value cannot be represented.
-    pub(super) fn execute(&mut self, terms: &Terms<'_>, order: &mut Working, offer: &Offer) -> Result<Qty, VenueError> {
+    pub(super) fn execute(&mut self, terms: &Terms<'_>, place: usize, offer: &Offer) -> Result<Qty, VenueError> {
+        let order = self.orders[place];
         let leaves = order.leaves();
         assert!(!order.done && leaves > Qty::ZERO, "only an open order is executed");
-        let reducible = self.reducible(order);
+        let reducible = self.reducible(place);
         if reducible == Some(Qty::ZERO) {
-            self.cancel(order, offer.ts, CancelReason::NothingToReduce);
+            self.cancel(place, offer.ts, CancelReason::NothingToReduce);
             return Ok(Qty::ZERO);
         }
         let lot = terms.instrument.rules_at(offer.ts).lot_size;
         // An offer that is not a whole number of lots is used down to the lot.
         let offered = offer.available_qty.map_or(leaves, |qty| if qty >= leaves { leaves } else { qty.floor_to(lot) });
         let wanted = offered.min(reducible.unwrap_or(leaves));
-        let affordable = if wanted > Qty::ZERO { self.affordable(terms, order, offer, wanted)? } else { None };
+        if offer.liquidity == Liquidity::Taker && wanted > Qty::ZERO && !self.may_take(place, offer, wanted) {
+            return Ok(Qty::ZERO);
+        }
+        let affordable = if wanted > Qty::ZERO { self.affordable(terms, &order, offer, wanted)? } else { None };
         let qty = affordable.as_ref().map_or(Qty::ZERO, |priced| priced.fill.last_qty);
         if order.request.time_in_force == TimeInForce::Fok && qty < leaves && !offer.more_follow {
-            self.end_if_immediate(order, offer.ts);
+            self.end_if_immediate(place, offer.ts);
             return Ok(Qty::ZERO);
         }
         if let Some(priced) = &affordable {
-            self.book(terms, order, priced)?;
+            self.book(terms, place, priced)?;
         }
-        if order.done {
+        if self.orders[place].done {
             return Ok(qty);
         }
         if qty < wanted {
-            self.cancel(order, offer.ts, CancelReason::InsufficientFunds);
-        } else if self.reducible(order) == Some(Qty::ZERO) {
-            self.cancel(order, offer.ts, CancelReason::NothingToReduce);
+            self.cancel(place, offer.ts, CancelReason::InsufficientFunds);
         } else if !offer.more_follow {
-            self.end_if_immediate(order, offer.ts);
+            self.end_if_immediate(place, offer.ts);
         }
         Ok(qty)
     }
@@ -163,12 +210,13 @@ impl Hand<'_> {
         Ok(best)
     }
 
-    fn book(&mut self, terms: &Terms<'_>, order: &mut Working, priced: &Priced) -> Result<(), VenueError> {
+    fn book(&mut self, terms: &Terms<'_>, place: usize, priced: &Priced) -> Result<(), VenueError> {
         let overflow = || VenueError::Overflow { instrument: terms.instrument.id.to_string() };
         let Priced { fill, settlement: Some(settlement) } = priced else {
             panic!("a fill that cannot be paid is cut before it is made");
         };
         self.funds.book(settlement);
+        let order = &mut self.orders[place];
         let position = &mut self.positions[order.id.strategy.usize()];
         *position = match order.request.side {
             Side::Buy => position.checked_add(fill.last_qty),
@@ -178,10 +226,14 @@ impl Hand<'_> {
         *self.trade_id_last += 1;
         order.cum_qty = order.cum_qty.checked_add(fill.last_qty).ok_or_else(overflow)?;
         order.fills += 1;
+        if fill.liquidity == Liquidity::Maker {
+            order.hide(fill.last_qty);
+        }
         order.done = order.leaves() == Qty::ZERO;
         let ts_event = order.ts_last.max(fill.ts_event);
         let report = FillReport { trade_id: TradeId(*self.trade_id_last), ts_event, ..*fill };
-        self.say(order, ts_event, VenueReport::Filled(report));
+        self.say(place, ts_event, VenueReport::Filled(report));
+        self.follow_fill(place, fill.last_qty, ts_event);
         Ok(())
     }
 }

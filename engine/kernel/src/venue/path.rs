@@ -7,6 +7,8 @@
 
 use tapedeck_model::{Bar, Price, Side, Ts};
 
+use super::desk::Working;
+
 /// A moment on a path. Ordered as it happens: within one nanosecond by leg and distance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Moment {
@@ -94,11 +96,43 @@ impl Path {
             if !reached {
                 continue;
             }
-            let (travel, length) = (level.abs_diff(start), end.abs_diff(start));
-            let (interval, wide) = (i128::from(self.interval), i128::from(length));
-            let offset = interval * (leg as i128 * wide + i128::from(travel)) / (3 * wide);
-            let ts = Ts::from_nanos(self.ts_open.saturating_add(offset as i64));
-            return Some(Moment { ts: ts.max(from.ts), leg: leg as u8, travel });
+            return Some(self.moment_of(from, leg, level));
+        }
+        None
+    }
+
+    /// When the path is at `level` on a leg that leads there.
+    fn moment_of(&self, from: Moment, leg: usize, level: i64) -> Moment {
+        let (start, end) = (self.points[leg], self.points[leg + 1]);
+        let (travel, length) = (level.abs_diff(start), end.abs_diff(start));
+        let (interval, wide) = (i128::from(self.interval), i128::from(length).max(1));
+        let offset = interval * (leg as i128 * wide + i128::from(travel)) / (3 * wide);
+        let ts = Ts::from_nanos(self.ts_open.saturating_add(offset as i64));
+        Moment { ts: ts.max(from.ts), leg: leg as u8, travel }
+    }
+
+    /// The price at a moment of this path.
+    pub(super) fn px_of(&self, moment: Moment) -> Price {
+        let leg = usize::from(moment.leg);
+        let (start, end) = (self.points[leg], self.points[leg + 1]);
+        let travel = i64::try_from(moment.travel).unwrap_or(i64::MAX);
+        Price::from_raw(if end >= start { start.saturating_add(travel) } else { start.saturating_sub(travel) })
+    }
+
+    /// Takes a trailing stop along from `from`, where the price is `px` and it is not reached: when its
+    /// trigger is reached, if it is.
+    pub(super) fn trail(&self, (from, px): (Moment, Price), order: &mut Working, tick: Price) -> Option<Moment> {
+        let mut at = px;
+        for leg in usize::from(from.leg)..3 {
+            let end = Price::from_raw(self.points[leg + 1]);
+            let helps = order.within(end, at);
+            if helps {
+                // The best price of the leg is its end; on the way there nothing is reached.
+                order.observe(end, tick);
+            } else if order.trail.best.is_some() && order.is_beyond(end, order.trail.trigger_px) {
+                return Some(self.moment_of(from, leg, order.trail.trigger_px.raw()));
+            }
+            at = end;
         }
         None
     }

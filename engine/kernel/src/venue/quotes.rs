@@ -5,44 +5,42 @@
 //! own limit when the opposite side reaches it.
 
 use tapedeck_model::order::FillBasis;
-use tapedeck_model::{Liquidity, Price, Qty, Side, Ts};
+use tapedeck_model::{Liquidity, OrderRequest, Price, Qty, Side, Ts};
 
 use super::VenueError;
-use super::desk::{Shown, Stance, Working};
+use super::desk::{Shown, Stance};
 use super::fills::{Hand, Offer, Terms};
-use super::scene::Scene;
+use super::scene::{Parts, Scene};
 
 /// Every order meets the quote that is shown.
 ///
 /// # Errors
 /// [`VenueError::Overflow`].
 pub(super) fn on_quote(scene: &mut Scene<'_>) -> Result<(), VenueError> {
-    let Scene { desk, slippage, fees, funds, trade_id_last, out, .. } = scene;
-    let Some(shown) = &mut desk.shown else { return Ok(()) };
+    let Parts { terms, mut hand, shown, observations, .. } = scene.parts();
+    let Some(shown) = shown else { return Ok(()) };
     let ts = shown.quote.ts_event;
-    let terms = Terms { instrument: &desk.instrument, slippage: *slippage, fees: *fees };
-    let mut hand = Hand { positions: &mut desk.positions, funds, trade_id_last, out };
-    for order in desk.orders.iter_mut().filter(|order| !order.done) {
-        let fresh = order.arrived_at == desk.observations;
-        Meeting { shown: &mut *shown, ts, fresh }.meet(&terms, &mut hand, order)?;
+    for place in 0..hand.orders.len() {
+        let order = &hand.orders[place];
+        if !order.done {
+            let fresh = order.arrived_at == *observations;
+            Meeting { shown: &mut *shown, ts, fresh }.meet(&terms, &mut hand, place)?;
+        }
     }
-    desk.observations += 1;
+    *observations += 1;
     Ok(())
 }
 
-/// The last order has just arrived and meets the quote that is shown, if one is.
+/// An order has just arrived and meets the quote that is shown, if one is.
 ///
 /// # Errors
 /// [`VenueError::Overflow`].
-pub(super) fn on_arrival(scene: &mut Scene<'_>, now: Ts) -> Result<(), VenueError> {
-    let Scene { desk, slippage, fees, funds, trade_id_last, out, .. } = scene;
-    let Some(shown) = &mut desk.shown else { return Ok(()) };
-    let terms = Terms { instrument: &desk.instrument, slippage: *slippage, fees: *fees };
-    let mut hand = Hand { positions: &mut desk.positions, funds, trade_id_last, out };
-    let Some(order) = desk.orders.last_mut() else { return Ok(()) };
-    Meeting { shown, ts: now, fresh: true }.meet(&terms, &mut hand, order)?;
+pub(super) fn on_arrival(scene: &mut Scene<'_>, place: usize, now: Ts) -> Result<(), VenueError> {
+    let Parts { terms, mut hand, shown, observations, .. } = scene.parts();
+    let Some(shown) = shown else { return Ok(()) };
+    Meeting { shown, ts: now, fresh: true }.meet(&terms, &mut hand, place)?;
     // It has seen the quote; the next one finds it resting.
-    order.arrived_at = desk.observations - 1;
+    hand.orders[place].arrived_at = *observations - 1;
     Ok(())
 }
 
@@ -55,31 +53,34 @@ struct Meeting<'a> {
 }
 
 impl Meeting<'_> {
-    fn meet(&mut self, terms: &Terms<'_>, hand: &mut Hand<'_>, order: &mut Working) -> Result<(), VenueError> {
+    fn meet(&mut self, terms: &Terms<'_>, hand: &mut Hand<'_>, place: usize) -> Result<(), VenueError> {
         let quote = &self.shown.quote;
-        let px = match order.request.side {
+        let px = match hand.orders[place].request.side {
             Side::Buy => quote.ask_px,
             Side::Sell => quote.bid_px,
         };
-        if let Stance::Stop(trigger) = order.stance() {
-            if !order.fires(px, trigger) {
-                return Ok(());
-            }
-            hand.trigger(order, self.ts);
-            self.fresh = true;
+        if !hand.works_at(terms, place, (px, self.ts), &mut self.fresh) {
+            return Ok(());
         }
+        let order = &hand.orders[place];
         match order.stance() {
             Stance::Limit(limit) if !order.within(px, limit) => {
                 if self.fresh {
-                    hand.end_if_immediate(order, self.ts);
+                    hand.end_if_immediate(place, self.ts);
+                    hand.rest(place, limit, self.ts);
                 }
                 Ok(())
             }
             Stance::Limit(limit) if !self.fresh || order.request.post_only => {
-                self.fill(terms, hand, order, (limit, FillBasis::QuoteCross, Liquidity::Maker))
+                self.fill(terms, hand, place, (limit, FillBasis::QuoteCross, Liquidity::Maker))
             }
-            Stance::Limit(_) | Stance::Market | Stance::Stop(_) => {
-                self.fill(terms, hand, order, (px, FillBasis::QuoteTake, Liquidity::Taker))
+            Stance::Limit(limit) => {
+                self.fill(terms, hand, place, (px, FillBasis::QuoteTake, Liquidity::Taker))?;
+                hand.rest(place, limit, self.ts);
+                Ok(())
+            }
+            Stance::Market | Stance::Stop(_) | Stance::Touch(_) | Stance::Trail | Stance::Away => {
+                self.fill(terms, hand, place, (px, FillBasis::QuoteTake, Liquidity::Taker))
             }
         }
     }
@@ -88,12 +89,13 @@ impl Meeting<'_> {
         &mut self,
         terms: &Terms<'_>,
         hand: &mut Hand<'_>,
-        order: &mut Working,
+        place: usize,
         (reference_px, basis, liquidity): (Price, FillBasis, Liquidity),
     ) -> Result<(), VenueError> {
-        let (left, market_qty) = match order.request.side {
-            Side::Buy => (&mut self.shown.ask_left, self.shown.quote.ask_qty),
-            Side::Sell => (&mut self.shown.bid_left, self.shown.quote.bid_qty),
+        let OrderRequest { side, kind, .. } = hand.orders[place].request;
+        let (left, market_qty, own_side_px) = match side {
+            Side::Buy => (&mut self.shown.ask_left, self.shown.quote.ask_qty, self.shown.quote.bid_px),
+            Side::Sell => (&mut self.shown.bid_left, self.shown.quote.bid_qty, self.shown.quote.ask_px),
         };
         let offer = Offer {
             record: self.shown.record,
@@ -101,7 +103,7 @@ impl Meeting<'_> {
             basis,
             liquidity,
             reference_px,
-            limit_px: order.request.kind.limit_px(),
+            limit_px: kind.limit_px(),
             available_qty: Some(*left),
             market_qty,
             queue_entry_qty: Qty::ZERO,
@@ -109,8 +111,9 @@ impl Meeting<'_> {
             more_follow: false,
             // The quote's own side is the price: the half of the spread is paid.
             half_spread: Some(Price::ZERO),
+            own_side_px: Some(own_side_px),
         };
-        let filled = hand.execute(terms, order, &offer)?;
+        let filled = hand.execute(terms, place, &offer)?;
         *left = Qty::from_raw(left.raw() - filled.raw());
         Ok(())
     }

@@ -50,6 +50,29 @@ pub const PARAMS: &[ParamSpec] = &[
          whole (all that is left of it).",
     )
     .or("partial"),
+    ParamSpec::optional(
+        "self_trade_prevention",
+        ParamKind::Choice(SelfTrade::WORDS),
+        "",
+        "What ends where an order of ours would trade with another one of ours that rests: cancel_maker (the resting \
+         one), cancel_taker (the arriving one) or cancel_both.",
+    )
+    .or("cancel_maker"),
+    ParamSpec::optional(
+        "amend_keeps_priority",
+        ParamKind::Bool,
+        "",
+        "Whether an amendment to a smaller quantity keeps the order's place in the queue; a new price or a larger \
+         quantity never does.",
+    )
+    .or("true"),
+    ParamSpec::optional(
+        "cancel_on_disconnect",
+        ParamKind::Bool,
+        "",
+        "Whether the venue cancels every working order when the connection is lost.",
+    )
+    .or("false"),
 ];
 
 /// The path of prices through a bar.
@@ -155,6 +178,56 @@ impl FromStr for MakerFill {
     }
 }
 
+/// What ends where an order of ours would trade with another one of ours (FIX 2964).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SelfTrade {
+    /// The order that arrives.
+    CancelTaker,
+    /// The order that rests; Binance's default, `EXPIRE_MAKER`.
+    #[default]
+    CancelMaker,
+    /// Both.
+    CancelBoth,
+}
+
+impl SelfTrade {
+    /// The words for it in a scenario.
+    pub const WORDS: &'static [&'static str] = &["cancel_taker", "cancel_maker", "cancel_both"];
+}
+
+impl FromStr for SelfTrade {
+    type Err = ParamError;
+
+    fn from_str(text: &str) -> Result<Self, ParamError> {
+        match text {
+            "cancel_taker" => Ok(Self::CancelTaker),
+            "cancel_maker" => Ok(Self::CancelMaker),
+            "cancel_both" => Ok(Self::CancelBoth),
+            _ => {
+                let problem = format!("expected one of {}, found {text}", Self::WORDS.join(", "));
+                Err(ParamError::new("self_trade_prevention", problem))
+            }
+        }
+    }
+}
+
+/// How a venue treats orders beside matching them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OrderRules {
+    /// What ends where ours would trade with ours.
+    pub self_trade: SelfTrade,
+    /// Whether less of an order keeps its place.
+    pub amend_keeps_priority: bool,
+    /// Whether all working orders end when the connection is lost.
+    pub cancel_on_disconnect: bool,
+}
+
+impl Default for OrderRules {
+    fn default() -> Self {
+        Self { self_trade: SelfTrade::default(), amend_keeps_priority: true, cancel_on_disconnect: false }
+    }
+}
+
 /// How a venue matches: the part of `[[venue]]` that is not a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Matching {
@@ -168,6 +241,8 @@ pub struct Matching {
     pub queue_ahead: Option<Decimal>,
     /// How much of a resting order fills on an order book.
     pub maker_fill: MakerFill,
+    /// How it treats orders.
+    pub orders: OrderRules,
 }
 
 impl Matching {
@@ -182,6 +257,13 @@ impl Matching {
             limit_fill: params.text_opt("limit_fill")?.map_or(Ok(LimitFill::default()), |text| text.parse())?,
             queue_ahead: params.decimal_opt("queue_ahead")?,
             maker_fill: params.text_opt("maker_fill")?.map_or(Ok(MakerFill::default()), |text| text.parse())?,
+            orders: OrderRules {
+                self_trade: params
+                    .text_opt("self_trade_prevention")?
+                    .map_or(Ok(SelfTrade::default()), |text| text.parse())?,
+                amend_keeps_priority: params.bool_opt("amend_keeps_priority")?.unwrap_or(true),
+                cancel_on_disconnect: params.bool_opt("cancel_on_disconnect")?.unwrap_or(false),
+            },
         })
     }
 }
@@ -212,11 +294,16 @@ mod tests {
         let mut params = Params::new();
         for spec in PARAMS {
             if let Some(default) = spec.default {
-                params.insert(spec.name, tapedeck_model::ParamValue::Text(default.to_owned()));
+                let value = default.parse().map_or_else(
+                    |_| tapedeck_model::ParamValue::Text(default.to_owned()),
+                    tapedeck_model::ParamValue::Bool,
+                );
+                params.insert(spec.name, value);
             }
         }
         assert_eq!(Matching::from_params(&params), Matching::from_params(&Params::new()));
         assert_eq!(Matching::from_params(&params).unwrap().participation, Some(Decimal::new(1, 1)));
+        assert!(SelfTrade::WORDS.iter().all(|word| word.parse::<SelfTrade>().is_ok()));
         for words in [PathModel::WORDS, LimitFill::WORDS] {
             assert!(words.iter().all(|w| w.parse::<PathModel>().is_ok() || w.parse::<LimitFill>().is_ok()));
         }

@@ -3,9 +3,12 @@
 mod bars;
 mod commands;
 mod depth;
+mod groups;
 mod properties;
 mod script;
+mod self_trade;
 mod ticks;
+mod triggers;
 
 use tapedeck_model::{
     Amount, CurrencyIx, DatedRules, Instrument, InstrumentId, InstrumentIx, InstrumentKind, Price, Qty, Ts,

@@ -7,9 +7,10 @@
 use tapedeck_model::order::FillBasis;
 use tapedeck_model::{Liquidity, Price, Qty, RecordRef, TradeTick};
 
-use super::desk::{Stance, Working};
+use super::desk::Stance;
 use super::fills::{Hand, Offer, Terms};
-use super::scene::Scene;
+use super::queue::Place;
+use super::scene::{Parts, Scene};
 use super::{RecordKind, VenueError};
 
 /// A print, and what our orders took of it.
@@ -29,41 +30,38 @@ struct Print<'a> {
 pub(super) fn on_trade(scene: &mut Scene<'_>, at: RecordRef, trade: &TradeTick) -> Result<(), VenueError> {
     let feeds_takers = scene.desk.finest == RecordKind::Trades;
     let mut print = Print { at, trade, taken: Qty::ZERO, feeds_takers, observations: scene.desk.observations };
-    let Scene { desk, slippage, fees, funds, trade_id_last, out, .. } = scene;
-    let terms = Terms { instrument: &desk.instrument, slippage: *slippage, fees: *fees };
-    let mut hand = Hand { positions: &mut desk.positions, funds, trade_id_last, out };
-    for order in desk.orders.iter_mut().filter(|order| !order.done) {
-        print.meet(&terms, &mut hand, order)?;
+    let Parts { terms, mut hand, .. } = scene.parts();
+    for place in 0..hand.orders.len() {
+        if !hand.orders[place].done {
+            print.meet(&terms, &mut hand, place)?;
+        }
     }
     assert!(print.taken <= trade.qty.max(Qty::ZERO), "a print is filled once");
-    desk.observations += u64::from(feeds_takers);
+    scene.desk.observations += u64::from(feeds_takers);
     Ok(())
 }
 
 impl Print<'_> {
-    fn meet(&mut self, terms: &Terms<'_>, hand: &mut Hand<'_>, order: &mut Working) -> Result<(), VenueError> {
+    fn meet(&mut self, terms: &Terms<'_>, hand: &mut Hand<'_>, place: usize) -> Result<(), VenueError> {
         let (px, ts) = (self.trade.px, self.trade.ts_event);
-        let mut fresh = order.arrived_at == self.observations;
-        if let Stance::Stop(trigger) = order.stance() {
-            if !self.feeds_takers || !order.fires(px, trigger) {
-                return Ok(());
-            }
-            hand.trigger(order, ts);
-            fresh = true;
+        let mut fresh = hand.orders[place].arrived_at == self.observations;
+        if hand.orders[place].waits() && (!self.feeds_takers || !hand.works_at(terms, place, (px, ts), &mut fresh)) {
+            return Ok(());
         }
-        let limit = match order.stance() {
-            Stance::Limit(limit) => limit,
-            Stance::Market | Stance::Stop(_) if self.feeds_takers => return self.take(terms, hand, order),
-            Stance::Market | Stance::Stop(_) => return Ok(()),
+        let order = &hand.orders[place];
+        let Stance::Limit(limit) = order.stance() else {
+            return if self.feeds_takers { self.take(terms, hand, place) } else { Ok(()) };
         };
         if self.feeds_takers && fresh && !order.request.post_only {
             if order.within(px, limit) {
-                return self.take(terms, hand, order);
+                self.take(terms, hand, place)?;
+            } else {
+                hand.end_if_immediate(place, ts);
             }
-            hand.end_if_immediate(order, ts);
+            hand.rest(place, limit, ts);
             return Ok(());
         }
-        self.serve_resting(terms, hand, order, limit)
+        self.serve_resting(terms, hand, place, limit)
     }
 
     fn left(&self) -> Qty {
@@ -71,22 +69,23 @@ impl Print<'_> {
     }
 
     /// The order takes the print at its price.
-    fn take(&mut self, terms: &Terms<'_>, hand: &mut Hand<'_>, order: &mut Working) -> Result<(), VenueError> {
+    fn take(&mut self, terms: &Terms<'_>, hand: &mut Hand<'_>, place: usize) -> Result<(), VenueError> {
         let offer = Offer {
             record: self.at,
             ts: self.trade.ts_event,
             basis: FillBasis::TradeTake,
             liquidity: Liquidity::Taker,
             reference_px: self.trade.px,
-            limit_px: order.request.kind.limit_px(),
+            limit_px: hand.orders[place].request.kind.limit_px(),
             available_qty: Some(self.left()),
             market_qty: self.trade.qty,
             queue_entry_qty: Qty::ZERO,
             queue_ahead_qty: Qty::ZERO,
             more_follow: false,
             half_spread: None,
+            own_side_px: None,
         };
-        self.fill(terms, hand, order, &offer)
+        self.fill(terms, hand, place, &offer)
     }
 
     /// The print goes through a resting order, or serves the queue in which it stands.
@@ -94,9 +93,10 @@ impl Print<'_> {
         &mut self,
         terms: &Terms<'_>,
         hand: &mut Hand<'_>,
-        order: &mut Working,
+        place: usize,
         limit: Price,
     ) -> Result<(), VenueError> {
+        let order = &mut hand.orders[place];
         if !order.within(self.trade.px, limit) {
             return Ok(());
         }
@@ -108,7 +108,8 @@ impl Print<'_> {
             let size = self.trade.qty.raw();
             order.queue_ahead = Some(Qty::from_raw((ahead.raw() - size).max(0)));
             // What our earlier orders took stood behind the same queue.
-            (FillBasis::TradeQueue, Qty::from_raw((size - ahead.raw() - self.taken.raw()).max(0)))
+            let left = Qty::from_raw((size - ahead.raw() - self.taken.raw()).max(0));
+            (FillBasis::TradeQueue, order.shown_qty().map_or(left, |shown| left.min(shown)))
         } else {
             // Whoever stood before us at our price is gone.
             order.queue_ahead = Some(Qty::ZERO);
@@ -130,18 +131,17 @@ impl Print<'_> {
             queue_ahead_qty,
             more_follow: false,
             half_spread: None,
+            own_side_px: None,
         };
-        self.fill(terms, hand, order, &offer)
+        self.fill(terms, hand, place, &offer)?;
+        let order = &mut hand.orders[place];
+        let lot = terms.instrument.rules_at(self.trade.ts_event).lot_size;
+        order.show_anew(terms.draws, lot, Place::behind(order.place.entry_qty()));
+        Ok(())
     }
 
-    fn fill(
-        &mut self,
-        terms: &Terms<'_>,
-        hand: &mut Hand<'_>,
-        order: &mut Working,
-        offer: &Offer,
-    ) -> Result<(), VenueError> {
-        let filled = hand.execute(terms, order, offer)?;
+    fn fill(&mut self, terms: &Terms<'_>, hand: &mut Hand<'_>, place: usize, offer: &Offer) -> Result<(), VenueError> {
+        let filled = hand.execute(terms, place, offer)?;
         self.taken = Qty::from_raw(self.taken.raw() + filled.raw());
         Ok(())
     }

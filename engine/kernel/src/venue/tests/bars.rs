@@ -326,7 +326,7 @@ fn reduce_only_cuts_to_the_position() {
          > 6 canceled fok_not_filled @120
          > 4 filled 101 2 maker bar_path @130
          > 4 canceled nothing_to_reduce @130
-         > 5 canceled nothing_to_reduce @140",
+         > 5 canceled nothing_to_reduce @130",
     );
 }
 

@@ -3,6 +3,7 @@
 use super::instrument;
 use super::script::{check, plain_spec};
 use crate::venue::*;
+use tapedeck_model::Amendment;
 use tapedeck_model::param::{ParamValue, Params};
 use tapedeck_model::{Draws, Span, StrategyIx};
 

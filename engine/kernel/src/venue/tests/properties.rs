@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::script::{SECOND, Stage, plain_spec};
 use crate::venue::*;
 use tapedeck_model::order::{FillBasis, FillReport, Liquidity, OrderKind, Side, TimeInForce};
-use tapedeck_model::{Bar, Price, QuoteTick, Span, StrategyIx, TradeTick};
+use tapedeck_model::{Bar, Display, GroupKind, GroupLeg, Price, QuoteTick, Span, StrategyIx, TradeTick, Trail};
 
 /// One step of a random run, in small whole numbers.
 #[derive(Debug, Clone, Copy)]
@@ -29,11 +29,15 @@ fn step() -> impl Strategy<Value = Step> {
 fn request(step: &Step, instrument: InstrumentIx) -> OrderRequest {
     let px = |ticks: i64| Price::from_raw(ticks * 10);
     let (limit_px, trigger_px) = (px(step.level + step.offset), px(step.level));
-    let kind = match step.kind % 4 {
+    let kind = match step.kind {
         0 => OrderKind::Market,
         1 => OrderKind::Limit { limit_px },
         2 => OrderKind::Stop { trigger_px },
-        _ => OrderKind::StopLimit { trigger_px, limit_px },
+        3 => OrderKind::StopLimit { trigger_px, limit_px },
+        4 => OrderKind::Touch { trigger_px },
+        5 => OrderKind::TouchLimit { trigger_px, limit_px },
+        6 => OrderKind::Trailing { trail: Trail::Px(px(step.up + 1)) },
+        _ => OrderKind::Trailing { trail: Trail::Bps(step.down as u32 + 1) },
     };
     let side = if step.side { Side::Buy } else { Side::Sell };
     let time_in_force = match step.tif {
@@ -43,7 +47,81 @@ fn request(step: &Step, instrument: InstrumentIx) -> OrderRequest {
         _ => TimeInForce::Gtc,
     };
     let market = OrderRequest::market(instrument, side, Qty::from_raw(step.qty * 10));
-    OrderRequest { kind, time_in_force, ..market }
+    let mut request = OrderRequest { kind, time_in_force, ..market };
+    if matches!(kind, OrderKind::Trailing { .. }) && step.tif == 4 {
+        request.terms.activation_px = Some(trigger_px);
+    }
+    if kind.limit_px().is_some() && step.tif == 5 {
+        request.terms.display = Some(Display { qty: Qty::from_raw((step.qty + 3) / 4 * 10), variance_bps: 2_000 });
+    }
+    request
+}
+
+/// A group from three steps: its kind is the first's.
+fn group(steps: [&Step; 3], first: u32) -> Vec<(ClientOrderId, OrderRequest)> {
+    let kind = GroupKind::ALL[usize::from(steps[0].tif % 3)];
+    let parent = request(steps[0], InstrumentIx(0));
+    let legs = (0..kind.legs()).zip(steps).map(|(leg, step)| {
+        let mut request = request(step, InstrumentIx(0));
+        let waits = leg > 0 || kind == GroupKind::Oco;
+        if waits {
+            request.time_in_force = TimeInForce::Gtc;
+            request.side = if kind == GroupKind::Oco { parent.side } else { parent.side.opposite() };
+            if request.kind == OrderKind::Market {
+                request.kind = OrderKind::Stop { trigger_px: Price::from_raw(step.level * 10) };
+            }
+        }
+        request.order_qty = parent.order_qty;
+        request.terms.display = None;
+        request.reduce_only = leg > 0 && step.qty % 4 == 0;
+        request.terms.group = Some(GroupLeg { kind, leg, first });
+        (ClientOrderId { strategy: StrategyIx(0), number: first + u32::from(leg) }, request)
+    });
+    legs.collect()
+}
+
+/// What is filled of every order so far, and the sizes that the venue told.
+#[derive(Default)]
+struct Told {
+    filled: std::collections::BTreeMap<u32, i64>,
+    size: std::collections::BTreeMap<u32, i64>,
+    ended: std::collections::BTreeSet<u32>,
+}
+
+impl Told {
+    fn hear(&mut self, timed: &TimedReport) {
+        let number = timed.report.client_order_id().number;
+        match timed.report {
+            VenueReport::Filled(fill) => *self.filled.entry(number).or_default() += fill.last_qty.raw(),
+            VenueReport::Activated { order_qty, .. } | VenueReport::Resized { order_qty, .. } => {
+                self.size.insert(number, order_qty.raw());
+            }
+            VenueReport::Canceled { .. } | VenueReport::Expired { .. } | VenueReport::Rejected { .. } => {
+                assert!(self.ended.insert(number), "an order ends once: {timed:?}");
+            }
+            _ => {}
+        }
+        if let Some(size) = self.size.get(&number) {
+            assert!(self.filled(number) <= *size, "more than its size: {timed:?}");
+        }
+    }
+
+    fn filled(&self, number: u32) -> i64 {
+        self.filled.get(&number).copied().unwrap_or(0)
+    }
+
+    /// Whether a group never did more than it may.
+    fn check(&self, legs: &[(ClientOrderId, OrderRequest)]) {
+        let numbers: Vec<u32> = legs.iter().map(|(id, _)| id.number).collect();
+        let whole = legs[0].1.order_qty.raw();
+        let exits: i64 = numbers[1..].iter().map(|number| self.filled(*number)).sum();
+        match legs[0].1.terms.group.unwrap().kind {
+            GroupKind::Oco => assert!(self.filled(numbers[0]) + exits <= whole, "a pair fills once"),
+            GroupKind::Oto | GroupKind::Bracket => {
+                assert!(exits <= self.filled(numbers[0]), "exits close no more than the entry opened");
+            }
+        }
+    }
 }
 
 /// The record of a step: bars, trades or quotes around the step's level.
@@ -174,6 +252,35 @@ proptest! {
                     .sum();
                 prop_assert!(taken <= bound(record, side), "{taken} of {record:?}");
             }
+        }
+    }
+
+    /// At every prefix of what is said; and a group that is done has left nothing that works.
+    #[test]
+    fn groups_fill_no_more_than_they_may(steps in prop::collection::vec(step(), 4..120), tape in 0_u8..3) {
+        let mut stage = Stage::new(spec(tape, 1), 1);
+        let (mut groups, mut told, mut heard) = (Vec::new(), Told::default(), 0);
+        for (number, four) in steps.chunks_exact(4).enumerate() {
+            stage.record(&record(&four[3], tape, number as i64, InstrumentIx(0)));
+            let legs = group([&four[0], &four[1], &four[2]], number as u32 * 3 + 1);
+            let now = Ts::from_nanos((number as i64 + 1) * 60 * SECOND + i64::from(four[3].tif / 3) * 7 * SECOND);
+            for (client_order_id, request) in &legs {
+                let command = Command::Submit { client_order_id: *client_order_id, request: *request };
+                stage.venue.on_command(now, &command, &mut stage.out).unwrap();
+            }
+            groups.push(legs);
+            if four[3].qty % 5 == 0 {
+                let client_order_id = ClientOrderId { strategy: StrategyIx(0), number: four[3].qty as u32 % 20 + 1 };
+                stage.venue.on_command(now, &Command::Cancel { client_order_id }, &mut stage.out).unwrap();
+            }
+            for timed in &stage.out[heard..] {
+                told.hear(timed);
+                let of = groups.iter().find(|legs| legs.iter().any(|(id, _)| *id == timed.report.client_order_id()));
+                if let Some(legs) = of {
+                    told.check(legs);
+                }
+            }
+            heard = stage.out.len();
         }
     }
 

@@ -3,10 +3,17 @@
 //! ```text
 //! venue path=ohlc participation=0.5 limit_fill=through queue=1 queue_model=power maker_fill=whole finest=trades funds=10:1000 bps=1 taker=0.001
 //! bar OPEN HIGH LOW CLOSE VOLUME        sixty seconds each, the first opens at 0
+//! bar_to SECOND OPEN HIGH LOW CLOSE VOLUME   the same with its end
 //! trade PX QTY [buy|sell]               one second after the last record
+//! mark MARK [INDEX]                     likewise
 //! quote BID BID_QTY ASK ASK_QTY         likewise
 //! depth [clear] [gap] bid|ask PX QTY ... likewise, one message
-//! [+SECONDS] NUMBER buy|sell QTY market|limit PX|stop PX|stop_limit TRIGGER LIMIT [TIF] [post] [reduce]
+//! [+SECONDS] NUMBER buy|sell QTY market|limit PX|stop PX|stop_limit TRIGGER LIMIT|touch PX|
+//!     touch_limit TRIGGER LIMIT|trail DISTANCE|trail_bps BPS [TIF] [post] [reprice] [reduce] [from=PX] [show=QTY]
+//!     [vary=BPS] [by=mark|index] [as=STRATEGY]
+//! oco|oto|bracket ORDER | ORDER [| ORDER]
+//! [+SECONDS] cancel_all                 every order of the strategy
+//! disconnect
 //! [+SECONDS] amend NUMBER [qty=Q] [limit=P] [trigger=P]
 //! [+SECONDS] cancel NUMBER              commands arrive so long after the last record
 //! > NUMBER filled PX QTY LIQUIDITY BASIS @SECONDS
@@ -18,7 +25,10 @@ use crate::venue::*;
 use tapedeck_model::order::{OrderKind, Side, TimeInForce};
 use tapedeck_model::param::{ParamValue, Params};
 use tapedeck_model::random::Draws;
-use tapedeck_model::{Bar, DepthFlags, DepthTick, Price, QuoteTick, Span, StrategyIx, TradeTick};
+use tapedeck_model::{
+    Amendment, Bar, DepthFlags, DepthTick, Display, GroupKind, GroupLeg, MarkTick, Price, QuoteTick, Span, StrategyIx,
+    Terms, TradeTick, Trail, TriggerBy,
+};
 
 pub(super) const SECOND: i64 = 1_000_000_000;
 
@@ -42,6 +52,8 @@ pub(super) fn plain_spec(count: u16) -> VenueSpec {
         queue_ahead: None,
         queue: (queue_components()[0].build)(&Params::new()).unwrap(),
         maker_fill: MakerFill::Partial,
+        orders: OrderRules::default(),
+        display_draws: Draws::new(1, "display"),
         entry_latency: latency(),
         cancel_latency: latency(),
         report_latency: latency(),
@@ -64,6 +76,9 @@ fn spec_of(words: &[&str]) -> VenueSpec {
                 let component = queue_components().iter().find(|c| c.name == value).unwrap();
                 spec.queue = (component.build)(&params(&[("n", "3")])).unwrap();
             }
+            "stp" => spec.orders.self_trade = value.parse().unwrap(),
+            "keeps" => spec.orders.amend_keeps_priority = value == "true",
+            "on_disconnect" => spec.orders.cancel_on_disconnect = value == "cancel",
             "queue" => spec.queue_ahead = Some(value.parse().unwrap()),
             "finest" => {
                 let kind = if value == "quotes" { RecordKind::Quotes } else { RecordKind::Trades };
@@ -131,6 +146,17 @@ impl Stage {
                 close: px(4),
                 volume: qty(5),
             }),
+            "bar_to" => MarketRecord::Bar(Bar {
+                instrument,
+                ts_event: Ts::from_nanos(words[1].parse::<i64>().unwrap() * SECOND),
+                ts_recv: Ts::from_nanos(words[1].parse::<i64>().unwrap() * SECOND),
+                interval: Span::MINUTE,
+                open: px(2),
+                high: px(3),
+                low: px(4),
+                close: px(5),
+                volume: qty(6),
+            }),
             "trade" => MarketRecord::Trade(TradeTick {
                 instrument,
                 ts_event: ts(1),
@@ -138,6 +164,13 @@ impl Stage {
                 px: px(1),
                 qty: qty(2),
                 aggressor: words.get(3).map(|w| side(w)),
+            }),
+            "mark" => MarketRecord::Mark(MarkTick {
+                instrument,
+                ts_event: ts(1),
+                ts_recv: ts(1),
+                mark_px: px(1),
+                index_px: (words.len() > 2).then(|| px(2)),
             }),
             "quote" => MarketRecord::Quote(QuoteTick {
                 instrument,
@@ -188,13 +221,29 @@ impl Stage {
             None => (0, words),
         };
         let now = Ts::from_nanos(self.now + delay * SECOND);
+        let mut send = |command: Command| self.venue.on_command(now, &command, &mut self.out).unwrap();
+        if let Some(kind) = GroupKind::ALL.iter().find(|kind| kind.text() == words[0]) {
+            let mut first = None;
+            for (leg, words) in (0..).zip(words[1..].split(|word| *word == "|")) {
+                let (client_order_id, mut request) = order(words, now);
+                let first = *first.get_or_insert(client_order_id.number);
+                request.terms.group = Some(GroupLeg { kind: *kind, leg, first });
+                send(Command::Submit { client_order_id, request });
+            }
+            return;
+        }
         let id = |text: &str| ClientOrderId { strategy: StrategyIx(0), number: text.parse().unwrap() };
         let command = match words[0] {
             "cancel" => Command::Cancel { client_order_id: id(words[1]) },
             "amend" => Command::Amend { client_order_id: id(words[1]), amendment: amendment(&words[2..]) },
-            number => Command::Submit { client_order_id: id(number), request: request(&words[1..], now) },
+            "cancel_all" => Command::CancelAll { strategy: StrategyIx(0), instrument: Some(InstrumentIx(0)) },
+            "disconnect" => return self.venue.on_disconnect(now, &mut self.out).unwrap(),
+            _ => {
+                let (client_order_id, request) = order(words, now);
+                Command::Submit { client_order_id, request }
+            }
         };
-        self.venue.on_command(now, &command, &mut self.out).unwrap();
+        send(command);
     }
 }
 
@@ -215,18 +264,34 @@ fn amendment(words: &[&str]) -> Amendment {
     amendment
 }
 
+/// An order with its name.
+fn order(words: &[&str], now: Ts) -> (ClientOrderId, OrderRequest) {
+    let strategy = words.iter().find_map(|word| word.strip_prefix("as=")).map_or(0, |text| text.parse().unwrap());
+    let id = ClientOrderId { strategy: StrategyIx(strategy), number: words[0].parse().unwrap() };
+    (id, request(&words[1..], now))
+}
+
 fn request(words: &[&str], now: Ts) -> OrderRequest {
     let px = |ix: usize| Price::parse(words[ix], 2).unwrap();
     let (kind, rest) = match words[2] {
         "market" => (OrderKind::Market, 3),
         "limit" => (OrderKind::Limit { limit_px: px(3) }, 4),
         "stop" => (OrderKind::Stop { trigger_px: px(3) }, 4),
+        "touch" => (OrderKind::Touch { trigger_px: px(3) }, 4),
+        "touch_limit" => (OrderKind::TouchLimit { trigger_px: px(3), limit_px: px(4) }, 5),
+        "trail" => (OrderKind::Trailing { trail: Trail::Px(px(3)) }, 4),
+        "trail_bps" => (OrderKind::Trailing { trail: Trail::Bps(words[3].parse().unwrap()) }, 4),
         _ => (OrderKind::StopLimit { trigger_px: px(3), limit_px: px(4) }, 5),
     };
     let market = OrderRequest::market(InstrumentIx(0), side(words[0]), Qty::parse(words[1], 3).unwrap());
     let mut request = OrderRequest { kind, ..market };
     for word in &words[rest..] {
+        if let Some((key, value)) = word.split_once('=') {
+            rare_term(&mut request.terms, key, value);
+            continue;
+        }
         match *word {
+            "reprice" => (request.post_only, request.terms.reprice) = (true, true),
             "post" => request.post_only = true,
             "reduce" => request.reduce_only = true,
             "gtc" => request.time_in_force = TimeInForce::Gtc,
@@ -242,12 +307,33 @@ fn request(words: &[&str], now: Ts) -> OrderRequest {
     request
 }
 
-fn text_of(timed: &TimedReport) -> String {
+fn rare_term(terms: &mut Terms, key: &str, value: &str) {
+    match key {
+        "from" => terms.activation_px = Some(Price::parse(value, 2).unwrap()),
+        "by" => terms.trigger_by = *TriggerBy::ALL.iter().find(|by| by.text() == value).unwrap(),
+        "show" => terms.display = Some(Display { qty: Qty::parse(value, 3).unwrap(), variance_bps: 0 }),
+        "vary" => {
+            if let Some(display) = &mut terms.display {
+                display.variance_bps = value.parse().unwrap();
+            }
+        }
+        "as" => {}
+        _ => panic!("unknown key {key}"),
+    }
+}
+
+fn text_of(timed: &TimedReport, is_asked: bool) -> String {
     let what = match &timed.report {
         VenueReport::Accepted { .. } => "accepted".to_owned(),
         VenueReport::Rejected { reason, .. } => format!("rejected {reason}"),
         VenueReport::Triggered { .. } => "triggered".to_owned(),
-        VenueReport::Replaced { order_qty, .. } => format!("replaced {}", order_qty.display(3)),
+        VenueReport::Replaced { order_qty, kind, .. } => match kind.limit_px().filter(|_| !is_asked) {
+            Some(px) => format!("replaced {} at {}", order_qty.display(3), px.display(2)),
+            None => format!("replaced {}", order_qty.display(3)),
+        },
+        VenueReport::Held { .. } => "held".to_owned(),
+        VenueReport::Activated { order_qty, .. } => format!("activated {}", order_qty.display(3)),
+        VenueReport::Resized { order_qty, .. } => format!("resized {}", order_qty.display(3)),
         VenueReport::AmendRejected { reason, .. } => format!("amend_rejected {reason}"),
         VenueReport::CancelRejected { reason, .. } => format!("cancel_rejected {reason}"),
         VenueReport::Filled(f) => {
@@ -259,6 +345,28 @@ fn text_of(timed: &TimedReport) -> String {
     };
     let seconds = timed.ts_event.nanos() as f64 / SECOND as f64;
     format!("{} {what} @{seconds}", timed.report.client_order_id().number)
+}
+
+impl Stage {
+    /// Quantity of each fill, with the queue ahead as its order came.
+    pub(super) fn fills(&self) -> Vec<(Qty, Qty)> {
+        let fills = self.out.iter().filter_map(|timed| match &timed.report {
+            VenueReport::Filled(fill) => Some((fill.last_qty, fill.evidence.queue_entry_qty)),
+            _ => None,
+        });
+        fills.collect()
+    }
+}
+
+/// Plays a script without expectations.
+pub(super) fn check_only(script: &str) -> Stage {
+    let mut lines = script.lines().map(str::trim).filter(|line| !line.is_empty()).peekable();
+    let spec = lines.next_if(|line| line.starts_with("venue"));
+    let spec =
+        spec.map_or_else(|| plain_spec(1), |words| spec_of(&words.split_whitespace().skip(1).collect::<Vec<_>>()));
+    let mut stage = Stage::new(spec, 1);
+    lines.for_each(|line| stage.line(line));
+    stage
 }
 
 /// Plays the script and compares; returns the stage for more questions.
@@ -284,7 +392,10 @@ pub(super) fn check(script: &str) -> Stage {
         stage.line(action);
         said.push_str(action);
         said.push('\n');
-        let reports: Vec<String> = stage.out[seen..].iter().map(text_of).collect();
+        let reports: Vec<String> = {
+            let is_asked = action.contains("amend");
+            stage.out[seen..].iter().map(|timed| text_of(timed, is_asked)).collect()
+        };
         seen = stage.out.len();
         for report in reports.iter().filter(|r| !r.contains(" accepted ")) {
             said.extend(["> ", report, "\n"]);
