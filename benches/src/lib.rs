@@ -264,6 +264,7 @@ pub fn venue_spec(finest: RecordKind) -> VenueSpec {
         slippage: no_slippage(),
         fees: fee(&instrument()),
         funds: Some(deposits()),
+        margin: None,
     }
 }
 
@@ -277,6 +278,7 @@ pub fn run_spec(tape: MemoryTape, strategy: Box<dyn Strategy>, finest: RecordKin
         currencies: vec![code("BTC"), code("USD")],
         instruments: vec![instrument()],
         account: AccountKind::Spot,
+        margin: Vec::new(),
         deposits: deposits(),
         venues: vec![venue_spec(finest)],
         strategies: vec![StrategySlot { id: "bench".to_owned(), instruments: vec![InstrumentIx(0)], strategy }],

@@ -8,10 +8,16 @@ use std::collections::BTreeMap;
 
 use tapedeck_model::event::{LedgerAccount, PositionPoint, PostingLines, PostingReason};
 use tapedeck_model::instrument::InstrumentKind;
-use tapedeck_model::{Amount, CurrencyIx, Event, FillReport, Instrument, InstrumentIx, Qty, Record, Side, StrategyIx};
+use tapedeck_model::margin::LiquidationShare;
+use tapedeck_model::{
+    Amount, CurrencyIx, Event, FillReport, Instrument, InstrumentIx, Price, Qty, Record, Side, StrategyIx,
+};
 
 use crate::error::ReportError;
 use crate::names::Names;
+use margin::MarginAudit;
+
+mod margin;
 
 /// Findings kept; more are only counted.
 const FINDINGS_MAX: usize = 20;
@@ -31,6 +37,9 @@ pub struct Audit {
     /// Cash by the fills and deposits.
     cash_expected: BTreeMap<CurrencyIx, Amount>,
     fees_expected: BTreeMap<CurrencyIx, Amount>,
+    /// What the insurance fund got from us, less what it covered.
+    insurance_expected: BTreeMap<CurrencyIx, Amount>,
+    margin: MarginAudit,
     ledger: BTreeMap<(LedgerAccount, CurrencyIx), Amount>,
     /// A fill whose posting has not come yet: then the sums may differ for a moment.
     posting_due: bool,
@@ -72,6 +81,25 @@ impl Audit {
                 self.compare_position(seq, point);
                 Ok(())
             }
+            Event::MarginDeclared { instrument, terms } => {
+                self.margin.declare(*instrument, terms);
+                Ok(())
+            }
+            Event::Liquidated(liquidation) => {
+                let found = self.margin.liquidated(&self.names, &self.held, &self.cash_expected, liquidation);
+                for text in found {
+                    self.find(format!("record {seq}: {text}"));
+                }
+                Ok(())
+            }
+            Event::LiquidationShared(share) => self.share(seq, share).ok_or(overflow),
+            Event::Bankrupt(bankruptcy) => {
+                self.posting_due = true;
+                let covered = bankruptcy.covered;
+                let sums = add(&mut self.cash_expected, bankruptcy.currency, covered)
+                    .and_then(|()| add(&mut self.insurance_expected, bankruptcy.currency, covered.checked_neg()?));
+                sums.ok_or(overflow)
+            }
             other => {
                 self.names.apply(other);
                 Ok(())
@@ -84,7 +112,7 @@ impl Audit {
         let key = (report.client_order_id.strategy, instrument.ix);
         let signed = report.last_qty.raw().checked_mul(side.sign())?;
         let value = instrument.notional(report.last_px, Qty::from_raw(signed))?;
-        let realized = self.move_held(key, instrument, report, signed)?;
+        let realized = self.move_held(key, instrument, report.last_px, signed)?;
         match instrument.kind {
             InstrumentKind::Spot => {
                 let base = instrument.base_amount(Qty::from_raw(signed))?;
@@ -97,16 +125,38 @@ impl Audit {
         add(&mut self.fees_expected, report.fee_currency, report.fee)
     }
 
+    /// What a strategy's share of a liquidation must do: it closes at the trade's price, and its fee goes to
+    /// the fund. `None` on overflow or for an unknown instrument.
+    fn share(&mut self, seq: u64, share: &LiquidationShare) -> Option<()> {
+        self.posting_due = true;
+        let instrument = self.names.instrument(share.instrument).cloned()?;
+        let signed = share.last_qty.raw().checked_mul(share.side.sign())?;
+        let before = self.held.get(&(share.strategy, share.instrument)).copied().unwrap_or_default();
+        if before.qty.signum() * signed.signum() >= 0 || signed.abs() > before.qty.abs() {
+            self.find(format!(
+                "record {seq}: a liquidation takes more than {} holds",
+                self.names.strategy(share.strategy)
+            ));
+        }
+        let realized = self.move_held((share.strategy, share.instrument), &instrument, share.last_px, signed)?;
+        add(&mut self.cash_expected, instrument.settlement, realized.checked_sub(share.fee)?)?;
+        add(&mut self.insurance_expected, instrument.settlement, share.fee)?;
+        if let Some(text) = self.margin.shared(share) {
+            self.find(format!("record {seq}: {text}"));
+        }
+        Some(())
+    }
+
     /// Average-price accounting; what the fill realised.
     fn move_held(
         &mut self,
         key: (StrategyIx, InstrumentIx),
         instrument: &Instrument,
-        report: &FillReport,
+        last_px: Price,
         signed: i64,
     ) -> Option<Amount> {
         let held = self.held.entry(key).or_default();
-        let value = |qty: i64| instrument.notional(report.last_px, Qty::from_raw(qty));
+        let value = |qty: i64| instrument.notional(last_px, Qty::from_raw(qty));
         let mut realized = Amount::ZERO;
         let mut rest = signed;
         if held.qty.signum() * signed.signum() < 0 {
@@ -139,9 +189,11 @@ impl Audit {
 
     fn compare_cash(&mut self, seq: u64) {
         let mut found = Vec::new();
-        for (what, account, expected) in
-            [("cash", LedgerAccount::Cash, &self.cash_expected), ("fees", LedgerAccount::Fees, &self.fees_expected)]
-        {
+        for (what, account, expected) in [
+            ("cash", LedgerAccount::Cash, &self.cash_expected),
+            ("fees", LedgerAccount::Fees, &self.fees_expected),
+            ("the insurance fund", LedgerAccount::InsuranceFund, &self.insurance_expected),
+        ] {
             for (currency, sum) in expected {
                 let posted = self.ledger.get(&(account, *currency)).copied().unwrap_or_default();
                 if posted != *sum {

@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use tapedeck_model::event::{EquityPoint, PositionPoint, PostingLines, PostingReason};
+use tapedeck_model::margin::LiquidationStage;
 use tapedeck_model::{
-    Amendment, ClientOrderId, Event, FillReport, GroupLeg, InstrumentIx, OrderKind, OrderRequest, Record, RuleIx,
-    StrategyIx, Terms, TimeInForce, Trail, TriggerBy,
+    Amendment, Amount, ClientOrderId, CurrencyIx, Event, FillReport, GroupLeg, InstrumentIx, OrderKind, OrderRequest,
+    Record, RuleIx, StrategyIx, Terms, TimeInForce, Trail, TriggerBy,
 };
 
 use crate::names::Names;
@@ -254,6 +255,9 @@ fn state_text(event: &Event, names: &Names) -> String {
     if let Event::Equity(point) = event {
         return format!("{what}: {}", equity_text(point));
     }
+    if let Some(text) = margin_text(event, names) {
+        return text;
+    }
     if let Event::Signal { strategy, name, value } = event {
         return format!("{} {what}: {name} = {value}", names.strategy(*strategy));
     }
@@ -279,6 +283,56 @@ fn state_text(event: &Event, names: &Names) -> String {
         return format!("{what}: {exception} {} bid {bid} ask {ask}", names.instrument_text(ix));
     }
     what.to_owned()
+}
+
+/// Events about margin and liquidations.
+fn margin_text(event: &Event, names: &Names) -> Option<String> {
+    let what = event.text();
+    let currency = |ix| names.instrument(ix).map_or(CurrencyIx(u16::MAX), |one| one.settlement);
+    if let Event::MarginDeclared { instrument, terms } = event {
+        let leverage = Amount::from_scaled(i128::from(terms.leverage), 6).unwrap_or_default();
+        let brackets = terms.tables.iter().map(|table| table.brackets.len()).sum::<usize>();
+        let name = names.instrument_text(*instrument);
+        return Some(format!("{what}: {name} {}, leverage {leverage}, {brackets} brackets", terms.mode));
+    }
+    if let Event::Liquidated(l) = event {
+        let ix = l.instrument;
+        let money = |amount| names.money(amount, currency(ix));
+        return Some(format!(
+            "{what}: {} {} {} {} at {} on {} ({}, {}); mark {}, position {}, margin balance {} at most maintenance {}, fee {}",
+            names.instrument_text(ix),
+            l.side,
+            names.qty(ix, l.last_qty),
+            if l.stage == LiquidationStage::Close { "to close" } else { "to reduce" },
+            names.px(ix, l.last_px),
+            l.ts_event,
+            l.mode,
+            l.stage,
+            names.px(ix, l.mark_px),
+            names.qty(ix, l.net_qty),
+            money(l.margin_balance),
+            money(l.maintenance),
+            money(l.fee),
+        ));
+    }
+    if let Event::LiquidationShared(share) = event {
+        let ix = share.instrument;
+        return Some(format!(
+            "{} {what}: {} {} {} at {}, fee {}",
+            names.strategy(share.strategy),
+            share.side,
+            names.qty(ix, share.last_qty),
+            names.instrument_text(ix),
+            names.px(ix, share.last_px),
+            names.money(share.fee, currency(ix)),
+        ));
+    }
+    if let Event::Bankrupt(b) = event {
+        let of = b.instrument.map_or("the cross wallet", |ix| names.instrument_text(ix));
+        let covered = names.money(b.covered, b.currency);
+        return Some(format!("{what}: {of} lost {covered} more than it had; the insurance fund covers it"));
+    }
+    None
 }
 
 /// Control characters of a log must not change a terminal.

@@ -6,8 +6,11 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use tapedeck_model::event::{EquityPoint, LedgerAccount, PositionPoint, PostingReason};
+use tapedeck_model::margin::LiquidationShare;
+use tapedeck_model::order::{Evidence, FillBasis};
 use tapedeck_model::{
-    Amount, CurrencyIx, Event, FillReport, InstrumentIx, Liquidity, Price, Record, Side, Span, StrategyIx, Ts,
+    Amount, ClientOrderId, CurrencyIx, Event, FillReport, InstrumentIx, Liquidity, Price, Qty, Record, RecordRef, Side,
+    Span, StrategyIx, TradeId, Ts,
 };
 
 use crate::error::ReportError;
@@ -52,6 +55,10 @@ pub struct Counts {
     pub warmup_denied: u64,
     /// Defects of data that were dealt with.
     pub data_issues: u64,
+    /// Stages of liquidations.
+    pub liquidations: u64,
+    /// Losses beyond a wallet that the insurance fund covered.
+    pub bankruptcies: u64,
 }
 
 /// A fill as a mark on a chart.
@@ -166,6 +173,10 @@ pub struct RunFacts {
     /// Notional of all fills, by quote currency; `None` once the sum left the range of an amount.
     /// It grows without end while the account does not, so that is no error.
     pub traded: BTreeMap<CurrencyIx, Option<Amount>>,
+    /// Fees of liquidations, by currency; not part of `fees`.
+    pub liquidation_fees: BTreeMap<CurrencyIx, Amount>,
+    /// Losses beyond wallets that the insurance fund covered, by currency.
+    pub insurance: BTreeMap<CurrencyIx, Amount>,
     /// Money put in, by currency.
     pub deposits: BTreeMap<CurrencyIx, Amount>,
     /// Equity at the start: deposits if all are in the base currency, else the first known equity.
@@ -205,6 +216,31 @@ pub struct Gatherer {
     exposed_since: Ts,
     equity_peak: Option<Amount>,
     base_deposits: Option<Amount>,
+    /// Economic time of the last stage of a liquidation.
+    liquidated_at: Ts,
+}
+
+/// A share of a liquidation in the form of a fill, for round trips.
+fn as_fill(share: &LiquidationShare, fee_currency: CurrencyIx, ts_event: Ts) -> FillReport {
+    FillReport {
+        client_order_id: ClientOrderId { strategy: share.strategy, number: 0 },
+        trade_id: TradeId(0),
+        last_px: share.last_px,
+        last_qty: share.last_qty,
+        liquidity: Liquidity::Taker,
+        fee: share.fee,
+        fee_currency,
+        ts_event,
+        evidence: Evidence {
+            record: RecordRef::default(),
+            basis: FillBasis::Venue,
+            reference_px: share.last_px,
+            slippage_px: Price::ZERO,
+            available_qty: share.last_qty,
+            queue_entry_qty: Qty::ZERO,
+            queue_ahead_qty: Qty::ZERO,
+        },
+    }
 }
 
 /// Adds to the sum of a key; `None` on overflow.
@@ -233,6 +269,8 @@ impl Gatherer {
             fees: BTreeMap::new(),
             slippage: BTreeMap::new(),
             traded: BTreeMap::new(),
+            liquidation_fees: BTreeMap::new(),
+            insurance: BTreeMap::new(),
             deposits: BTreeMap::new(),
             initial_equity: None,
             final_equity: None,
@@ -255,6 +293,7 @@ impl Gatherer {
             exposed_since: Ts::MIN,
             equity_peak: None,
             base_deposits: Some(Amount::ZERO),
+            liquidated_at: Ts::MIN,
         }
     }
 
@@ -277,6 +316,16 @@ impl Gatherer {
             Event::Filled { instrument, side, report, .. } => return self.fill(seq, *instrument, *side, report),
             Event::Posted { reason: PostingReason::Deposit, .. } => {
                 self.deposit(&record.event).ok_or_else(|| overflow("the sum of deposits"))?;
+            }
+            Event::Liquidated(liquidation) => {
+                self.facts.counts.liquidations += 1;
+                self.liquidated_at = liquidation.ts_event;
+            }
+            Event::LiquidationShared(share) => return self.share(seq, share),
+            Event::Bankrupt(bankruptcy) => {
+                self.facts.counts.bankruptcies += 1;
+                let covered = add(&mut self.facts.insurance, bankruptcy.currency, bankruptcy.covered);
+                covered.ok_or_else(|| overflow("what insurance covered"))?;
             }
             Event::PositionChanged(point) => self.position(ts, point).ok_or_else(|| overflow("exposure time"))?,
             Event::Equity(point) => self.equity(point),
@@ -342,6 +391,30 @@ impl Gatherer {
             Some(trip)
         };
         sums().ok_or_else(|| ReportError::Overflow { seq, what: "a sum over fills" })
+    }
+
+    /// What a liquidation took from a strategy ends its round trip as a fill would.
+    fn share(&mut self, seq: u64, share: &LiquidationShare) -> Result<Option<RoundTrip>, ReportError> {
+        let facts = &mut self.facts;
+        let unknown = || ReportError::Unknown { seq, what: "the instrument" };
+        let instrument = facts.names.instrument(share.instrument).ok_or_else(unknown)?;
+        facts.marks.push(FillMark {
+            instrument: share.instrument,
+            ts: self.liquidated_at,
+            side: share.side,
+            px: share.last_px,
+        });
+        let report = as_fill(share, instrument.settlement, self.liquidated_at);
+        let mut sums = || {
+            add(&mut facts.liquidation_fees, instrument.settlement, share.fee)?;
+            let trip = self.trips.on_fill(instrument, share.side, &report)?;
+            if let Some(trip) = &trip {
+                facts.trips.mixed |= facts.trips.push(trip).is_none();
+                facts.trips_shown.push(*trip);
+            }
+            Some(trip)
+        };
+        sums().ok_or_else(|| ReportError::Overflow { seq, what: "a sum over liquidations" })
     }
 
     fn deposit(&mut self, event: &Event) -> Option<()> {

@@ -66,6 +66,10 @@ pub struct Metrics {
     /// Notional traded over mean equity, if all of it is quoted in the base currency and its sum is
     /// in the range of an amount.
     pub turnover: Option<f64>,
+    /// Fees of liquidations, by currency.
+    pub liquidation_fees: Vec<(String, Amount)>,
+    /// Losses beyond wallets that the venue's insurance fund covered, by currency.
+    pub insurance: Vec<(String, Amount)>,
     /// Realised profit before fees, by strategy and currency.
     pub realized_pnl: Vec<(String, String, Amount)>,
 }
@@ -109,7 +113,7 @@ impl Metrics {
             returns_interval: facts.returns.interval(),
             periods_per_year: per_year,
             returns: stats.count(),
-            fees: facts.fees.iter().map(|(ix, sum)| (facts.names.currency(*ix).to_owned(), *sum)).collect(),
+            fees: by_code(facts, &facts.fees),
             trades: trips.count,
             win_rate: if comparable { ratio(trips.wins as f64, trips.count as f64) } else { None },
             profit_factor: if comparable { ratio(trips.won.to_f64(), -trips.lost.to_f64()) } else { None },
@@ -120,6 +124,8 @@ impl Metrics {
             trades_currency: trips.currency.filter(|_| !trips.mixed).map(|ix| facts.names.currency(ix).to_owned()),
             exposure_time: exposure_time(facts),
             turnover: turnover(facts),
+            liquidation_fees: by_code(facts, &facts.liquidation_fees),
+            insurance: by_code(facts, &facts.insurance),
             realized_pnl: realized(facts),
         }
     }
@@ -127,8 +133,9 @@ impl Metrics {
     /// As a JSON object; `counts` come from the facts.
     pub fn to_json(&self, facts: &RunFacts) -> Value {
         let money = |value: Option<Amount>| value.map(|amount| amount.to_string());
-        let fees: Map<String, Value> =
-            self.fees.iter().map(|(code, sum)| (code.clone(), Value::from(sum.to_string()))).collect();
+        let sums = |list: &[(String, Amount)]| -> Map<String, Value> {
+            list.iter().map(|(code, sum)| (code.clone(), Value::from(sum.to_string()))).collect()
+        };
         let mut realized = Map::new();
         for (strategy, code, sum) in &self.realized_pnl {
             let entry = realized.entry(strategy.clone()).or_insert_with(|| json!({}));
@@ -149,7 +156,11 @@ impl Metrics {
             "returns_interval": self.returns_interval.to_string(),
             "periods_per_year": self.periods_per_year,
             "returns": self.returns,
-            "fees": fees,
+            "fees": sums(&self.fees),
+            "liquidations": counts.liquidations,
+            "bankruptcies": counts.bankruptcies,
+            "liquidation_fees": sums(&self.liquidation_fees),
+            "insurance": sums(&self.insurance),
             "orders": counts.orders,
             "fills": counts.fills,
             "denied": counts.denied,
@@ -172,6 +183,10 @@ impl Metrics {
             "realized_pnl": realized,
         })
     }
+}
+
+fn by_code(facts: &RunFacts, sums: &BTreeMap<CurrencyIx, Amount>) -> Vec<(String, Amount)> {
+    sums.iter().map(|(ix, sum)| (facts.names.currency(*ix).to_owned(), *sum)).collect()
 }
 
 fn exposure_time(facts: &RunFacts) -> Option<f64> {

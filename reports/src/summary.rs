@@ -41,7 +41,7 @@ fn trade_figures(facts: &RunFacts, metrics: &Metrics) -> Vec<Figure> {
     let duration = (facts.trips.count > 0)
         .then(|| facts.trips.duration_sum_ns / i128::from(facts.trips.count))
         .and_then(|nanos| i64::try_from(nanos).ok());
-    vec![
+    let mut rows = vec![
         ("Round trips", format!("{}{open}", count(metrics.trades))),
         ("Win rate", percent(metrics.win_rate)),
         ("Profit factor", ratio(metrics.profit_factor)),
@@ -52,7 +52,11 @@ fn trade_figures(facts: &RunFacts, metrics: &Metrics) -> Vec<Figure> {
         ),
         ("Orders / fills", format!("{} / {}", count(counts.orders), count(counts.fills))),
         ("Denied / rejected", format!("{} / {}", count(counts.denied), count(counts.rejected))),
-    ]
+    ];
+    if counts.liquidations > 0 {
+        rows.push(("Liquidations", count(counts.liquidations)));
+    }
+    rows
 }
 
 /// What the run cost, in order.
@@ -61,6 +65,11 @@ pub fn costs(facts: &RunFacts) -> Vec<(String, String)> {
     let mut rows = Vec::new();
     for (currency, sum) in &facts.fees {
         rows.push(("Fees".to_owned(), format!("{} {}", money(*sum), names.currency(*currency))));
+    }
+    for (title, sums) in [("Liquidation fees", &facts.liquidation_fees), ("Covered by insurance", &facts.insurance)] {
+        for (currency, sum) in sums {
+            rows.push((title.to_owned(), format!("{} {}", money(*sum), names.currency(*currency))));
+        }
     }
     for (title, sums) in [("Slippage", &facts.slippage), ("Notional traded", &facts.traded)] {
         for (currency, sum) in sums {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tapedeck_kernel::account::{AccountKind, LEVERAGE_ONE};
 use tapedeck_kernel::risk::RiskSlot;
 use tapedeck_kernel::spec::{RunSpec, StrategySlot};
-use tapedeck_kernel::venue::{Matching, RecordKind, VenueSpec};
+use tapedeck_kernel::venue::{MarginSpec, Matching, RecordKind, VenueSpec};
 use tapedeck_model::param::ParamError;
 use tapedeck_model::port::{FeeModel, LatencyModel, QueueModel, SlippageModel};
 use tapedeck_model::{
@@ -24,6 +24,7 @@ mod currencies;
 mod data;
 pub(crate) mod data_set;
 mod instruments;
+mod margin;
 mod tap;
 
 pub use data::PriceTaps;
@@ -95,7 +96,9 @@ impl Builder<'_> {
         let (account, deposits) = (self.account(), self.deposits(&tables));
         let strategies = self.strategies(&tables);
         let rules = self.rules();
-        let venues = self.venues(&tables, account, &deposits);
+        let margin = self.margin_terms(&tables, account);
+        let at_venue = self.margin_spec(&margin, &deposits, tables.currencies.len());
+        let venues = self.venues(&tables, (account, at_venue), &deposits);
         let meter = Arc::new(Meter::default());
         let (sources, prices) = self.sources(&tables, &meter);
         let spec = RunSpec {
@@ -105,6 +108,7 @@ impl Builder<'_> {
             currencies: tables.currencies,
             instruments: tables.instruments,
             account,
+            margin,
             deposits,
             venues,
             strategies,
@@ -127,8 +131,10 @@ impl Builder<'_> {
 
     fn account(&mut self) -> AccountKind {
         let own = &self.scenario.account.own;
-        if own.text("kind").as_deref() != Some("netting") {
-            return AccountKind::Spot;
+        match own.text("kind").as_deref() {
+            Some("netting") => {}
+            Some("margin") => return AccountKind::Margin,
+            _ => return AccountKind::Spot,
         }
         let leverage = own.params.decimal("max_leverage").unwrap_or(Decimal::ONE);
         let scaled = leverage.checked_mul(Decimal::from(LEVERAGE_ONE)).map(|scaled| scaled.normalize());
@@ -190,12 +196,18 @@ impl Builder<'_> {
         slots
     }
 
-    fn venues(&mut self, tables: &Tables, account: AccountKind, deposits: &[(CurrencyIx, Amount)]) -> Vec<VenueSpec> {
+    fn venues(
+        &mut self,
+        tables: &Tables,
+        (account, margin): (AccountKind, Option<MarginSpec>),
+        deposits: &[(CurrencyIx, Amount)],
+    ) -> Vec<VenueSpec> {
         let funds = (account == AccountKind::Spot).then(|| deposits.to_vec());
-        self.scenario.venues.iter().filter_map(|item| self.venue(item, tables, funds.clone())).collect()
+        let money = (funds, margin);
+        self.scenario.venues.iter().filter_map(|item| self.venue(item, tables, &money)).collect()
     }
 
-    fn venue(&mut self, item: &Item, tables: &Tables, funds: Option<Vec<(CurrencyIx, Amount)>>) -> Option<VenueSpec> {
+    fn venue(&mut self, item: &Item, tables: &Tables, (funds, margin): &Money) -> Option<VenueSpec> {
         let name = item.own.text("name")?;
         let traded: Vec<&Instrument> = tables.instruments.iter().filter(|one| one.id.venue == name).collect();
         let instruments: Vec<InstrumentIx> = traded.iter().map(|one| one.ix).collect();
@@ -226,7 +238,8 @@ impl Builder<'_> {
             report_latency: report_latency?,
             slippage: slippage?,
             fees: fees?,
-            funds,
+            funds: funds.clone(),
+            margin: margin.clone(),
         })
     }
 
@@ -272,6 +285,9 @@ impl Builder<'_> {
         self.take(&chosen.section, built)
     }
 }
+
+/// What a venue is told of the account's money: balances of a spot account, or a margin account.
+type Money = (Option<Vec<(CurrencyIx, Amount)>>, Option<MarginSpec>);
 
 fn find<'a, B>(components: &'a [Component<B>], name: &str) -> Option<&'a Component<B>> {
     components.iter().find(|component| component.name == name)

@@ -4,6 +4,8 @@ use tapedeck_reports::RunFacts;
 
 use crate::scenario::{Chosen, Item, Scenario};
 
+mod margin;
+
 /// Key and value of each assumption.
 pub fn assumptions(scenario: &Scenario, facts: &RunFacts) -> Vec<(String, String)> {
     let mut rows = Vec::new();
@@ -50,6 +52,9 @@ pub fn assumptions(scenario: &Scenario, facts: &RunFacts) -> Vec<(String, String
     let leverage = leverage.map_or_else(String::new, |leverage| format!(", at most {leverage} x equity"));
     row("Account", format!("{}{leverage}", account.text("kind").unwrap_or_default()));
     valuation(scenario, &mut row);
+    if account.text("kind").as_deref() == Some("margin") {
+        margin::rows(scenario, &mut row);
+    }
     for data in &scenario.data {
         let delay = data.parts.get("feed_latency").filter(|chosen| chosen.name != "none");
         if let Some(chosen) = delay {

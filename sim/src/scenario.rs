@@ -41,6 +41,8 @@ pub struct Scenario {
     pub venues: Vec<Item>,
     /// `[account]`.
     pub account: Item,
+    /// `[[margin]]`, by instrument.
+    pub margin: Vec<Item>,
     /// `[[strategy]]`, by id.
     pub strategies: Vec<Item>,
     /// `[[risk]]`, by rule, scope and parameters.
@@ -117,7 +119,7 @@ impl Scenario {
     }
 
     /// Sections with their specification, in the order in which they are printed.
-    fn sections(&self) -> [(&'static SectionSpec, &[Item]); 8] {
+    fn sections(&self) -> [(&'static SectionSpec, &[Item]); 9] {
         let one = std::slice::from_ref;
         [
             (&layout::SCENARIO, one(&self.general)),
@@ -125,6 +127,7 @@ impl Scenario {
             (&layout::DATA, &self.data),
             (&layout::VENUE, &self.venues),
             (&layout::ACCOUNT, one(&self.account)),
+            (&layout::MARGIN, &self.margin),
             (&layout::STRATEGY, &self.strategies),
             (&layout::RISK, &self.risk),
             (&layout::REPORT, one(&self.report)),
@@ -136,6 +139,7 @@ impl Scenario {
         self.instruments.sort_by_key(|item| (text(item, "venue"), text(item, "symbol")));
         self.data.sort_by_key(|item| text(item, "name"));
         self.venues.sort_by_key(|item| text(item, "name"));
+        self.margin.sort_by_key(|item| text(item, "instrument"));
         self.strategies.sort_by_key(|item| text(item, "id"));
         self.risk.sort_by_key(|item| {
             let params = item.inline.iter().flat_map(|chosen| chosen.section.params.iter());
@@ -223,6 +227,7 @@ fn read_sections(root: &[Entry], checker: &mut Checker<'_>, texts: Arc<Texts>) -
         instruments: list(&layout::INSTRUMENT),
         data: list(&layout::DATA),
         venues: list(&layout::VENUE),
+        margin: list(&layout::MARGIN),
         strategies: list(&layout::STRATEGY),
         risk: list(&layout::RISK),
         texts,

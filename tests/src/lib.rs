@@ -8,6 +8,7 @@ use tapedeck::{Origin, Registry, Scenario};
 use tapedeck_journal::{Bookmark, Defect, RawFrame, Reader, Sealer};
 use tapedeck_kernel::account::{Account, AccountKind, AccountSpec};
 use tapedeck_kernel::drive::{JournalSink, RunSummary, SimDriver};
+use tapedeck_kernel::margin::MarginBook;
 use tapedeck_kernel::oms::Oms;
 use tapedeck_kernel::run::Core;
 use tapedeck_kernel::spec::RunSpec;
@@ -27,6 +28,8 @@ pub struct Played {
     pub account: Account,
     /// The orders at the end, as the kernel has them.
     pub oms: Oms,
+    /// Wallets and positions of a margin account at the end, as its venue has them.
+    pub venue_margin: Option<MarginBook>,
 }
 
 /// Seals what comes and keeps it.
@@ -44,11 +47,13 @@ impl JournalSink for Memory {
 }
 
 impl Memory {
-    fn played(self, summary: RunSummary, core: &Core) -> Played {
+    fn played(self, summary: RunSummary, driver: &SimDriver) -> Played {
+        let core = driver.core();
         let fingerprint = self.sealer.map_or_else(String::new, |sealer| sealer.fingerprint().to_string());
         let records = decode(&self.bytes);
         let (account, oms) = (core.account().clone(), core.oms().clone());
-        Played { records, bytes: self.bytes, fingerprint, summary, account, oms }
+        let venue_margin = driver.venues().first().and_then(|venue| venue.margin_book().cloned());
+        Played { records, bytes: self.bytes, fingerprint, summary, account, oms, venue_margin }
     }
 }
 
@@ -174,7 +179,7 @@ pub fn play_spec(spec: RunSpec) -> Played {
     let ended = SimDriver::new(spec).and_then(|mut driver| {
         driver.play(&mut memory, &stop)?;
         let summary = driver.finish(&mut memory)?;
-        Ok(memory.played(summary, driver.core()))
+        Ok(memory.played(summary, &driver))
     });
     ended.unwrap_or_else(|error| panic!("{error}"))
 }
@@ -197,7 +202,7 @@ pub fn play_checked(text: &str, kind: AccountKind) -> (Played, Turns) {
         let summary = driver.finish(&mut audit)?;
         audit.check(driver.core());
         audit.check_whole(driver.core());
-        Ok((audit.memory.played(summary, driver.core()), audit.turns))
+        Ok((audit.memory.played(summary, &driver), audit.turns))
     });
     ended.unwrap_or_else(|error| panic!("{error}"))
 }

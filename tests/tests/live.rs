@@ -107,6 +107,7 @@ fn core_of(spec: RunSpec, first_ts: Ts) -> (Core, RunSpec) {
             base_currency: spec.base_currency,
             currencies: spec.currencies.len(),
         },
+        margin: spec.margin.clone(),
         deposits: spec.deposits.clone(),
         strategies: spec.strategies,
         rules: spec.rules,

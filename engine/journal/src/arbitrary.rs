@@ -7,6 +7,10 @@ use tapedeck_model::event::{
     Anomaly, DataIssue, DenyReason, EquityPoint, HaltAction, LedgerAccount, LogLevel, MarketException, PositionPoint,
     PostingLines, PostingReason, RiskDecision,
 };
+use tapedeck_model::margin::{
+    Bankruptcy, BracketRow, DatedBrackets, Liquidation, LiquidationShare, LiquidationStage, MaintenanceBasis,
+    MarginMode, MarginTerms, brackets_of,
+};
 use tapedeck_model::order::{CancelReason, Evidence, FillBasis, RejectReason};
 use tapedeck_model::{
     Amendment, Amount, Bar, ClientOrderId, CurrencyIx, DatedRules, DepthFlags, DepthTick, Display, Event, FillReport,
@@ -128,10 +132,12 @@ make! { draw;
         4 => Self::Funding(draw.make()),
         _ => Self::Quote(draw.make()),
     };
-    VenueReport => match draw.below(12) {
+    VenueReport => match draw.below(14) {
         9 => Self::Held { client_order_id: draw.make(), venue_order_id: draw.make() },
         10 => Self::Activated { client_order_id: draw.make(), order_qty: draw.make() },
         11 => Self::Resized { client_order_id: draw.make(), order_qty: draw.make() },
+        12 => Self::Liquidated(draw.make()),
+        13 => Self::Bankrupt(draw.make()),
         0 => Self::Accepted { client_order_id: draw.make(), venue_order_id: draw.make() },
         1 => Self::Rejected { client_order_id: draw.make(), reason: draw.make() },
         2 => Self::Triggered { client_order_id: draw.make() },
@@ -163,6 +169,25 @@ make! { draw;
         qty_min: Qty::from_raw((draw.next() >> 2) as i64),
         qty_max: Qty::from_raw(i64::MAX),
         notional_min: Amount::from_raw(i128::from(draw.next())),
+    };
+    MarginTerms => {
+        let rate = 1 + (draw.next() % 40) as i64 * 1_000_000_000;
+        let mut terms = Self::flat(draw.make(), 1 + (draw.next() % 20_000_000) as i64, rate).expect("terms that hold");
+        terms.basis = draw.make();
+        for day in 1..=draw.below(3) {
+            let rows: Vec<BracketRow> = (0..=draw.below(3) as i64)
+                .map(|nth| BracketRow {
+                    floor: Amount::from_raw(i128::from(nth) << 90),
+                    cap: None,
+                    rate: rate + nth,
+                    leverage_max: 20_000_000,
+                    cum: None,
+                })
+                .collect();
+            let from = Ts::from_nanos(day as i64 * Span::DAY.nanos());
+            terms.tables.push(DatedBrackets { from, brackets: brackets_of(&rows).expect("rows that hold") });
+        }
+        terms
     };
     Instrument => {
         let mut rules: Vec<DatedRules> = (0..=draw.below(4)).map(|_| draw.make()).collect();
@@ -199,7 +224,8 @@ impl<T: Make> Make for Box<T> {
 
 make_numbered! {
     Anomaly CancelReason DataIssue DenyReason FillBasis HaltAction InstrumentKind LedgerAccount Liquidity LogLevel
-    GroupKind MarketException PostingReason RejectReason RiskDecision Side TriggerBy
+    GroupKind LiquidationStage MaintenanceBasis MarginMode MarketException PostingReason RejectReason RiskDecision Side
+    TriggerBy
 }
 
 make_struct! {
@@ -223,6 +249,12 @@ make_struct! {
     FundingTick { instrument, ts_event, ts_recv, rate, interval, mark_px }
     QuoteTick { instrument, ts_event, ts_recv, bid_px, ask_px, bid_qty, ask_qty }
     InstrumentId { venue, symbol }
+    Liquidation {
+        instrument, trade_id, mode, stage, side, mark_px, last_px, last_qty, net_qty, margin_balance, maintenance, fee,
+        ts_event,
+    }
+    LiquidationShare { strategy, instrument, side, last_px, last_qty, fee }
+    Bankruptcy { currency, instrument, covered, ts_event }
 }
 
 macro_rules! make_event {
@@ -260,12 +292,16 @@ make_event! {
     Canceled { client_order_id, reason, canceled_qty },
     Expired { client_order_id, canceled_qty },
     ReportRefused { client_order_id, anomaly },
+    Liquidated(report),
+    LiquidationShared(share),
     Held { client_order_id, venue_order_id },
     Activated { client_order_id, order_qty },
     Resized { client_order_id, order_qty },
     CancelAllSubmitted { strategy, instrument },
     Posted { reason, lines },
     PositionChanged(point),
+    Bankrupt(report),
+    MarginDeclared { instrument, terms },
     Equity(point),
     Signal { strategy, name, value },
     Log { strategy, level, text },

@@ -6,9 +6,11 @@
 //! allocates in proportion to the bytes that are there, whatever lengths they claim.
 
 mod event;
+mod margin;
 mod values;
 
 use tapedeck_model::instrument::InstrumentError;
+use tapedeck_model::margin::MarginError;
 use tapedeck_model::{Command, Event, Instrument, MarketRecord, VenueReport};
 use thiserror::Error;
 
@@ -56,6 +58,9 @@ pub enum Defect {
     /// An instrument that contradicts itself.
     #[error("an instrument makes no sense")]
     Instrument(#[from] InstrumentError),
+    /// Margin terms that contradict themselves.
+    #[error("margin terms make no sense")]
+    Margin(#[from] MarginError),
 }
 
 /// A value that has a canonical encoding. Only this crate implements it.

@@ -13,8 +13,9 @@
 
 mod equity;
 mod fill;
+mod margin;
 mod marks;
-mod position;
+pub(crate) mod position;
 mod reserve;
 
 pub use equity::EquityTrack;
@@ -28,6 +29,7 @@ use tapedeck_model::port::{Balance, PositionView};
 use tapedeck_model::{Amount, CurrencyIx, Event, Instrument, InstrumentIx, InstrumentKind, Qty, Side, StrategyIx};
 use thiserror::Error;
 
+use crate::margin::MarginBook;
 use reserve::Reservations;
 
 /// What trading means for the account's money.
@@ -41,6 +43,9 @@ pub enum AccountKind {
         /// Largest gross exposure as a multiple of equity, in units of 1e-6.
         max_leverage: i64,
     },
+    /// Signed positions with margin by instrument: leverage, maintenance brackets, cross and isolated
+    /// wallets. The terms come with [`Event::MarginDeclared`]; every instrument is a contract.
+    Margin,
 }
 
 /// One unit of [`AccountKind::Netting::max_leverage`] times this is a leverage of 1.
@@ -136,7 +141,8 @@ impl SortedIndices {
 /// Decimals of [`Account::coarse_cash`]: those of the finest quantity.
 const COARSE_SCALE: u8 = SCALE_MAX;
 
-const LEDGER_ACCOUNTS: usize = LedgerAccount::ALL.len();
+/// Numbers of ledger accounts have gaps: a column for each number.
+const LEDGER_ACCOUNTS: usize = LedgerAccount::ALL[LedgerAccount::ALL.len() - 1].number() as usize;
 
 /// One account, shared by all strategies of a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -157,6 +163,10 @@ pub struct Account {
     /// Instruments in which some strategy has a position.
     held: SortedIndices,
     reservations: Reservations,
+    /// Wallets and positions as the venue keeps them, of a margin account.
+    margin: Option<Box<MarginBook>>,
+    /// What a margin account can hold; empty for others.
+    contracts: Vec<Instrument>,
 }
 
 impl Account {
@@ -167,7 +177,7 @@ impl Account {
     pub fn new(spec: &AccountSpec, instruments: &[Instrument]) -> Result<Self, AccountError> {
         match spec.kind {
             AccountKind::Netting { max_leverage } if max_leverage <= 0 => return Err(AccountError::Leverage),
-            AccountKind::Netting { .. } => {}
+            AccountKind::Netting { .. } | AccountKind::Margin => {}
             AccountKind::Spot => {
                 if let Some(contract) = instruments.iter().find(|i| i.kind != InstrumentKind::Spot) {
                     return Err(AccountError::ContractOnSpot { instrument: contract.id.to_string() });
@@ -186,6 +196,8 @@ impl Account {
             net: vec![NetPosition::default(); instruments.len()],
             held: SortedIndices::with_room_for(instruments.len()),
             reservations: Reservations::new(spec, instruments.len()),
+            margin: (spec.kind == AccountKind::Margin).then(|| Box::new(MarginBook::new(instruments, spec.currencies))),
+            contracts: if spec.kind == AccountKind::Margin { instruments.to_vec() } else { Vec::new() },
         })
     }
 
@@ -207,6 +219,9 @@ impl Account {
     /// [`AccountError::Unbalanced`], [`AccountError::Overflow`] or [`AccountError::Unknown`]; the
     /// state must not be used after an error.
     pub fn apply(&mut self, event: &Event) -> Result<(), AccountError> {
+        if let Some(margin) = &mut self.margin {
+            follow(margin, &self.contracts, event).ok_or(overflow("a wallet"))?;
+        }
         match event {
             Event::Posted { reason, lines } => self.post(*reason, lines),
             Event::PositionChanged(point) => self.move_position(point),
@@ -274,7 +289,12 @@ impl Account {
         (instrument.usize() < self.instruments && cell < self.positions.len()).then_some(cell)
     }
 
-    /// Spot or netting.
+    /// Wallets and positions as the venue keeps them, of a margin account.
+    pub fn margin(&self) -> Option<&MarginBook> {
+        self.margin.as_deref()
+    }
+
+    /// Spot, netting or margin.
     pub const fn kind(&self) -> AccountKind {
         self.kind
     }
@@ -329,6 +349,25 @@ impl Account {
     fn cash(&self) -> impl Iterator<Item = (CurrencyIx, Amount)> {
         let column = ledger_column(LedgerAccount::Cash);
         self.funded.0.iter().map(move |index| (CurrencyIx(*index), self.ledger[usize::from(*index)][column]))
+    }
+}
+
+/// The book of a margin account takes in an event; `None` on overflow, or if it names what is not there.
+fn follow(book: &mut MarginBook, contracts: &[Instrument], event: &Event) -> Option<()> {
+    let of = |instrument: InstrumentIx| contracts.get(instrument.usize());
+    match event {
+        Event::MarginDeclared { instrument, terms } => book.set_terms(*instrument, terms),
+        Event::Filled { instrument, side, report, .. } => {
+            let fee = (report.fee, report.fee_currency);
+            book.fill(of(*instrument)?, *side, (report.last_px, report.last_qty), fee)
+        }
+        Event::Liquidated(liquidation) => book.liquidate(of(liquidation.instrument)?, liquidation),
+        Event::Bankrupt(bankruptcy) => book.cover(bankruptcy),
+        Event::Posted { reason: PostingReason::Deposit, lines } => {
+            let cash = lines.as_slice().iter().filter(|line| line.account == LedgerAccount::Cash);
+            cash.map(|line| (line.currency, line.amount)).try_for_each(|(currency, sum)| book.credit(currency, sum))
+        }
+        _ => Some(()),
     }
 }
 

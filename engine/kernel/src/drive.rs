@@ -82,6 +82,16 @@ impl Sessions {
         *last = ts.max(*last);
         *last
     }
+
+    /// The same for a message about the account itself: it is on every session of its venue, so that it
+    /// arrives after all that was said before it and before all that is said after it.
+    fn in_order_with_all(&mut self, venue: u16, ts: Ts) -> Ts {
+        let first = usize::from(venue) * self.strategies;
+        let sessions = &mut self.last[first..first + self.strategies];
+        let arrival = sessions.iter().copied().fold(ts, Ts::max);
+        sessions.fill(arrival);
+        arrival
+    }
 }
 
 /// A backtest, ready to go.
@@ -142,6 +152,7 @@ impl SimDriver {
             currencies: spec.currencies,
             instruments: spec.instruments,
             account,
+            margin: spec.margin,
             deposits: spec.deposits,
             strategies: spec.strategies,
             rules: spec.rules,
@@ -181,6 +192,11 @@ impl SimDriver {
     /// The machine, for inspection.
     pub const fn core(&self) -> &Core {
         &self.core
+    }
+
+    /// The venues, for inspection.
+    pub fn venues(&self) -> &[SimVenue] {
+        &self.venues
     }
 
     /// Plays every record, or as many as a risk rule lets happen. Once.
@@ -397,7 +413,10 @@ impl SimDriver {
         for TimedReport { report, .. } in self.reports.drain(..) {
             let delay = self.venues[ix].report_delay_ns(&report);
             let sent = self.now.saturating_add(Span::from_nanos(delay));
-            let arrival = self.report_last.in_order(venue, report.client_order_id().strategy, sent);
+            let arrival = match report.client_order_id() {
+                Some(id) => self.report_last.in_order(venue, id.strategy, sent),
+                None => self.report_last.in_order_with_all(venue, sent),
+            };
             self.queue.push(arrival, Phase::Report, venue, Item::Report(report));
         }
     }

@@ -12,6 +12,7 @@ pub mod account;
 pub mod clock;
 pub mod drive;
 pub mod host;
+pub mod margin;
 pub mod market;
 pub mod merge;
 pub mod oms;

@@ -161,7 +161,7 @@ impl Oms {
     /// # Errors
     /// The [`Anomaly`] to journal.
     pub fn judge(&self, report: &VenueReport) -> Result<Event, Anomaly> {
-        let client_order_id = report.client_order_id();
+        let client_order_id = report.client_order_id().ok_or(Anomaly::UnknownOrder)?;
         let entry = self.entry(client_order_id).ok_or(Anomaly::UnknownOrder)?;
         let order = &entry.order;
         let event = match *report {
@@ -194,6 +194,8 @@ impl Oms {
                 }
                 Event::Resized { client_order_id, order_qty }
             }
+            // These are about the account, not about an order.
+            VenueReport::Liquidated(_) | VenueReport::Bankrupt(_) => return Err(Anomaly::UnknownOrder),
         };
         let stimulus = Stimulus::of(&event).ok_or(Anomaly::IllegalTransition)?;
         next(order.status, stimulus).map(|_| event).ok_or(Anomaly::IllegalTransition)
@@ -246,6 +248,10 @@ impl Oms {
             | Event::StrategyDeclared { .. }
             | Event::RuleDeclared { .. }
             | Event::SourceDeclared { .. }
+            | Event::MarginDeclared { .. }
+            | Event::Liquidated(_)
+            | Event::LiquidationShared(_)
+            | Event::Bankrupt(_)
             | Event::SubmitIntended { .. }
             | Event::AmendIntended { .. }
             | Event::CancelIntended { .. }

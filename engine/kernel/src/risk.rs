@@ -12,6 +12,7 @@
 mod day;
 mod exposure;
 mod limits;
+mod liquidation;
 mod parse;
 mod watch;
 
@@ -35,6 +36,7 @@ static COMPONENTS: &[RiskComponent] = &[
     watch::DAILY_LOSS,
     watch::DRAWDOWN,
     watch::LOSING_STREAK,
+    liquidation::LIQUIDATION,
     day::TRADING_HOURS,
 ];
 
@@ -171,7 +173,9 @@ impl RiskChain {
                     self.observe_one(self.watchers[index], observation, record);
                 }
             }
-            RiskObservation::Sent { strategy, .. } | RiskObservation::Closed { strategy, .. } => {
+            RiskObservation::Sent { strategy, .. }
+            | RiskObservation::Closed { strategy, .. }
+            | RiskObservation::Liquidated { strategy, .. } => {
                 for at in 0..self.rules.len() {
                     if self.rules[at].concerns(strategy) {
                         self.observe_one(at, observation, record);

@@ -10,6 +10,7 @@
 
 mod gate;
 mod halt;
+mod liquidation;
 mod state;
 
 use std::collections::VecDeque;
@@ -51,6 +52,8 @@ pub struct Counts {
     pub rejected: u64,
     /// Orders denied because the run was still warming up.
     pub warmup_denied: u64,
+    /// Stages of liquidations.
+    pub liquidations: u64,
 }
 
 /// A timer that a strategy asked for.
@@ -186,6 +189,9 @@ impl Core {
             let source = SourceIx(ix as u16);
             self.note(&Event::SourceDeclared { source, name: name.clone() });
         }
+        for (instrument, terms) in &spec.margin {
+            self.record(&Event::MarginDeclared { instrument: *instrument, terms: Box::new(terms.clone()) })?;
+        }
         for (currency, amount) in &spec.deposits {
             let lines = Account::deposit(*currency, *amount)?;
             self.record(&Event::Posted { reason: PostingReason::Deposit, lines })?;
@@ -259,9 +265,10 @@ impl Core {
     /// [`KernelError`], after which the machine must not be used.
     pub fn on_report(&mut self, now: Ts, report: &VenueReport) -> Result<(), KernelError> {
         self.begin_input(now);
+        let Some(client_order_id) = report.client_order_id() else { return self.on_account_report(report) };
         match self.state.oms.judge(report) {
-            Ok(event) => self.take_event(&event, report),
-            Err(anomaly) => self.refuse_report(anomaly, report),
+            Ok(event) => self.take_event(&event, report, client_order_id),
+            Err(anomaly) => self.refuse_report(anomaly, report, client_order_id),
         }
     }
 
@@ -549,9 +556,13 @@ impl Core {
     }
 
     /// Doors 10 to 12: a judged report becomes state, and its strategy is told.
-    fn take_event(&mut self, event: &Event, report: &VenueReport) -> Result<(), KernelError> {
+    fn take_event(
+        &mut self,
+        event: &Event,
+        report: &VenueReport,
+        client_order_id: ClientOrderId,
+    ) -> Result<(), KernelError> {
         self.record(event)?;
-        let client_order_id = report.client_order_id();
         let order = *self.state.oms.order(client_order_id).ok_or(KernelError::UnknownFill { client_order_id })?;
         let update = OrderUpdate { order, event_number: event.number() };
         let fill = match report {
@@ -569,7 +580,9 @@ impl Core {
             | VenueReport::Held { .. }
             | VenueReport::Activated { .. }
             | VenueReport::Resized { .. }
-            | VenueReport::Expired { .. } => None,
+            | VenueReport::Expired { .. }
+            | VenueReport::Liquidated(_)
+            | VenueReport::Bankrupt(_) => None,
         };
         if let Some(fill) = fill {
             self.book(&update.order, fill)?;
@@ -588,8 +601,12 @@ impl Core {
     }
 
     #[cold]
-    fn refuse_report(&mut self, anomaly: Anomaly, report: &VenueReport) -> Result<(), KernelError> {
-        let client_order_id = report.client_order_id();
+    fn refuse_report(
+        &mut self,
+        anomaly: Anomaly,
+        report: &VenueReport,
+        client_order_id: ClientOrderId,
+    ) -> Result<(), KernelError> {
         self.note(&Event::ReportRefused { client_order_id, anomaly });
         if anomaly == Anomaly::UnknownOrder && matches!(report, VenueReport::Filled(_)) {
             return Err(KernelError::UnknownFill { client_order_id });

@@ -1,5 +1,6 @@
 //! What a run is made of, and what can end it early.
 
+use tapedeck_model::margin::MarginTerms;
 use tapedeck_model::port::LatencyModel;
 use tapedeck_model::time::Span;
 use tapedeck_model::{
@@ -25,6 +26,8 @@ pub struct CoreSpec {
     pub instruments: Vec<Instrument>,
     /// The account.
     pub account: AccountSpec,
+    /// Margin terms of every instrument of a margin account; empty for other accounts.
+    pub margin: Vec<(InstrumentIx, MarginTerms)>,
     /// Money put in at the start.
     pub deposits: Vec<(CurrencyIx, Amount)>,
     /// Strategies by id.
@@ -57,6 +60,8 @@ pub struct RunSpec {
     pub instruments: Vec<Instrument>,
     /// Kind of account.
     pub account: AccountKind,
+    /// Margin terms of every instrument of a margin account; empty for other accounts.
+    pub margin: Vec<(InstrumentIx, MarginTerms)>,
     /// Money put in at the start.
     pub deposits: Vec<(CurrencyIx, Amount)>,
     /// Venues by name; every instrument belongs to exactly one.
@@ -106,6 +111,16 @@ pub enum KernelError {
     UnknownFill {
         /// Whose it claims to be.
         client_order_id: ClientOrderId,
+    },
+    /// The venue took a position away that is not the one that we hold: going on would lose it.
+    #[error("the venue liquidated {last_qty} of a position of {net_qty}, but we hold {held}, in raw units")]
+    Liquidation {
+        /// What it took.
+        last_qty: i64,
+        /// Of what position.
+        net_qty: i64,
+        /// What we hold.
+        held: i64,
     },
     /// A strategy answers every answer with a new request.
     #[error("strategy {} loops: it answers every message about its orders with a new request", strategy.0)]

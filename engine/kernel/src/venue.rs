@@ -23,6 +23,8 @@ mod funds;
 mod groups;
 mod iceberg;
 mod latency;
+mod liquidation;
+mod margin;
 mod path;
 mod queue;
 mod quotes;
@@ -40,16 +42,19 @@ use thiserror::Error;
 use tapedeck_model::number::pow10;
 use tapedeck_model::port::{FeeModel, LatencyModel, QueueModel, SlippageModel};
 use tapedeck_model::{
-    Amount, ClientOrderId, Command, CurrencyIx, Decimal, Draws, Instrument, InstrumentIx, MarketRecord, OrderRequest,
-    Price, Qty, RecordRef, StrategyIx, Ts, VenueReport,
+    Amount, Bar, ClientOrderId, Command, CurrencyIx, Decimal, Draws, Instrument, InstrumentIx, MarketRecord,
+    OrderRequest, Price, Qty, RecordRef, StrategyIx, Ts, VenueReport,
 };
 
+use crate::margin::MarginBook;
 use desk::Desk;
 use funds::Funds;
+use margin::VenueMargin;
 use scene::Scene;
 
 pub use fees::{DEFAULT_FEES, fee_components};
 pub use latency::{DEFAULT_LATENCY, latency_components};
+pub use margin::{LIQUIDATION_RATE_ONE, LiquidationRules, MarginSpec};
 pub use queue::{DEFAULT_QUEUE, queue_components};
 pub use settings::{
     LimitFill, MakerFill, Matching, OrderRules, PARAMS, PathModel, RecordKind, SelfTrade, parse_participation,
@@ -96,6 +101,8 @@ pub struct VenueSpec {
     /// What a spot account has at the venue, which never lets a balance fall below zero; `None` for
     /// no such check.
     pub funds: Option<Vec<(CurrencyIx, Amount)>>,
+    /// A margin account, in place of `funds`; `None` for no look at margin.
+    pub margin: Option<MarginSpec>,
 }
 
 /// Why the venue cannot go on.
@@ -187,6 +194,8 @@ pub struct SimVenue {
     slippage: Box<dyn SlippageModel>,
     fees: Box<dyn FeeModel>,
     messages: Vec<Messages>,
+    /// Of the account itself.
+    account_messages: Messages,
     venue_order_id_last: u64,
     trade_id_last: u64,
     ambiguous_bars: u64,
@@ -206,6 +215,10 @@ impl SimVenue {
         });
         let mut funds = Funds::new(spec.funds.as_deref())
             .ok_or_else(|| wrong("a balance is below zero or too large".to_owned()))?;
+        if let Some(margin) = &spec.margin {
+            let margin = VenueMargin::new(margin, instruments);
+            funds = Funds::on_margin(margin.ok_or_else(|| wrong("a wallet is too large".to_owned()))?);
+        }
         let mut desks = Vec::with_capacity(instruments.len());
         desks.resize_with(instruments.len(), || None);
         let mut queue_ahead = vec![None; instruments.len()];
@@ -239,6 +252,7 @@ impl SimVenue {
             slippage: spec.slippage,
             fees: spec.fees,
             messages: Vec::new(),
+            account_messages: Messages::default(),
             venue_order_id_last: 0,
             trade_id_last: 0,
             ambiguous_bars: 0,
@@ -258,10 +272,11 @@ impl SimVenue {
     ) -> Result<(), VenueError> {
         match self.desks.get_mut(record.instrument().usize()) {
             Some(Some(desk)) => {
-                if desk.is_touched_by(at, record, &*self.queue) {
-                    return self.match_record(at, record, out);
+                let touched = desk.is_touched_by(at, record, &*self.queue);
+                if self.funds.margin().is_some() {
+                    return self.on_margined_record(touched, at, record, out);
                 }
-                Ok(())
+                if touched { self.match_record(at, record, out) } else { Ok(()) }
             }
             Some(None) | None => Err(self.not_traded(record.instrument())),
         }
@@ -272,12 +287,14 @@ impl SimVenue {
     pub fn is_quiet_for(&self, record: &MarketRecord) -> bool {
         let desk = self.desks.get(record.instrument().usize()).and_then(Option::as_ref);
         desk.is_some_and(|desk| desk.is_quiet_for(record))
+            && self.funds.margin().is_none_or(|margin| margin.book.net_qty(record.instrument()) == Qty::ZERO)
     }
 
     /// `count` records like this one, the last of them, passed while the venue was quiet for them.
     pub fn on_quiet_records(&mut self, count: u64, at: RecordRef, record: &MarketRecord) {
         if let (1.., Some(Some(desk))) = (count, self.desks.get_mut(record.instrument().usize())) {
             desk.see_last_of(count, at, record, &*self.queue);
+            self.note_quiet_mark(record);
         }
     }
 
@@ -310,9 +327,13 @@ impl SimVenue {
     /// Nanoseconds until a report that is sent now arrives. Draws by how many reports the strategy
     /// was sent.
     pub fn report_delay_ns(&mut self, report: &VenueReport) -> i64 {
-        let messages = self.messages_of(report.client_order_id().strategy);
+        let messages = match report.client_order_id() {
+            Some(id) => self.messages_of(id.strategy),
+            None => &mut self.account_messages,
+        };
         messages.reports += 1;
-        let number = messages.reports;
+        // Reports about the account draw from streams of their own, above those of the strategies.
+        let number = messages.reports + if report.client_order_id().is_none() { 1 << 48 } else { 0 };
         self.report_latency.delay_ns(number)
     }
 
@@ -334,6 +355,11 @@ impl SimVenue {
     /// Number of bars whose outcome depended on the assumed path.
     pub fn ambiguous_bars(&self) -> u64 {
         self.ambiguous_bars
+    }
+
+    /// Wallets and positions of a margin account, as the venue has them; `None` for other accounts.
+    pub fn margin_book(&self) -> Option<&MarginBook> {
+        self.funds.margin().map(|margin| &margin.book)
     }
 
     /// The largest fraction of notional that the venue charges, in units of 1e-12.
@@ -395,30 +421,37 @@ impl SimVenue {
         record: &MarketRecord,
         out: &mut Vec<TimedReport>,
     ) -> Result<(), VenueError> {
-        let ambiguous =
-            self.at_desk((record.instrument(), record.ts_event()), out, |scene, rules, trials| match record {
-                MarketRecord::Bar(bar) => bars::on_bar(scene, rules, trials, at, bar),
-                MarketRecord::Trade(trade) => {
-                    scene.expire_due(trade.ts_event);
-                    if scene.desk.finest == RecordKind::Depth {
-                        depth::on_trade(scene, at, trade).map(|()| false)
-                    } else {
-                        trades::on_trade(scene, at, trade).map(|()| false)
-                    }
+        if let MarketRecord::Bar(bar) = record {
+            return self.match_bar(at, bar, out).map(|_| ());
+        }
+        self.at_desk((record.instrument(), record.ts_event()), out, |scene, _, _| match record {
+            MarketRecord::Bar(_) | MarketRecord::Funding(_) => Ok(()),
+            MarketRecord::Trade(trade) => {
+                scene.expire_due(trade.ts_event);
+                if scene.desk.finest == RecordKind::Depth {
+                    depth::on_trade(scene, at, trade)
+                } else {
+                    trades::on_trade(scene, at, trade)
                 }
-                MarketRecord::Quote(quote) => {
-                    scene.expire_due(quote.ts_event);
-                    quotes::on_quote(scene).map(|()| false)
-                }
-                MarketRecord::Depth(row) => {
-                    scene.expire_due(row.ts_event);
-                    depth::on_message(scene, row.ts_event).map(|()| false)
-                }
-                MarketRecord::Mark(mark) => triggers::on_mark(scene, mark).map(|()| false),
-                MarketRecord::Funding(_) => Ok(false),
-            })?;
-        self.ambiguous_bars += u64::from(ambiguous);
-        Ok(())
+            }
+            MarketRecord::Quote(quote) => {
+                scene.expire_due(quote.ts_event);
+                quotes::on_quote(scene)
+            }
+            MarketRecord::Depth(row) => {
+                scene.expire_due(row.ts_event);
+                depth::on_message(scene, row.ts_event)
+            }
+            MarketRecord::Mark(mark) => triggers::on_mark(scene, mark),
+        })
+    }
+
+    /// Matches a bar; gives what a margin account has still to look at.
+    fn match_bar(&mut self, at: RecordRef, bar: &Bar, out: &mut Vec<TimedReport>) -> Result<bars::Rest, VenueError> {
+        let place = (bar.instrument, bar.ts_event);
+        let walked = self.at_desk(place, out, |scene, rules, trials| bars::on_bar(scene, rules, trials, at, bar))?;
+        self.ambiguous_bars += u64::from(walked.ambiguous);
+        Ok(walked.rest)
     }
 }
 

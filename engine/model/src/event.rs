@@ -4,6 +4,7 @@
 
 use crate::ids::{ClientOrderId, CurrencyIx, InstrumentIx, RuleIx, SourceIx, StrategyIx, VenueOrderId};
 use crate::instrument::Instrument;
+use crate::margin::{Bankruptcy, Liquidation, LiquidationShare, MarginTerms};
 use crate::market::QuoteTick;
 use crate::number::{Amount, Qty};
 use crate::order::{Amendment, CancelReason, FillReport, OrderKind, OrderRequest, RejectReason, Side, numbered};
@@ -88,6 +89,8 @@ numbered! {
         RealizedPnl = 4 "realized_pnl",
         /// Deposits and withdrawals.
         Capital = 5 "capital",
+        /// The venue's insurance fund: liquidation fees paid to it, losses covered by it.
+        InsuranceFund = 9 "insurance_fund",
     }
 }
 
@@ -98,6 +101,10 @@ numbered! {
         Deposit = 1 "deposit",
         /// A fill: exchange of assets, or realised profit, and its fee.
         Fill = 2 "fill",
+        /// A strategy's share of a liquidation: realised profit, and the liquidation fee.
+        Liquidation = 6 "liquidation",
+        /// The insurance fund covered a loss beyond the wallet.
+        Insurance = 7 "insurance",
     }
 }
 
@@ -282,6 +289,13 @@ pub enum Event {
         rule: RuleIx,
         /// Its name.
         name: String,
+    },
+    /// The margin terms of an instrument.
+    MarginDeclared {
+        /// Of which.
+        instrument: InstrumentIx,
+        /// Mode, leverage and brackets.
+        terms: Box<MarginTerms>,
     },
     /// A data source of the run.
     SourceDeclared {
@@ -470,6 +484,13 @@ pub enum Event {
         anomaly: Anomaly,
     },
 
+    /// The venue took a position of the account away, whole or in part; its shares follow.
+    Liquidated(Liquidation),
+    /// What a liquidation took from one strategy.
+    LiquidationShared(LiquidationShare),
+    /// The venue's insurance fund covered a loss beyond the wallet; nothing was left.
+    Bankrupt(Bankruptcy),
+
     /// Money moved.
     Posted {
         /// Why.
@@ -602,12 +623,16 @@ impl Event {
             Self::Canceled { .. } => (30, "canceled"),
             Self::Expired { .. } => (31, "expired"),
             Self::ReportRefused { .. } => (32, "report_refused"),
+            Self::Liquidated(_) => (33, "liquidated"),
+            Self::LiquidationShared(_) => (34, "liquidation_shared"),
             Self::Held { .. } => (35, "held"),
             Self::Activated { .. } => (36, "activated"),
             Self::Resized { .. } => (37, "resized"),
             Self::CancelAllSubmitted { .. } => (38, "cancel_all_submitted"),
             Self::Posted { .. } => (40, "posted"),
             Self::PositionChanged(_) => (41, "position_changed"),
+            Self::Bankrupt(_) => (46, "bankrupt"),
+            Self::MarginDeclared { .. } => (47, "margin_declared"),
             Self::Equity(_) => (50, "equity"),
             Self::Signal { .. } => (51, "signal"),
             Self::Log { .. } => (52, "log"),
@@ -652,6 +677,10 @@ impl Event {
             | Self::StrategyDeclared { .. }
             | Self::RuleDeclared { .. }
             | Self::SourceDeclared { .. }
+            | Self::MarginDeclared { .. }
+            | Self::Liquidated(_)
+            | Self::LiquidationShared(_)
+            | Self::Bankrupt(_)
             | Self::CancelAllSubmitted { .. }
             | Self::Posted { .. }
             | Self::PositionChanged(_)

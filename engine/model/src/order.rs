@@ -1,6 +1,7 @@
 //! Orders: what is asked for, what it becomes, and the words between us and the venue.
 
 use crate::ids::{ClientOrderId, CurrencyIx, InstrumentIx, StrategyIx, TradeId, VenueOrderId};
+use crate::margin::{Bankruptcy, Liquidation};
 use crate::market::RecordRef;
 use crate::number::{Amount, Price, Qty};
 use crate::terms::{Terms, Trail, TriggerBy};
@@ -456,6 +457,10 @@ numbered! {
         GroupIncomplete = 16 "group_incomplete",
         /// Trigger, trail or displayed quantity makes no sense.
         BadTerms = 17 "bad_terms",
+        /// The margin that is free does not cover what it would open.
+        InsufficientMargin = 40 "insufficient_margin",
+        /// No bracket allows a position of that value at this leverage.
+        PositionTooLarge = 41 "position_too_large",
     }
 }
 
@@ -490,6 +495,8 @@ numbered! {
         SelfTrade = 13 "self_trade",
         /// The connection was lost, and the venue cancels then.
         Disconnected = 14 "disconnected",
+        /// The venue is liquidating the position.
+        Liquidation = 40 "liquidation",
     }
 }
 
@@ -643,12 +650,16 @@ pub enum VenueReport {
         /// Total quantity; above what was filled.
         order_qty: Qty,
     },
+    /// The venue took a position away, whole or in part.
+    Liquidated(Liquidation),
+    /// The venue's insurance fund covered a loss beyond the wallet.
+    Bankrupt(Bankruptcy),
 }
 
 impl VenueReport {
-    /// Which order it is about.
-    pub const fn client_order_id(&self) -> ClientOrderId {
-        match self {
+    /// Which order it is about; `None` if it is about the account.
+    pub const fn client_order_id(&self) -> Option<ClientOrderId> {
+        Some(match self {
             Self::Accepted { client_order_id, .. }
             | Self::Rejected { client_order_id, .. }
             | Self::Triggered { client_order_id }
@@ -661,6 +672,7 @@ impl VenueReport {
             | Self::Resized { client_order_id, .. }
             | Self::Expired { client_order_id } => *client_order_id,
             Self::Filled(fill) => fill.client_order_id,
-        }
+            Self::Liquidated(_) | Self::Bankrupt(_) => return None,
+        })
     }
 }

@@ -6,6 +6,7 @@ use crate::book::Book;
 use crate::event::{DataIssue, HaltAction, LogLevel};
 use crate::ids::{ClientOrderId, CurrencyIx, InstrumentIx, StrategyIx};
 use crate::instrument::Instrument;
+use crate::margin::LiquidationShare;
 use crate::market::{Bar, Chunk, DepthTick, FundingTick, MarkTick, MarketState, QuoteTick, TradeTick};
 use crate::number::{Amount, Price, Qty};
 use crate::order::{Amendment, Command, Intent, Liquidity, Order, OrderRequest, Side};
@@ -399,6 +400,10 @@ pub trait Strategy: Send {
     fn on_fill(&mut self, ctx: &mut Context<'_>, fill: &Fill) {
         let _ = (ctx, fill);
     }
+    /// The venue liquidated a position, and this is what it took of ours; canceled orders were told before.
+    fn on_liquidation(&mut self, ctx: &mut Context<'_>, share: &LiquidationShare) {
+        let _ = (ctx, share);
+    }
     /// A timer that this strategy set went off.
     fn on_timer(&mut self, ctx: &mut Context<'_>, timer: u64) {
         let _ = (ctx, timer);
@@ -498,6 +503,15 @@ pub enum RiskObservation {
         /// Whose.
         strategy: StrategyIx,
         /// In the base currency.
+        pnl: Amount,
+    },
+    /// The venue took a position away, whole or in part; told after the `Closed` of the same part.
+    Liquidated {
+        /// When.
+        now: Ts,
+        /// Whose.
+        strategy: StrategyIx,
+        /// What the part earned, less its liquidation fee, in the base currency.
         pnl: Amount,
     },
 }

@@ -187,6 +187,38 @@ impl<'a> EventRow<'a> {
                 self.amount(*value);
                 self.text(self.names.rule(*rule));
             }
+            Event::Liquidated(liquidation) => {
+                let instrument = self.instrument(liquidation.instrument);
+                self.side(liquidation.side);
+                self.px(Some(liquidation.last_px), instrument);
+                self.qty(Some(liquidation.last_qty), instrument);
+                self.amount(liquidation.fee);
+                if let Some(instrument) = instrument {
+                    self.rows.currency.at(self.at).push(instrument.settlement.0);
+                }
+                self.text(liquidation.stage.text());
+            }
+            Event::LiquidationShared(share) => {
+                self.strategy(share.strategy);
+                let instrument = self.instrument(share.instrument);
+                self.side(share.side);
+                self.px(Some(share.last_px), instrument);
+                self.qty(Some(share.last_qty), instrument);
+                self.amount(share.fee);
+                if let Some(instrument) = instrument {
+                    self.rows.currency.at(self.at).push(instrument.settlement.0);
+                }
+            }
+            Event::Bankrupt(bankruptcy) => {
+                if let Some(instrument) = bankruptcy.instrument {
+                    self.instrument(instrument);
+                }
+                self.money(bankruptcy.covered, bankruptcy.currency);
+            }
+            Event::MarginDeclared { instrument, terms } => {
+                self.instrument(*instrument);
+                self.text(terms.mode.text());
+            }
             Event::Resumed { rule } => self.text(self.names.rule(*rule)),
             Event::MarketRefused { exception, quote } => {
                 self.instrument(quote.instrument);

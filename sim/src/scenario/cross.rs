@@ -24,6 +24,7 @@ pub fn check(scenario: &Scenario, problems: &mut Vec<Problem>) {
         check_data(item, scenario, problems);
     }
     check_account(scenario, problems);
+    check_margin(scenario, problems);
     check_scopes(scenario, problems);
     check_report(&scenario.report.own, problems);
 }
@@ -250,6 +251,54 @@ fn check_account(scenario: &Scenario, problems: &mut Vec<Problem>) {
     if own.given("max_leverage") && own.text("kind").as_deref() == Some("spot") {
         let problem = combination("a spot account has no `max_leverage`", own, "max_leverage");
         problems.push(problem.help("write `kind = \"netting\"`, or remove it"));
+    }
+}
+
+/// Keys of `[account]` that only a margin account has.
+const MARGIN_KEYS: [&str; 7] = [
+    "margin_mode",
+    "leverage",
+    "maintenance_rate",
+    "maintenance_at",
+    "liquidation",
+    "liquidation_fee",
+    "liquidation_slippage",
+];
+
+fn check_margin(scenario: &Scenario, problems: &mut Vec<Problem>) {
+    let own = &scenario.account.own;
+    let Some(kind) = own.text("kind") else { return };
+    if kind != "margin" {
+        for key in MARGIN_KEYS.into_iter().filter(|key| own.given(key)) {
+            let problem = combination(format!("a {kind} account has no `{key}`"), own, key);
+            problems.push(problem.help("write `kind = \"margin\"`, or remove it"));
+        }
+        for item in &scenario.margin {
+            let problem = combination(format!("a {kind} account has no margin terms"), &item.own, "instrument");
+            problems.push(problem.help("write `kind = \"margin\"` in [account], or remove the section"));
+        }
+        return;
+    }
+    if own.given("max_leverage") {
+        let problem = combination("a margin account has no `max_leverage`", own, "max_leverage");
+        problems.push(problem.help("write `leverage`, for all instruments here or for one in [[margin]]"));
+    }
+    let venue = |item: &Item| item.own.text("venue");
+    for item in &scenario.instruments {
+        if item.own.text("kind").as_deref() == Some("spot") {
+            let problem = combination("a margin account holds contracts only", &item.own, "kind");
+            problems.push(problem.help("write `kind = \"linear\"`, or `kind = \"spot\"` in [account]"));
+        }
+        if scenario.instruments.first().and_then(venue) != venue(item) {
+            let problem = combination("a margin account is at one venue", &item.own, "venue");
+            problems.push(problem.help("the venue looks at its own wallet; put each venue into a run of its own"));
+        }
+    }
+    duplicates(&scenario.margin, "margin", "instrument", |item| item.own.text("instrument"), problems);
+    for item in scenario.margin.iter().filter(|item| !item.rows.is_empty() && item.own.given("maintenance_rate")) {
+        let problem =
+            combination("`maintenance_rate` is one rate, `brackets` are several", &item.own, "maintenance_rate");
+        problems.push(problem.help("leave one of them out"));
     }
 }
 

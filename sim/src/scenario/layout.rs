@@ -85,7 +85,7 @@ const NOT_NEGATIVE: ParamKind = ParamKind::Decimal { min: "0", max: "10000000000
 const SCALE: ParamKind = ParamKind::Int { min: 0, max: 12 };
 
 /// Every section, in the order in which they are printed.
-pub const SECTIONS: &[SectionSpec] = &[SCENARIO, INSTRUMENT, DATA, VENUE, ACCOUNT, STRATEGY, RISK, REPORT];
+pub const SECTIONS: &[SectionSpec] = &[SCENARIO, INSTRUMENT, DATA, VENUE, ACCOUNT, MARGIN, STRATEGY, RISK, REPORT];
 
 /// `[scenario]`.
 pub const SCENARIO: SectionSpec = SectionSpec {
@@ -324,9 +324,10 @@ pub const ACCOUNT: SectionSpec = SectionSpec {
     params: &[&[
         ParamSpec::optional(
             "kind",
-            ParamKind::Choice(&["spot", "netting"]),
+            ParamKind::Choice(&["spot", "netting", "margin"]),
             "",
-            "Spot: assets change hands. Netting: signed positions on margin.",
+            "Spot: assets change hands. Netting: signed positions under one bound on leverage. Margin: signed positions \
+             with initial and maintenance margin, and liquidation.",
         )
         .or("spot"),
         ParamSpec::required("deposits", ParamKind::Decimals, "currency units", "Money put in at the start."),
@@ -336,11 +337,107 @@ pub const ACCOUNT: SectionSpec = SectionSpec {
             "x equity",
             "Largest gross exposure of a netting account; default there: 1.",
         ),
+        ParamSpec::optional(
+            "margin_mode",
+            ParamKind::Choice(&["cross", "isolated"]),
+            "",
+            "Of a margin account: whether positions share the wallet of their settlement currency or have one each; default \
+             there: cross.",
+        ),
+        ParamSpec::optional(
+            "leverage",
+            LEVERAGE,
+            "x",
+            "Of a margin account: initial margin is value / leverage; default there: 1.",
+        ),
+        ParamSpec::optional(
+            "maintenance_rate",
+            MAINTENANCE_RATE,
+            "fraction of value",
+            "Of a margin account: maintenance margin where an instrument has no brackets (the table `flat`); default there: 0.05.",
+        ),
+        ParamSpec::optional(
+            "maintenance_at",
+            ParamKind::Choice(&["mark", "entry"]),
+            "",
+            "Of a margin account: on which value maintenance margin is reckoned; default there: mark.",
+        ),
+        ParamSpec::optional(
+            "liquidation",
+            ParamKind::Bool,
+            "",
+            "Of a margin account: whether the venue takes positions away that are short of maintenance margin; default \
+             there: true.",
+        ),
+        ParamSpec::optional(
+            "liquidation_fee",
+            ParamKind::Decimal { min: "0", max: "0.1" },
+            "fraction of value",
+            "Of a margin account: what a liquidation pays to the insurance fund; default there: 0.0125.",
+        ),
+        ParamSpec::optional(
+            "liquidation_slippage",
+            ParamKind::Decimal { min: "0", max: "5000" },
+            "bps of mark price",
+            "Of a margin account: how much worse than the mark a liquidation is filled; default there: 50.",
+        ),
     ]],
     inline: None,
     parts: &[],
     rows: None,
 };
+
+const LEVERAGE: ParamKind = ParamKind::Decimal { min: "0.000001", max: "1000" };
+const MAINTENANCE_RATE: ParamKind = ParamKind::Decimal { min: "0.000001", max: "0.999999" };
+
+/// `[[margin]]`.
+pub const MARGIN: SectionSpec = SectionSpec {
+    name: "margin",
+    count: Count::Any,
+    help: "Margin terms of one instrument of a margin account; what is left out is as in `[account]`.",
+    params: &[&[
+        ParamSpec::required("instrument", ParamKind::Text, "", "Symbol, or `SYMBOL.VENUE`."),
+        ParamSpec::optional("margin_mode", ParamKind::Choice(&["cross", "isolated"]), "", "Shared or own wallet."),
+        ParamSpec::optional("leverage", LEVERAGE, "x", "Initial margin is value / leverage."),
+        ParamSpec::optional(
+            "maintenance_rate",
+            MAINTENANCE_RATE,
+            "fraction of value",
+            "Maintenance margin, the same for every value; not with `brackets`.",
+        ),
+    ]],
+    inline: None,
+    parts: &[],
+    rows: Some(RowSpec {
+        key: "brackets",
+        help: "Maintenance margin by the position's value, in the settlement currency, as the venue publishes it.",
+        params: BRACKETS,
+    }),
+};
+
+const BRACKETS: &[ParamSpec] = &[
+    ParamSpec::optional("from", ParamKind::Time, "UTC", "First instant at which the table holds; absent: always."),
+    ParamSpec::optional("floor", NOT_NEGATIVE, "settlement units", "It holds for values above this.").or("0"),
+    ParamSpec::optional(
+        "cap",
+        NOT_NEGATIVE,
+        "settlement units",
+        "It holds up to this value; default: the next floor, of the last bracket no end.",
+    ),
+    ParamSpec::required(
+        "maintenance_rate",
+        MAINTENANCE_RATE,
+        "fraction of value",
+        "Maintenance margin is value x rate - cum.",
+    ),
+    ParamSpec::required("leverage_max", LEVERAGE, "x", "Largest leverage of a position of such a value."),
+    ParamSpec::optional(
+        "cum",
+        NOT_NEGATIVE,
+        "settlement units",
+        "As the venue prints it; it is computed, and this must be the same.",
+    ),
+];
 
 /// `[[strategy]]`.
 pub const STRATEGY: SectionSpec = SectionSpec {

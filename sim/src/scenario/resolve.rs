@@ -23,6 +23,44 @@ pub fn complete(scenario: &mut Scenario, problems: &mut Vec<Problem>) {
     if account.text("kind").as_deref() == Some("netting") {
         account.default_to("max_leverage", || Some(ParamValue::Decimal(Decimal::ONE)));
     }
+    if account.text("kind").as_deref() == Some("margin") {
+        complete_margin(scenario, &names, problems);
+    }
+}
+
+/// Defaults of a margin account; the sections of its instruments take theirs from it.
+fn complete_margin(scenario: &mut Scenario, names: &Names, problems: &mut Vec<Problem>) {
+    let account = &mut scenario.account.own;
+    for (key, text) in [("margin_mode", "cross"), ("maintenance_at", "mark")] {
+        account.default_to(key, || Some(ParamValue::Text(text.to_owned())));
+    }
+    account.default_to("liquidation", || Some(ParamValue::Bool(true)));
+    for (key, value) in [
+        ("leverage", Decimal::ONE),
+        ("maintenance_rate", Decimal::new(5, 2)),
+        ("liquidation_fee", Decimal::new(125, 4)),
+        ("liquidation_slippage", Decimal::new(50, 0)),
+    ] {
+        account.default_to(key, || Some(ParamValue::Decimal(value)));
+    }
+    for item in &mut scenario.margin {
+        if let Some(text) = item.own.text("instrument") {
+            match names.find(&text, &item.own, "instrument") {
+                Ok(full) => item.own.params.insert("instrument", ParamValue::Text(full)),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        let inherited =
+            |key: &str| account.params.iter().find(|(name, _)| *name == key).map(|(_, value)| value.clone());
+        for key in ["margin_mode", "leverage"] {
+            item.own.default_to(key, || inherited(key));
+        }
+        if item.rows.is_empty() {
+            item.own.default_to("maintenance_rate", || inherited("maintenance_rate"));
+        }
+        let decimal = |row: &Section| row.params.decimal("floor").ok();
+        item.rows.sort_by_key(|row| (row.params.time_opt("from").ok().flatten(), decimal(row)));
+    }
 }
 
 /// The instruments' names.

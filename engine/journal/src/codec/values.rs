@@ -89,6 +89,8 @@ macro_rules! wire_numbered {
     )*};
 }
 
+pub(super) use wire_numbered;
+
 wire_id! { InstrumentIx CurrencyIx StrategyIx SourceIx RuleIx VenueOrderId TradeId }
 
 impl Wire for DepthFlags {
@@ -193,6 +195,8 @@ wire_enum! {
         20 = Held { client_order_id, venue_order_id },
         21 = Activated { client_order_id, order_qty },
         22 = Resized { client_order_id, order_qty },
+        40 = Liquidated(report),
+        41 = Bankrupt(report),
     }
     MarketRecord: u8 {
         1 = Bar(bar),

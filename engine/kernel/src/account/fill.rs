@@ -42,7 +42,7 @@ impl Account {
         let mut lines = PostingLines::new();
         match self.kind {
             AccountKind::Spot => exchange(&mut lines, instrument, side, report),
-            AccountKind::Netting { .. } => {
+            AccountKind::Netting { .. } | AccountKind::Margin => {
                 let profit = realized.unwrap_or(Amount::ZERO);
                 transfer(&mut lines, LedgerAccount::RealizedPnl, instrument.settlement, profit)
             }
@@ -80,7 +80,12 @@ fn exchange(lines: &mut PostingLines, instrument: &Instrument, side: Side, repor
 }
 
 /// `amount` to cash from another account, if it is anything; `None` on overflow.
-fn transfer(lines: &mut PostingLines, from: LedgerAccount, currency: CurrencyIx, amount: Amount) -> Option<()> {
+pub(super) fn transfer(
+    lines: &mut PostingLines,
+    from: LedgerAccount,
+    currency: CurrencyIx,
+    amount: Amount,
+) -> Option<()> {
     if amount != Amount::ZERO {
         lines.push(LedgerAccount::Cash, currency, amount);
         lines.push(from, currency, amount.checked_neg()?);

@@ -124,6 +124,12 @@ impl Marks {
         })
     }
 
+    /// The signed value of a quantity of an instrument at its last known price, in its settlement currency;
+    /// `None` if the price is not known, for an unknown instrument or on overflow.
+    pub fn value_of(&self, instrument: InstrumentIx, qty: Qty) -> Option<Amount> {
+        self.instruments.get(instrument.usize())?.value(qty)
+    }
+
     /// Cash and positions at the last known prices, in the base currency; `None` before every
     /// price that it needs is known.
     pub fn equity(&self, account: &Account) -> Option<Amount> {
@@ -133,11 +139,13 @@ impl Marks {
         }
         match self.kind {
             AccountKind::Spot => Some(equity),
-            AccountKind::Netting { .. } => account.held.0.iter().try_fold(equity, |equity, index| {
-                let (valued, net) = (&self.instruments[usize::from(*index)], &account.net[usize::from(*index)]);
-                let unrealized = valued.value(net.qty)?.checked_sub(net.entry_cost)?;
-                equity.checked_add(self.to_base(unrealized, valued.settlement)?)
-            }),
+            AccountKind::Netting { .. } | AccountKind::Margin => {
+                account.held.0.iter().try_fold(equity, |equity, index| {
+                    let (valued, net) = (&self.instruments[usize::from(*index)], &account.net[usize::from(*index)]);
+                    let unrealized = valued.value(net.qty)?.checked_sub(net.entry_cost)?;
+                    equity.checked_add(self.to_base(unrealized, valued.settlement)?)
+                })
+            }
         }
     }
 
@@ -166,7 +174,7 @@ impl Marks {
         }
         match self.kind {
             AccountKind::Spot => true,
-            AccountKind::Netting { .. } => account.held.0.iter().all(|index| {
+            AccountKind::Netting { .. } | AccountKind::Margin => account.held.0.iter().all(|index| {
                 let (valued, net) = (&self.instruments[usize::from(*index)], &account.net[usize::from(*index)]);
                 let exact = valued.settlement == self.base_currency && valued.value_parts == 1;
                 let factor = i128::from(net.qty.raw()).checked_mul(valued.value_unit).filter(|_| exact);
@@ -229,10 +237,12 @@ impl Marks {
                 .try_fold(Amount::ZERO, |sum, (currency, total)| {
                     sum.checked_add(self.cash_to_base(account, currency, total)?.checked_abs()?)
                 }),
-            AccountKind::Netting { .. } => account.held.0.iter().try_fold(Amount::ZERO, |sum, index| {
-                let (valued, net) = (&self.instruments[usize::from(*index)], &account.net[usize::from(*index)]);
-                sum.checked_add(self.to_base(valued.value(net.qty)?.checked_abs()?, valued.settlement)?)
-            }),
+            AccountKind::Netting { .. } | AccountKind::Margin => {
+                account.held.0.iter().try_fold(Amount::ZERO, |sum, index| {
+                    let (valued, net) = (&self.instruments[usize::from(*index)], &account.net[usize::from(*index)]);
+                    sum.checked_add(self.to_base(valued.value(net.qty)?.checked_abs()?, valued.settlement)?)
+                })
+            }
         }
     }
 }

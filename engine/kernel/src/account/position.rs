@@ -7,17 +7,17 @@ use tapedeck_model::port::PositionView;
 use tapedeck_model::{Amount, Instrument, Price, Qty, Side};
 
 /// What a fill made of a position.
-pub(super) struct Moved {
-    pub(super) position: PositionView,
+pub(crate) struct Moved {
+    pub(crate) position: PositionView,
     /// Profit of the part that was closed, before fees; `None` if nothing was closed.
-    pub(super) realized: Option<Amount>,
+    pub(crate) realized: Option<Amount>,
 }
 
 /// The position after a fill of `qty` at `px`; `None` on overflow.
 ///
 /// A reduction releases cost in proportion (half-even at 1e-24); what goes past zero opens a new
 /// position at the fill's price.
-pub(super) fn after_fill(
+pub(crate) fn after_fill(
     before: PositionView,
     instrument: &Instrument,
     side: Side,

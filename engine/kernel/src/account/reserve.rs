@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use tapedeck_model::event::DenyReason;
 use tapedeck_model::{
     Amendment, Amount, ClientOrderId, CurrencyIx, Event, GroupLeg, Instrument, InstrumentIx, OrderKind, OrderRequest,
-    Price, Qty, Side, StrategyIx,
+    Price, Qty, Side, StrategyIx, Ts,
 };
 
 use super::{Account, AccountError, AccountKind, AccountSpec, LEVERAGE_ONE, Marks, overflow};
@@ -24,11 +24,13 @@ use super::{Account, AccountError, AccountKind, AccountSpec, LEVERAGE_ONE, Marks
 pub const MARKET_BUFFER_BPS: i64 = 100;
 
 const BPS: i64 = 10_000;
-const FEE_RATE_ONE: i64 = 1_000_000_000_000;
+pub(super) const FEE_RATE_ONE: i64 = 1_000_000_000_000;
 
 /// What [`Account::reserve_for`] looks at.
 #[derive(Debug, Clone, Copy)]
 pub struct ReserveQuery<'a> {
+    /// The kernel's time.
+    pub now: Ts,
     /// What is asked for; of an amended order: the whole order with its new values.
     pub request: &'a OrderRequest,
     /// Signed quantity by which the account's position will have changed before the order works: what the
@@ -74,6 +76,9 @@ impl Account {
     /// equity. Open orders on the same side are taken to reduce first. An order that only reduces
     /// needs nothing and always passes.
     ///
+    /// Margin: the same with the instrument's own leverage, the largest fee and what the order would lose at
+    /// once at the mark on top, against the wallet of the settlement currency (see [`crate::margin`]).
+    ///
     /// # Errors
     /// `InsufficientFunds`, `InvalidOrder` (quantity or price not above zero), `NoPrice` (a price
     /// that the check needs is not known) or `Overflow`.
@@ -90,6 +95,7 @@ impl Account {
         match self.kind {
             AccountKind::Spot => self.spot_reserve(query, qty, replaced),
             AccountKind::Netting { max_leverage } => self.margin_reserve(query, qty, (replaced, max_leverage)),
+            AccountKind::Margin => self.bracket_reserve(query, qty, replaced),
         }
     }
 
@@ -140,7 +146,12 @@ impl Account {
 
     /// How much of an order goes beyond closing the account's position, once every open order on
     /// the same side is filled; `None` on overflow.
-    fn increasing_qty(&self, query: &ReserveQuery<'_>, qty: Qty, replaced: Option<&Reservation>) -> Option<Qty> {
+    pub(super) fn increasing_qty(
+        &self,
+        query: &ReserveQuery<'_>,
+        qty: Qty,
+        replaced: Option<&Reservation>,
+    ) -> Option<Qty> {
         let own = replaced.map_or(Qty::ZERO, |entry| self.reservations.shared_leaves(entry, query.replacing));
         self.beyond_closing(&OrderRequest { order_qty: qty, ..*query.request }, own, query.before_qty)
     }
@@ -160,7 +171,7 @@ impl Account {
     pub(super) fn reserved_part(&self, id: ClientOrderId, request: &OrderRequest) -> Option<Qty> {
         match self.kind {
             AccountKind::Spot => Some(request.order_qty),
-            AccountKind::Netting { .. } => {
+            AccountKind::Netting { .. } | AccountKind::Margin => {
                 // A waiting order is opposite to its parent and as large.
                 let is_child = request.terms.group.is_some_and(GroupLeg::is_child);
                 let before = if is_child { -request.order_qty.raw() * request.side.sign() } else { 0 };
@@ -187,7 +198,7 @@ const fn order_px(kind: OrderKind) -> Option<Price> {
 }
 
 /// The price at which an order's exposure is valued: a sale may fill above its limit.
-fn exposed_px(query: &ReserveQuery<'_>) -> Price {
+pub(super) fn exposed_px(query: &ReserveQuery<'_>) -> Price {
     match (query.request.kind, query.request.side) {
         (
             OrderKind::Limit { limit_px }
@@ -256,6 +267,11 @@ pub(super) struct Reservation {
 }
 
 impl Reservation {
+    /// In what the reserve is.
+    pub(super) const fn currency(&self) -> CurrencyIx {
+        self.currency
+    }
+
     /// Open quantity, by the larger of the present and the asked-for order quantity; none while it waits.
     fn leaves_qty(&self) -> Qty {
         if self.waits {

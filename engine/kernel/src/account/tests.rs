@@ -138,6 +138,7 @@ impl Desk {
     fn reserve(&self, request: &OrderRequest, replacing: Option<ClientOrderId>) -> Result<Reserve, DenyReason> {
         self.account.reserve_for(&ReserveQuery {
             before_qty: Qty::ZERO,
+            now: Ts::MIN,
             request,
             instrument: &self.instrument,
             mark: px("100"),

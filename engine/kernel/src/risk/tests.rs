@@ -479,7 +479,7 @@ fn every_default_and_bound_can_be_read() {
             }
         }
     }
-    assert_eq!(components().len(), 11);
+    assert_eq!(components().len(), 12);
 }
 
 proptest! {

@@ -167,6 +167,7 @@ impl Core {
         })?;
         let whole_qty = Qty::from_raw(approved.request().order_qty.raw() + filled);
         let reserve = state.account.reserve_for(&ReserveQuery {
+            now: self.clock.now(),
             request: &OrderRequest { order_qty: whole_qty, ..*approved.request() },
             before_qty,
             instrument,

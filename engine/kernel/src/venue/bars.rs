@@ -10,7 +10,7 @@ use std::collections::BinaryHeap;
 
 use tapedeck_model::number::pow10;
 use tapedeck_model::order::FillBasis;
-use tapedeck_model::{Amount, Bar, FillReport, Liquidity, Price, Qty, RecordRef, Side, VenueReport};
+use tapedeck_model::{Amount, Bar, FillReport, Liquidity, Price, Qty, RecordRef, Side, Ts, VenueReport};
 
 use super::desk::{Hold, Stance, Working};
 use super::fills::{Hand, Offer, Terms};
@@ -53,6 +53,52 @@ pub(super) struct Trial {
     trade_id_last: u64,
     reports: Vec<TimedReport>,
     agenda: Agenda,
+    end: End,
+}
+
+/// How far a path was gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct End {
+    /// The last moment at which an order acted, if one did; margin was looked at up to it.
+    since: Option<Moment>,
+    /// Whether it was stopped there, because margin runs out.
+    stopped: bool,
+}
+
+/// What came of a bar's orders.
+pub(super) struct Walked {
+    /// Whether it depended on the path.
+    pub(super) ambiguous: bool,
+    /// What a margin account has still to look at.
+    pub(super) rest: Rest,
+}
+
+/// The part of a path that nobody's orders act on any more.
+pub(super) struct Rest {
+    path: Path,
+    pub(super) since: Moment,
+}
+
+impl Rest {
+    /// Where it first breaches something; see [`Path::first_breach`].
+    pub(super) fn first_breach(&self, breaches: impl Fn(Price, Ts) -> bool) -> Option<(Moment, Price)> {
+        self.path.first_breach(self.since, None, breaches)
+    }
+}
+
+/// The path through a bar that touches no order.
+pub(super) fn whole_path(bar: &Bar, model: PathModel) -> Rest {
+    let path = Path::new(bar, extremes(bar, model));
+    Rest { path, since: path.open().0 }
+}
+
+/// Which extreme comes first; of two that are to be compared, in the first one.
+fn extremes(bar: &Bar, model: PathModel) -> Extremes {
+    match model {
+        PathModel::Adaptive => Extremes::adaptive(bar),
+        PathModel::Ohlc | PathModel::Best | PathModel::Worst => Extremes::HighFirst,
+        PathModel::Olhc => Extremes::LowFirst,
+    }
 }
 
 /// What a path goes over: copies, or the desk itself.
@@ -60,6 +106,7 @@ struct Stage<'a> {
     hand: Hand<'a>,
     /// What may still be taken of the bar's volume; `None` for no bound.
     budget: Option<Qty>,
+    end: End,
 }
 
 /// What is the same for every order of a bar.
@@ -75,7 +122,7 @@ struct Play<'a> {
     observations: u64,
 }
 
-/// Matches a bar; returns whether its outcome depended on the path.
+/// Matches a bar.
 ///
 /// # Errors
 /// [`VenueError::Overflow`].
@@ -85,16 +132,12 @@ pub(super) fn on_bar(
     trials: &mut [Trial; 2],
     at: RecordRef,
     bar: &Bar,
-) -> Result<bool, VenueError> {
+) -> Result<Walked, VenueError> {
     let Parts { terms, hand, observations, .. } = scene.parts();
     let lot = terms.instrument.rules_at(bar.ts_event).lot_size;
     let budget = rules.participation.map(|share| share.of(bar.volume).floor_to(lot));
-    let mut stage = Stage { hand, budget };
-    let chosen = match rules.path {
-        PathModel::Adaptive => Extremes::adaptive(bar),
-        PathModel::Ohlc | PathModel::Best | PathModel::Worst => Extremes::HighFirst,
-        PathModel::Olhc => Extremes::LowFirst,
-    };
+    let mut stage = Stage { hand, budget, end: End::default() };
+    let chosen = extremes(bar, rules.path);
     let [first, second] = trials;
     let play = Play {
         terms,
@@ -107,7 +150,7 @@ pub(super) fn on_bar(
     };
     let other = Play { path: Path::new(bar, chosen.other()), ..play };
     let branching = |order: &Working| order.stance() != Stance::Market || order.arrived > bar.ts_open();
-    let mut ambiguous = false;
+    let (mut ambiguous, mut path) = (false, play.path);
     if other.path == play.path
         || play.dead
         || !stage.hand.orders.iter().any(|order| is_concerned(order, bar) && branching(order))
@@ -118,19 +161,23 @@ pub(super) fn on_bar(
         second.run(&stage, &other)?;
         first.run(&stage, &play)?;
         ambiguous = first.differs_from(second);
+        // A path on which margin runs out leaves less than one on which it does not.
+        let rank = |trial: &Trial, play| Ok((!trial.end.stopped, trial.worth(play)?));
         let swap = match rules.path {
-            PathModel::Worst => second.worth(&other)? < first.worth(&play)?,
-            PathModel::Best => second.worth(&other)? > first.worth(&play)?,
+            PathModel::Worst => rank(second, &other)? < rank(first, &play)?,
+            PathModel::Best => rank(second, &other)? > rank(first, &play)?,
             PathModel::Adaptive | PathModel::Ohlc | PathModel::Olhc => false,
         };
         if swap {
             std::mem::swap(first, second);
+            path = other.path;
         }
         first.commit(&mut stage);
     }
     // A bar without trades shows nobody whether an order rests.
+    let rest = Rest { path, since: stage.end.since.unwrap_or_else(|| path.open().0) };
     *observations += u64::from(!play.dead);
-    Ok(ambiguous)
+    Ok(Walked { ambiguous, rest })
 }
 
 impl Trial {
@@ -154,7 +201,10 @@ impl Trial {
         let observed = play.observations;
         let out = reports;
         let hand = Hand { orders, stirred: &mut false, self_trade, observed, positions, funds, trade_id_last, out };
-        Stage { hand, budget: stage.budget }.walk(play, agenda)
+        let mut copy = Stage { hand, budget: stage.budget, end: End::default() };
+        copy.walk(play, agenda)?;
+        self.end = copy.end;
+        Ok(())
     }
 
     /// Makes the copies the truth.
@@ -166,6 +216,7 @@ impl Trial {
         stage.hand.funds.clone_from(&self.funds);
         *stage.hand.trade_id_last = self.trade_id_last;
         stage.hand.out.append(&mut self.reports);
+        stage.end = self.end;
     }
 
     fn fills(&self) -> impl Iterator<Item = &FillReport> {
@@ -181,7 +232,9 @@ impl Trial {
             | VenueReport::Held { .. }
             | VenueReport::Activated { .. }
             | VenueReport::Resized { .. }
-            | VenueReport::Expired { .. } => None,
+            | VenueReport::Expired { .. }
+            | VenueReport::Liquidated(_)
+            | VenueReport::Bankrupt(_) => None,
         })
     }
 
@@ -192,7 +245,8 @@ impl Trial {
                 == (b.client_order_id, b.last_px, b.last_qty, b.liquidity)
         };
         let count = |trial: &Self, fill: &FillReport| trial.fills().filter(|f| same(f, fill)).count();
-        self.fills().count() != other.fills().count()
+        self.end.stopped != other.end.stopped
+            || self.fills().count() != other.fills().count()
             || self.fills().any(|fill| count(self, fill) != count(other, fill))
     }
 
@@ -232,7 +286,11 @@ impl Stage<'_> {
             agenda.extend(next_step(order, place, play.bar, start).map(Reverse));
         }
         while let Some(Reverse(mut step)) = agenda.pop() {
-            while let Some(next) = self.take(play, step)? {
+            loop {
+                if self.runs_out_before(play, &step) {
+                    return Ok(());
+                }
+                let Some(next) = self.take(play, step)? else { break };
                 self.wake(play, step.moment, agenda);
                 // It goes on at once, unless another one comes before it.
                 if agenda.peek().is_some_and(|Reverse(other)| *other < next) {
@@ -259,9 +317,32 @@ impl Stage<'_> {
         }
     }
 
+    /// Whether margin runs out on the way to a step: then no order acts any more, and what is to be done
+    /// about it is not the orders' affair.
+    fn runs_out_before(&mut self, play: &Play<'_>, step: &Step) -> bool {
+        let Some(margin) = self.hand.funds.margin() else { return false };
+        let ix = play.terms.instrument.ix;
+        // The moment of an expiry says nothing about the price.
+        if step.what == What::Expire || !margin.follows_last(ix) {
+            return false;
+        }
+        let since = self.end.since.unwrap_or_else(|| play.path.open().0);
+        let watched = margin.rules.on && margin.book.net_qty(ix) != Qty::ZERO;
+        let breach = if watched {
+            play.path.first_breach(since, Some(step.moment), |px, ts| margin.is_breached_at(ix, px, ts))
+        } else {
+            None
+        };
+        self.end = match breach {
+            Some((moment, _)) => End { since: Some(moment), stopped: true },
+            None => End { since: Some(step.moment.max(since)), stopped: false },
+        };
+        self.end.stopped
+    }
+
     /// Takes one step of an order; gives its next one.
     fn take(&mut self, play: &Play<'_>, step: Step) -> Result<Option<Step>, VenueError> {
-        let Self { hand, budget } = self;
+        let Self { hand, budget, .. } = self;
         let order = &hand.orders[step.order];
         if order.done {
             // Another order's fate was its own.

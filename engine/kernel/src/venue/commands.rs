@@ -81,10 +81,12 @@ impl SimVenue {
     ) -> Result<(), VenueError> {
         let queue_ahead = self.queue_ahead.get(request.instrument.usize()).copied().flatten();
         let venue_order_id = VenueOrderId(self.venue_order_id_last + 1);
+        let margin = self.check_margin(now, &request, None);
         self.know(id, request.instrument);
         let accepted = self.at_desk((request.instrument, now), out, |scene, _, _| {
             scene.expire_unless_bars(now);
-            let stands = match checks::check_new(scene.desk, id, &request, now) {
+            let checked = checks::check_new(scene.desk, id, &request, now);
+            let stands = match checked.and_then(|stands| margin.map(|()| stands)) {
                 Ok(stands) => stands,
                 Err(reason) => {
                     scene.say(now, VenueReport::Rejected { client_order_id: id, reason });
@@ -166,6 +168,12 @@ impl SimVenue {
         let instrument = *instrument;
         let queue_ahead = self.queue_ahead.get(instrument.usize()).copied().flatten();
         let venue_order_id_first = self.venue_order_id_last + 1;
+        // Of each order alone; those that wait for a parent only reduce what it opens.
+        let margin = legs.iter().enumerate().find_map(|(nth, (_, request))| {
+            let waits = request.terms.group.is_some_and(GroupLeg::is_child);
+            let refused = if waits { Ok(()) } else { self.check_margin(now, request, None) };
+            refused.err().map(|reason| (nth, reason))
+        });
         for (id, _) in legs {
             self.know(*id, instrument);
         }
@@ -185,7 +193,7 @@ impl SimVenue {
                     }
                 }
             }
-            if let Some((at, reason)) = refused {
+            if let Some((at, reason)) = refused.or(margin) {
                 for (nth, (id, _)) in legs.iter().enumerate() {
                     let reason = if nth == at || at == legs.len() { reason } else { RejectReason::GroupLeg };
                     scene.say(now, VenueReport::Rejected { client_order_id: *id, reason });
@@ -235,12 +243,14 @@ impl SimVenue {
             return Ok(());
         };
         let queue = (self.queue_ahead[instrument.usize()], self.order_rules.amend_keeps_priority);
+        let margin = self.check_amended_margin(now, id, (instrument, amendment));
         self.at_desk((instrument, now), out, |scene, _, _| {
             let Some(place) = scene.open_order(id, now) else {
                 scene.say(now, unknown);
                 return Ok(());
             };
-            match checks::amended(scene.desk, &scene.desk.orders[place], amendment, now) {
+            let amended = checks::amended(scene.desk, &scene.desk.orders[place], amendment, now);
+            match amended.and_then(|request| margin.map(|()| request)) {
                 Err(reason) => {
                     scene.say(now, VenueReport::AmendRejected { client_order_id: id, reason });
                     Ok(())

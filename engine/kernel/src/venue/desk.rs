@@ -394,6 +394,11 @@ impl Desk {
         touched
     }
 
+    /// Whether a bar is one of those that fill orders, once it was seen.
+    pub(super) fn counts(&self, bar: &Bar) -> bool {
+        self.finest == RecordKind::Bars && bar.interval == self.interval_min
+    }
+
     /// The price that an order of this side would meet now, as far as it is known.
     pub(super) fn known_px(&self, side: Side) -> Option<Price> {
         if self.finest == RecordKind::Depth {

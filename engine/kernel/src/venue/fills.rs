@@ -216,6 +216,10 @@ impl Hand<'_> {
             panic!("a fill that cannot be paid is cut before it is made");
         };
         self.funds.book(settlement);
+        if let Some(margin) = self.funds.margin_mut() {
+            let (last, fee) = ((fill.last_px, fill.last_qty), (fill.fee, fill.fee_currency));
+            margin.fill(terms.instrument, self.orders[place].request.side, last, fee).ok_or_else(overflow)?;
+        }
         let order = &mut self.orders[place];
         let position = &mut self.positions[order.id.strategy.usize()];
         *position = match order.request.side {

@@ -6,20 +6,27 @@
 
 use tapedeck_model::{Amount, CurrencyIx, Instrument, InstrumentKind, Qty, Side};
 
-/// Balances by currency, or no check at all.
+use super::margin::VenueMargin;
+
+/// Balances by currency, or no check at all; or a margin account.
 #[derive(Debug, PartialEq, Eq, Default)]
 pub(super) struct Funds {
     balances: Option<Vec<Amount>>,
+    margin: Option<Box<VenueMargin>>,
 }
 
 impl Clone for Funds {
     fn clone(&self) -> Self {
-        Self { balances: self.balances.clone() }
+        Self { balances: self.balances.clone(), margin: self.margin.clone() }
     }
 
     /// Into the buffer that is there: every touched bar is tried on a copy.
     fn clone_from(&mut self, source: &Self) {
         self.balances.clone_from(&source.balances);
+        match (&mut self.margin, &source.margin) {
+            (Some(margin), Some(source)) => (**margin).clone_from(source),
+            (margin, source) => margin.clone_from(source),
+        }
     }
 }
 
@@ -40,14 +47,30 @@ pub(super) struct Settlement(Option<[(CurrencyIx, Amount); 3]>);
 impl Funds {
     /// `None`: everything can be paid. The sum of several entries of one currency counts.
     pub(super) fn new(funds: Option<&[(CurrencyIx, Amount)]>) -> Option<Self> {
-        let Some(funds) = funds else { return Some(Self { balances: None }) };
+        let Some(funds) = funds else { return Some(Self::default()) };
         let len = funds.iter().map(|(currency, _)| currency.usize() + 1).max().unwrap_or(0);
         let mut balances = vec![Amount::ZERO; len];
         for (currency, amount) in funds {
             let balance = balances.get_mut(currency.usize())?;
             *balance = balance.checked_add(*amount).filter(|sum| *sum >= Amount::ZERO)?;
         }
-        Some(Self { balances: Some(balances) })
+        Some(Self { balances: Some(balances), margin: None })
+    }
+
+    /// A margin account: fills are not bounded by balances, and what stands behind them is looked at.
+    pub(super) fn on_margin(margin: VenueMargin) -> Self {
+        Self { balances: None, margin: Some(Box::new(margin)) }
+    }
+
+    /// The margin account, if it is one.
+    #[inline]
+    pub(super) fn margin(&self) -> Option<&VenueMargin> {
+        self.margin.as_deref()
+    }
+
+    #[inline]
+    pub(super) fn margin_mut(&mut self) -> Option<&mut VenueMargin> {
+        self.margin.as_deref_mut()
     }
 
     /// Makes room for the currencies of an instrument, so that fills need no allocation.

@@ -137,6 +137,46 @@ impl Path {
         None
     }
 
+    /// Where a path that goes on from `from` first `breaches` something, before `until`: at `from` itself, or
+    /// on the way of a leg at whose end it does. Whatever is breached at a price must be breached beyond it.
+    pub(super) fn first_breach(
+        &self,
+        from: Moment,
+        until: Option<Moment>,
+        breaches: impl Fn(Price, Ts) -> bool,
+    ) -> Option<(Moment, Price)> {
+        let in_time = |moment: Moment| until.is_none_or(|until| moment < until);
+        let first = usize::from(from.leg);
+        let way = self.points[first + 1].saturating_sub(self.points[first]).signum();
+        let start = self.points[first].saturating_add(way.saturating_mul(from.travel as i64));
+        if breaches(Price::from_raw(start), from.ts) {
+            return in_time(from).then_some((from, Price::from_raw(start)));
+        }
+        for leg in first..3 {
+            let (mut near, mut far) = (if leg == first { start } else { self.points[leg] }, self.points[leg + 1]);
+            let end = Ts::from_nanos(self.ts_open.saturating_add(self.interval / 3 * (leg as i64 + 1)));
+            if !breaches(Price::from_raw(far), end) {
+                continue;
+            }
+            while near.abs_diff(far) > 1 {
+                let middle = i64::midpoint(near, far);
+                if breaches(Price::from_raw(middle), end) { far = middle } else { near = middle }
+            }
+            let moment = self.on_leg(leg, far).max(from);
+            return in_time(moment).then_some((moment, Price::from_raw(far)));
+        }
+        None
+    }
+
+    /// When a leg is at a price that lies on it.
+    fn on_leg(&self, leg: usize, px: i64) -> Moment {
+        let (start, end) = (self.points[leg], self.points[leg + 1]);
+        let (travel, length) = (px.abs_diff(start), end.abs_diff(start).max(1));
+        let (interval, wide) = (i128::from(self.interval), i128::from(length));
+        let offset = interval * (leg as i128 * wide + i128::from(travel)) / (3 * wide);
+        Moment { ts: Ts::from_nanos(self.ts_open.saturating_add(offset as i64)), leg: leg as u8, travel }
+    }
+
     /// The start of an expiry: before all else of its instant.
     pub(super) const fn end_at(ts: Ts) -> Moment {
         Moment { ts, leg: 0, travel: 0 }

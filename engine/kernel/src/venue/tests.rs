@@ -4,6 +4,7 @@ mod bars;
 mod commands;
 mod depth;
 mod groups;
+mod margin;
 mod properties;
 mod script;
 mod self_trade;

@@ -90,7 +90,7 @@ struct Told {
 
 impl Told {
     fn hear(&mut self, timed: &TimedReport) {
-        let number = timed.report.client_order_id().number;
+        let number = timed.report.client_order_id().unwrap().number;
         match timed.report {
             VenueReport::Filled(fill) => *self.filled.entry(number).or_default() += fill.last_qty.raw(),
             VenueReport::Activated { order_qty, .. } | VenueReport::Resized { order_qty, .. } => {
@@ -191,7 +191,7 @@ fn play(steps: &[Step], tape: u8, instruments: &[u16]) -> (Vec<(OrderRequest, Ti
         }
     }
     let told = |timed: &TimedReport| {
-        let id = timed.report.client_order_id();
+        let id = timed.report.client_order_id().unwrap();
         (requests.iter().find(|(other, _)| *other == id).unwrap().1, *timed)
     };
     (stage.out.iter().map(told).collect(), records)
@@ -275,7 +275,7 @@ proptest! {
             }
             for timed in &stage.out[heard..] {
                 told.hear(timed);
-                let of = groups.iter().find(|legs| legs.iter().any(|(id, _)| *id == timed.report.client_order_id()));
+                let of = groups.iter().find(|legs| legs.iter().any(|(id, _)| Some(*id) == timed.report.client_order_id()));
                 if let Some(legs) = of {
                     told.check(legs);
                 }
@@ -288,9 +288,9 @@ proptest! {
     fn orders_end_once_and_their_time_does_not_go_back(steps in prop::collection::vec(step(), 2..80), tape in 0_u8..3) {
         let (said, _) = play(&steps, tape, &[0]);
         for (request, first) in &said {
-            let id = first.report.client_order_id();
+            let id = first.report.client_order_id().unwrap();
             let mine: Vec<&TimedReport> =
-                said.iter().map(|(_, t)| t).filter(|t| t.report.client_order_id() == id).collect();
+                said.iter().map(|(_, t)| t).filter(|t| t.report.client_order_id() == Some(id)).collect();
             prop_assert!(mine.is_sorted_by_key(|t| t.ts_event), "{mine:?}");
             let filled: i64 = fills(&said).iter().filter(|(_, f)| f.client_order_id == id).map(|(_, f)| f.last_qty.raw()).sum();
             prop_assert!(filled <= request.order_qty.raw());

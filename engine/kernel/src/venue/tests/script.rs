@@ -3,6 +3,7 @@
 //! ```text
 //! venue path=ohlc participation=0.5 limit_fill=through queue=1 queue_model=power maker_fill=whole finest=trades funds=10:1000 bps=1 taker=0.001
 //! bar OPEN HIGH LOW CLOSE VOLUME        sixty seconds each, the first opens at 0
+//! venue margin=cross:WALLET:LEVERAGE[:FLOOR/RATE/LEVERAGE]... slip=0.01
 //! bar_to SECOND OPEN HIGH LOW CLOSE VOLUME   the same with its end
 //! trade PX QTY [buy|sell]               one second after the last record
 //! mark MARK [INDEX]                     likewise
@@ -17,11 +18,13 @@
 //! [+SECONDS] amend NUMBER [qty=Q] [limit=P] [trigger=P]
 //! [+SECONDS] cancel NUMBER              commands arrive so long after the last record
 //! > NUMBER filled PX QTY LIQUIDITY BASIS @SECONDS
+//! > liquidated SIDE PX QTY of POSITION: STAGE with BALANCE <= MAINTENANCE, fee FEE @SECONDS
 //! ```
 //! `accepted` is left out where it is all that is said.
 
 use super::instrument;
 use crate::venue::*;
+use tapedeck_model::margin::{BracketRow, MARGIN_LEVERAGE_ONE, MarginMode, MarginTerms, brackets_of};
 use tapedeck_model::order::{OrderKind, Side, TimeInForce};
 use tapedeck_model::param::{ParamValue, Params};
 use tapedeck_model::random::Draws;
@@ -60,6 +63,35 @@ pub(super) fn plain_spec(count: u16) -> VenueSpec {
         slippage: (slippage_components()[0].build)(&Params::new(), Draws::new(1, "slippage")).unwrap(),
         fees: (fee_components()[0].build)(&Params::new(), &[]).unwrap(),
         funds: None,
+        margin: None,
+    }
+}
+
+/// A margin account from `cross:WALLET:LEVERAGE` or `isolated:...`, and, after more colons, brackets as
+/// `FLOOR/RATE/LEVERAGE`; without them the flat rate of 5 %. Liquidations cost 1 % and slip nothing.
+pub(super) fn margin_of(text: &str) -> MarginSpec {
+    let mut words = text.split(':');
+    let mode = if words.next() == Some("cross") { MarginMode::Cross } else { MarginMode::Isolated };
+    let wallet = Amount::parse(words.next().unwrap()).unwrap();
+    let leverage = words.next().unwrap().parse::<i64>().unwrap() * MARGIN_LEVERAGE_ONE;
+    let rate = |text: &str| Price::parse(text, 12).unwrap().raw();
+    let rows: Vec<BracketRow> = words
+        .map(|word| {
+            let parts: Vec<&str> = word.split('/').collect();
+            let leverage_max = parts[2].parse::<i64>().unwrap() * MARGIN_LEVERAGE_ONE;
+            let (floor, rate) = (Amount::parse(parts[0]).unwrap(), rate(parts[1]));
+            BracketRow { floor, cap: None, rate, leverage_max, cum: None }
+        })
+        .collect();
+    let mut terms = MarginTerms::flat(mode, leverage, rate("0.05")).unwrap();
+    if !rows.is_empty() {
+        terms.tables[0].brackets = brackets_of(&rows).unwrap();
+    }
+    MarginSpec {
+        terms: vec![(InstrumentIx(0), terms)],
+        wallets: vec![(CurrencyIx(1), wallet)],
+        currencies: 2,
+        liquidation: LiquidationRules { on: true, fee: rate("0.01"), slippage: 0 },
     }
 }
 
@@ -88,6 +120,11 @@ fn spec_of(words: &[&str]) -> VenueSpec {
                 let (base, quote) = value.split_once(':').unwrap();
                 let funds = [(CurrencyIx(0), base), (CurrencyIx(1), quote)];
                 spec.funds = Some(funds.map(|(c, text)| (c, Amount::parse(text).unwrap())).to_vec());
+            }
+            "margin" => spec.margin = Some(margin_of(value)),
+            "slip" => {
+                let margin = spec.margin.as_mut().unwrap();
+                margin.liquidation.slippage = Price::parse(value, 12).unwrap().raw();
             }
             "bps" => {
                 let params = params(&[("bps", value)]);
@@ -342,9 +379,20 @@ fn text_of(timed: &TimedReport, is_asked: bool) -> String {
         }
         VenueReport::Canceled { reason, .. } => format!("canceled {reason}"),
         VenueReport::Expired { .. } => "expired".to_owned(),
+        VenueReport::Liquidated(l) => {
+            let (px, qty, of) = (l.last_px.display(2), l.last_qty.display(3), l.net_qty.display(3));
+            format!(
+                "liquidated {} {px} {qty} of {of}: {} with {} <= {}, fee {}",
+                l.side, l.stage, l.margin_balance, l.maintenance, l.fee
+            )
+        }
+        VenueReport::Bankrupt(b) => format!("bankrupt {}", b.covered),
     };
     let seconds = timed.ts_event.nanos() as f64 / SECOND as f64;
-    format!("{} {what} @{seconds}", timed.report.client_order_id().number)
+    match timed.report.client_order_id() {
+        Some(id) => format!("{} {what} @{seconds}", id.number),
+        None => format!("{what} @{seconds}"),
+    }
 }
 
 impl Stage {

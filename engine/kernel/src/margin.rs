@@ -1,0 +1,344 @@
+//! What stands behind the positions of a margin account: the law that the venue and our own side share.
+//!
+//! Enters: fills, liquidations and money. Leaves: wallets, margin balances, maintenance and initial
+//! margin. The venue keeps one [`MarginBook`] from its own fills, our account another one from the
+//! journal; they must agree. Positions are those of the account, netted over strategies, by average
+//! price, as a venue in one-way mode keeps them.
+//!
+//! Invariants: a wallet is what was put in, realised profit, fees, funding and what insurance covered;
+//! the isolated wallets are part of it and of no cross position. Deliberately absent: prices, which
+//! whoever asks hands over, and orders.
+
+use std::sync::Arc;
+
+use tapedeck_model::margin::{Bankruptcy, Liquidation, MaintenanceBasis, MarginMode, MarginTerms};
+use tapedeck_model::port::PositionView;
+use tapedeck_model::{Amount, CurrencyIx, Instrument, InstrumentIx, Price, Qty, Side, Ts};
+
+use crate::account::position::{Moved, after_fill};
+
+/// The signed value of a quantity of an instrument at its mark price, in its settlement currency; `None`
+/// if the price is not known or on overflow.
+pub type Valuer<'a> = &'a dyn Fn(InstrumentIx, Qty) -> Option<Amount>;
+
+/// The account's position in one instrument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Leg {
+    qty: Qty,
+    /// What it cost, signed like the quantity.
+    cost: Amount,
+    /// Its own wallet, if it is isolated. Below zero only while it is flat and a loss is not covered yet.
+    isolated: Amount,
+    settlement: CurrencyIx,
+}
+
+/// What shares a wallet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pool {
+    /// Every cross position that settles in a currency.
+    Cross(CurrencyIx),
+    /// One isolated position.
+    Isolated(InstrumentIx),
+}
+
+/// How a pool stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Wallet and unrealised profit.
+    pub balance: Amount,
+    /// What the balance must be above.
+    pub maintenance: Amount,
+}
+
+impl Standing {
+    /// Whether the venue takes the positions away.
+    pub fn is_breached(&self) -> bool {
+        self.maintenance > Amount::ZERO && self.balance <= self.maintenance
+    }
+}
+
+/// Wallets and positions of a margin account.
+#[derive(Debug, PartialEq, Eq)]
+pub struct MarginBook {
+    /// By instrument; `None` where no terms are known.
+    terms: Arc<Vec<Option<MarginTerms>>>,
+    /// By instrument.
+    legs: Vec<Leg>,
+    /// By currency, isolated wallets included.
+    wallets: Vec<Amount>,
+}
+
+impl Clone for MarginBook {
+    fn clone(&self) -> Self {
+        Self { terms: Arc::clone(&self.terms), legs: self.legs.clone(), wallets: self.wallets.clone() }
+    }
+
+    /// Into the buffers that are there: every bar that may touch something is tried on a copy.
+    fn clone_from(&mut self, source: &Self) {
+        if !Arc::ptr_eq(&self.terms, &source.terms) {
+            self.terms = Arc::clone(&source.terms);
+        }
+        self.legs.clone_from(&source.legs);
+        self.wallets.clone_from(&source.wallets);
+    }
+}
+
+impl MarginBook {
+    /// Without money, positions and terms.
+    pub fn new(instruments: &[Instrument], currencies: usize) -> Self {
+        let leg = |instrument: &Instrument| Leg {
+            qty: Qty::ZERO,
+            cost: Amount::ZERO,
+            isolated: Amount::ZERO,
+            settlement: instrument.settlement,
+        };
+        Self {
+            terms: Arc::new(vec![None; instruments.len()]),
+            legs: instruments.iter().map(leg).collect(),
+            wallets: vec![Amount::ZERO; currencies],
+        }
+    }
+
+    /// Sets the terms of an instrument, before the first fill; `None` for one that the run does not have.
+    pub fn set_terms(&mut self, instrument: InstrumentIx, terms: &MarginTerms) -> Option<()> {
+        *Arc::make_mut(&mut self.terms).get_mut(instrument.usize())? = Some(terms.clone());
+        Some(())
+    }
+
+    /// The terms of an instrument.
+    pub fn terms(&self, instrument: InstrumentIx) -> Option<&MarginTerms> {
+        self.terms.get(instrument.usize())?.as_ref()
+    }
+
+    /// The account's signed position.
+    pub fn net_qty(&self, instrument: InstrumentIx) -> Qty {
+        self.legs.get(instrument.usize()).map_or(Qty::ZERO, |leg| leg.qty)
+    }
+
+    /// What an isolated position has of its own; zero for a cross one.
+    pub fn isolated(&self, instrument: InstrumentIx) -> Amount {
+        self.legs.get(instrument.usize()).map_or(Amount::ZERO, |leg| leg.isolated)
+    }
+
+    /// The wallet of a currency, isolated wallets included; zero for one that the run does not have.
+    pub fn wallet(&self, currency: CurrencyIx) -> Amount {
+        self.wallets.get(currency.usize()).copied().unwrap_or(Amount::ZERO)
+    }
+
+    /// The wallet less the cost of what is held: what does not depend on how profit is split between
+    /// strategies. `None` on overflow.
+    pub fn wallet_less_cost(&self, currency: CurrencyIx) -> Option<Amount> {
+        let legs = self.legs.iter().filter(|leg| leg.settlement == currency);
+        legs.map(|leg| leg.cost).try_fold(self.wallet(currency), Amount::checked_sub)
+    }
+
+    /// What cross positions and new orders may use of a wallet; `None` on overflow.
+    pub fn cross_wallet(&self, currency: CurrencyIx) -> Option<Amount> {
+        let legs = self.legs.iter().filter(|leg| leg.settlement == currency);
+        legs.map(|leg| leg.isolated).try_fold(self.wallet(currency), Amount::checked_sub)
+    }
+
+    /// Money comes in (below zero: goes out); `None` on overflow or for an unknown currency.
+    pub fn credit(&mut self, currency: CurrencyIx, amount: Amount) -> Option<()> {
+        let wallet = self.wallets.get_mut(currency.usize())?;
+        *wallet = wallet.checked_add(amount)?;
+        Some(())
+    }
+
+    /// Money of one position, such as funding: an isolated one has it in its own wallet.
+    pub fn credit_position(&mut self, instrument: InstrumentIx, amount: Amount) -> Option<()> {
+        let leg = *self.legs.get(instrument.usize())?;
+        self.credit(leg.settlement, amount)?;
+        if self.mode(instrument) == Some(MarginMode::Isolated) && leg.qty != Qty::ZERO {
+            self.legs[instrument.usize()].isolated = leg.isolated.checked_add(amount)?;
+        }
+        Some(())
+    }
+
+    fn mode(&self, instrument: InstrumentIx) -> Option<MarginMode> {
+        self.terms(instrument).map(|terms| terms.mode)
+    }
+
+    /// A fill of the account. The fee comes out of the cross wallet. An isolated position gives back the
+    /// wallet of the part that is closed, in proportion; the part that is opened takes value / leverage
+    /// from the cross wallet, at most what is there. A loss beyond what is given back is its own.
+    pub fn fill(
+        &mut self,
+        instrument: &Instrument,
+        side: Side,
+        (px, qty): (Price, Qty),
+        (fee, fee_currency): (Amount, CurrencyIx),
+    ) -> Option<()> {
+        self.credit(fee_currency, fee.checked_neg()?)?;
+        let before = *self.legs.get(instrument.ix.usize())?;
+        let realized = self.move_leg(instrument, side, (px, qty))?;
+        if self.mode(instrument.ix) != Some(MarginMode::Isolated) {
+            return Some(());
+        }
+        let signed = qty.raw().checked_mul(side.sign())?;
+        let opposed = before.qty.raw().signum() * signed.signum() < 0;
+        let closed = if opposed { before.qty.raw().abs().min(signed.abs()) } else { 0 };
+        let mut isolated = before.isolated;
+        if closed > 0 {
+            let held = before.qty.raw().abs();
+            let given = if closed == held { isolated } else { isolated.mul_div(closed, held)? };
+            let short = given.checked_add(realized)?.min(Amount::ZERO);
+            isolated = isolated.checked_sub(given)?.checked_add(short)?;
+        }
+        let opened = signed.abs() - closed;
+        self.legs[instrument.ix.usize()].isolated = isolated;
+        if opened > 0 {
+            let terms = self.terms(instrument.ix)?;
+            let wanted = terms.initial(instrument.notional(px, Qty::from_raw(opened))?.checked_abs()?)?;
+            let taken = wanted.min(self.cross_wallet(instrument.settlement)?.max(Amount::ZERO));
+            self.legs[instrument.ix.usize()].isolated = isolated.checked_add(taken)?;
+        }
+        Some(())
+    }
+
+    /// Moves the position and pays what was realised into the wallet.
+    fn move_leg(&mut self, instrument: &Instrument, side: Side, last: (Price, Qty)) -> Option<Amount> {
+        let leg = self.legs.get_mut(instrument.ix.usize())?;
+        let before = PositionView { net_qty: leg.qty, entry_cost: leg.cost, ..PositionView::default() };
+        let Moved { position, realized } = after_fill(before, instrument, side, last)?;
+        (leg.qty, leg.cost) = (position.net_qty, position.entry_cost);
+        let realized = realized.unwrap_or(Amount::ZERO);
+        self.credit(instrument.settlement, realized)?;
+        Some(realized)
+    }
+
+    /// A stage of a liquidation: profit and fee are the pool's. What is left of an isolated wallet when
+    /// its position is closed goes back to the cross wallet; what is missing is to be covered.
+    pub fn liquidate(&mut self, instrument: &Instrument, liquidation: &Liquidation) -> Option<()> {
+        let Liquidation { side, last_px, last_qty, fee, .. } = *liquidation;
+        let realized = self.move_leg(instrument, side, (last_px, last_qty))?;
+        self.credit(instrument.settlement, fee.checked_neg()?)?;
+        if self.mode(instrument.ix) == Some(MarginMode::Isolated) {
+            let leg = &mut self.legs[instrument.ix.usize()];
+            let left = leg.isolated.checked_add(realized)?.checked_sub(fee)?;
+            leg.isolated = if leg.qty == Qty::ZERO { left.min(Amount::ZERO) } else { left };
+        }
+        Some(())
+    }
+
+    /// What insurance must cover in a pool without positions; `None` if nothing is missing.
+    pub fn missing(&self, pool: Pool) -> Option<Amount> {
+        let left = match pool {
+            Pool::Isolated(instrument) => {
+                let leg = self.legs.get(instrument.usize())?;
+                if leg.qty == Qty::ZERO { leg.isolated } else { Amount::ZERO }
+            }
+            Pool::Cross(currency) if self.holders(pool).next().is_none() => self.cross_wallet(currency)?,
+            Pool::Cross(_) => Amount::ZERO,
+        };
+        if left < Amount::ZERO { left.checked_neg() } else { None }
+    }
+
+    /// Insurance covers what was missing.
+    pub fn cover(&mut self, bankruptcy: &Bankruptcy) -> Option<()> {
+        self.credit(bankruptcy.currency, bankruptcy.covered)?;
+        if let Some(instrument) = bankruptcy.instrument {
+            let leg = self.legs.get_mut(instrument.usize())?;
+            leg.isolated = leg.isolated.checked_add(bankruptcy.covered)?;
+        }
+        Some(())
+    }
+
+    /// The pool of an instrument; `None` without terms.
+    pub fn pool_of(&self, instrument: InstrumentIx) -> Option<Pool> {
+        Some(match self.mode(instrument)? {
+            MarginMode::Isolated => Pool::Isolated(instrument),
+            MarginMode::Cross => Pool::Cross(self.legs.get(instrument.usize())?.settlement),
+        })
+    }
+
+    /// Whether an instrument belongs to a pool.
+    pub fn is_in(&self, instrument: InstrumentIx, pool: Pool) -> bool {
+        self.pool_of(instrument) == Some(pool)
+    }
+
+    /// Instruments with a position in a pool, in order of index.
+    pub fn holders(&self, pool: Pool) -> impl Iterator<Item = InstrumentIx> {
+        let held = self.legs.iter().enumerate().filter(|(_, leg)| leg.qty != Qty::ZERO);
+        held.map(|(ix, _)| InstrumentIx(ix as u16)).filter(move |ix| self.is_in(*ix, pool))
+    }
+
+    /// Maintenance margin of a position; `None` if its price is not known or on overflow.
+    pub fn maintenance(&self, instrument: InstrumentIx, now: Ts, value: Valuer<'_>) -> Option<Amount> {
+        let (leg, terms) = (self.legs.get(instrument.usize())?, self.terms(instrument)?);
+        let worth = match terms.basis {
+            MaintenanceBasis::Mark => value(instrument, leg.qty)?,
+            MaintenanceBasis::Entry => leg.cost,
+        };
+        terms.maintenance(worth.checked_abs()?, now)
+    }
+
+    fn unrealized(&self, instrument: InstrumentIx, value: Valuer<'_>) -> Option<Amount> {
+        let leg = self.legs.get(instrument.usize())?;
+        value(instrument, leg.qty)?.checked_sub(leg.cost)
+    }
+
+    /// How a pool stands at these values; `None` if a price is not known or on overflow.
+    pub fn standing(&self, pool: Pool, now: Ts, value: Valuer<'_>) -> Option<Standing> {
+        let wallet = match pool {
+            Pool::Cross(currency) => self.cross_wallet(currency)?,
+            Pool::Isolated(instrument) => self.isolated(instrument),
+        };
+        let mut standing = Standing { balance: wallet, maintenance: Amount::ZERO };
+        for instrument in self.holders(pool) {
+            standing.balance = standing.balance.checked_add(self.unrealized(instrument, value)?)?;
+            standing.maintenance = standing.maintenance.checked_add(self.maintenance(instrument, now, value)?)?;
+        }
+        Some(standing)
+    }
+
+    /// What orders may use of a wallet: the cross balance less the initial margin of the cross positions
+    /// at their marks. `None` if a price is not known or on overflow.
+    pub fn free(&self, currency: CurrencyIx, now: Ts, value: Valuer<'_>) -> Option<Amount> {
+        let pool = Pool::Cross(currency);
+        let balance = self.standing(pool, now, value)?.balance;
+        self.holders(pool).try_fold(balance, |free, instrument| {
+            let worth = value(instrument, self.net_qty(instrument))?.checked_abs()?;
+            free.checked_sub(self.terms(instrument)?.initial(worth)?)
+        })
+    }
+}
+
+/// What a stage of a liquidation takes from each strategy, signed like what it holds; `None` if what
+/// they hold does not sum up to `net`, or on overflow.
+///
+/// A stage that closes takes all that everybody holds, whatever its side. One that reduces takes from
+/// the strategies that hold the position's side, in proportion to what they hold, in whole lots rounded
+/// down; what is left goes lot by lot to the one that still holds most (at a tie the first by name).
+pub fn shares(held: &[Qty], net: Qty, closed: Qty, lot: Qty) -> Option<Vec<Qty>> {
+    let sum = held.iter().try_fold(0_i64, |sum, qty| sum.checked_add(qty.raw()))?;
+    if sum != net.raw() || net == Qty::ZERO || closed.raw() <= 0 || closed.raw() > net.raw().checked_abs()? {
+        return None;
+    }
+    if closed.raw() == net.raw().abs() {
+        return Some(held.to_vec());
+    }
+    let sign = net.raw().signum();
+    let size = |qty: Qty| (qty.raw() * sign).max(0);
+    let whole: i128 = held.iter().map(|qty| i128::from(size(*qty))).sum();
+    let mut taken: Vec<i64> = held
+        .iter()
+        .map(|qty| i128::from(size(*qty)) * i128::from(closed.raw()) / whole)
+        .map(|part| Qty::from_raw(part as i64).floor_to(lot).raw())
+        .collect();
+    let mut left = closed.raw() - taken.iter().sum::<i64>();
+    while left > 0 {
+        let rest = |at: usize| size(held[at]) - taken[at];
+        let most = (0..held.len()).rev().max_by_key(|at| rest(*at))?;
+        let part = left.min(lot.raw()).min(rest(most));
+        if part <= 0 {
+            return None;
+        }
+        taken[most] += part;
+        left -= part;
+    }
+    Some(taken.into_iter().map(|part| Qty::from_raw(part * sign)).collect())
+}
+
+#[cfg(test)]
+mod tests;

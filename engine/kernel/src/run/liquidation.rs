@@ -1,0 +1,112 @@
+//! Reports about the account itself: the venue took a position away, or covered a loss.
+//!
+//! Enters: a stage of a liquidation, as the venue reports it; it names no order of ours. Leaves: what it
+//! takes from each strategy, by the rule of [`shares`], as postings and positions. Invariant: the shares
+//! sum up to the venue's trade, and the parts of the fee to its fee.
+
+use tapedeck_model::event::PostingReason;
+use tapedeck_model::margin::{Bankruptcy, Liquidation, LiquidationShare};
+use tapedeck_model::port::RiskObservation;
+use tapedeck_model::{Amount, Event, Qty, Side, StrategyIx, VenueReport};
+
+use super::Core;
+use crate::account::Account;
+use crate::margin::shares;
+use crate::spec::KernelError;
+
+impl Core {
+    /// Doors 10 to 12 for a report that is about no order.
+    pub(super) fn on_account_report(&mut self, report: &VenueReport) -> Result<(), KernelError> {
+        match report {
+            VenueReport::Liquidated(liquidation) => self.on_liquidated(liquidation)?,
+            VenueReport::Bankrupt(bankruptcy) => self.on_bankrupt(bankruptcy)?,
+            VenueReport::Accepted { .. }
+            | VenueReport::Rejected { .. }
+            | VenueReport::Triggered { .. }
+            | VenueReport::Replaced { .. }
+            | VenueReport::AmendRejected { .. }
+            | VenueReport::CancelRejected { .. }
+            | VenueReport::Filled(_)
+            | VenueReport::Canceled { .. }
+            | VenueReport::Held { .. }
+            | VenueReport::Activated { .. }
+            | VenueReport::Resized { .. }
+            | VenueReport::Expired { .. } => {}
+        }
+        if self.moved {
+            self.look_at_equity()?;
+        }
+        self.tell()
+    }
+
+    fn on_liquidated(&mut self, liquidation: &Liquidation) -> Result<(), KernelError> {
+        let ix = liquidation.instrument;
+        let held = |strategy: usize| self.state.account.position(StrategyIx(strategy as u16), ix).net_qty;
+        let held: Vec<Qty> = (0..self.host.len()).map(held).collect();
+        let lot = self.state.instruments.get(ix.usize()).map(|one| one.rules_at(liquidation.ts_event).lot_size);
+        let parts = lot.and_then(|lot| shares(&held, liquidation.net_qty, liquidation.last_qty, lot));
+        let parts = parts.ok_or_else(|| KernelError::Liquidation {
+            last_qty: liquidation.last_qty.raw(),
+            net_qty: liquidation.net_qty.raw(),
+            held: held.iter().fold(0, |sum, qty| qty.raw().saturating_add(sum)),
+        })?;
+        self.record(&Event::Liquidated(*liquidation))?;
+        self.counts.liquidations += 1;
+        self.stirred = true;
+        let mut told = Vec::new();
+        let mut rest = (liquidation.fee, parts.iter().map(|part| i128::from(part.raw().abs())).sum::<i128>());
+        for (strategy, part) in parts.into_iter().enumerate().filter(|(_, part)| *part != Qty::ZERO) {
+            let fee = part_of_fee(&mut rest, part).ok_or(KernelError::Overflow { what: "a liquidation fee" })?;
+            let share = LiquidationShare {
+                strategy: StrategyIx(strategy as u16),
+                instrument: ix,
+                side: if part > Qty::ZERO { Side::Sell } else { Side::Buy },
+                last_px: liquidation.last_px,
+                last_qty: Qty::from_raw(part.raw().abs()),
+                fee,
+            };
+            self.book_share(&share)?;
+            told.push(share);
+        }
+        for share in told {
+            self.call(share.strategy, |strategy, ctx| strategy.on_liquidation(ctx, &share))?;
+        }
+        Ok(())
+    }
+
+    /// Door 11 for one strategy's share.
+    fn book_share(&mut self, share: &LiquidationShare) -> Result<(), KernelError> {
+        self.record(&Event::LiquidationShared(*share))?;
+        let instrument = &self.state.instruments[share.instrument.usize()];
+        let settlement = instrument.settlement;
+        let seq = self.encoder.next_seq();
+        let effects = self.state.account.effects_of_liquidation(instrument, share);
+        let effects = effects.map_err(|source| KernelError::Account { seq, source })?;
+        self.record(&Event::Posted { reason: PostingReason::Liquidation, lines: effects.lines })?;
+        self.record(&Event::PositionChanged(effects.position))?;
+        self.moved = true;
+        let (now, strategy) = (self.clock.now(), share.strategy);
+        let pnl = effects.closed_pnl.and_then(|pnl| self.state.marks.to_base(pnl, settlement)).unwrap_or(Amount::ZERO);
+        self.observe(&RiskObservation::Closed { now, strategy, pnl })?;
+        self.observe(&RiskObservation::Liquidated { now, strategy, pnl })
+    }
+
+    fn on_bankrupt(&mut self, bankruptcy: &Bankruptcy) -> Result<(), KernelError> {
+        let seq = self.encoder.next_seq();
+        let lines = Account::insurance(bankruptcy).map_err(|source| KernelError::Account { seq, source })?;
+        self.record(&Event::Bankrupt(*bankruptcy))?;
+        self.record(&Event::Posted { reason: PostingReason::Insurance, lines })?;
+        self.moved = true;
+        Ok(())
+    }
+}
+
+/// A part of what is left of a fee, in proportion to what is left to be shared, rounded half to even: the
+/// last part is the rest. `None` on overflow.
+fn part_of_fee((fee, whole): &mut (Amount, i128), part: Qty) -> Option<Amount> {
+    let size = part.raw().checked_abs()?;
+    let own = if i128::from(size) == *whole { *fee } else { fee.mul_div(size, i64::try_from(*whole).ok()?)? };
+    *fee = fee.checked_sub(own)?;
+    *whole -= i128::from(size);
+    Some(own)
+}

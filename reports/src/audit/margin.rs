@@ -1,0 +1,111 @@
+//! Whether a position was rightly taken away, by the plainest arithmetic.
+//!
+//! Enters: margin terms, liquidations, what the fills say is held. Leaves: what does not hold. Marks of
+//! other instruments are not in the journal: the balance is recomputed where the position was the only
+//! one of its currency and every instrument of it is on cross margin.
+
+use std::collections::BTreeMap;
+
+use tapedeck_model::margin::{Liquidation, LiquidationShare, MaintenanceBasis, MarginMode, MarginTerms};
+use tapedeck_model::{Amount, CurrencyIx, Instrument, InstrumentIx, Qty, Side, StrategyIx};
+
+use super::Held;
+use crate::names::Names;
+
+/// What is known of margin.
+#[derive(Debug, Clone, Default)]
+pub(super) struct MarginAudit {
+    terms: BTreeMap<InstrumentIx, MarginTerms>,
+    /// The last stage, with the signed quantity that is not shared yet.
+    last: Option<(Liquidation, i64)>,
+}
+
+type Positions = BTreeMap<(StrategyIx, InstrumentIx), Held>;
+
+impl MarginAudit {
+    pub(super) fn declare(&mut self, instrument: InstrumentIx, terms: &MarginTerms) {
+        self.terms.insert(instrument, terms.clone());
+    }
+
+    /// What does not hold of a stage.
+    pub(super) fn liquidated(
+        &mut self,
+        names: &Names,
+        held: &Positions,
+        cash: &BTreeMap<CurrencyIx, Amount>,
+        stage: &Liquidation,
+    ) -> Vec<String> {
+        let mut found = Vec::new();
+        if let Some((_, left)) = self.last.replace((*stage, stage.side.sign() * stage.last_qty.raw()))
+            && left != 0
+        {
+            found.push(format!("{left} of the liquidation before was not shared"));
+        }
+        let own = || held.iter().filter(|((_, ix), _)| *ix == stage.instrument).map(|(_, held)| *held);
+        let net: i64 = own().map(|held| held.qty).sum();
+        if net != stage.net_qty.raw() {
+            found.push(format!("the venue liquidates a position of {}, by the fills it is {net}", stage.net_qty.raw()));
+        }
+        if stage.margin_balance > stage.maintenance {
+            found.push(format!("{} was liquidated above its maintenance {}", stage.margin_balance, stage.maintenance));
+        }
+        let worse = (stage.last_px.raw() - stage.mark_px.raw()) * stage.side.sign();
+        let closes = (stage.side == Side::Sell) == (stage.net_qty > Qty::ZERO);
+        if worse < 0 || !closes || stage.last_qty.raw() > stage.net_qty.raw().abs() {
+            found.push("a liquidation does not reduce, or is better than the mark".to_owned());
+        }
+        let (Some(instrument), Some(terms)) = (names.instrument(stage.instrument), self.terms.get(&stage.instrument))
+        else {
+            found.push("a liquidation without margin terms".to_owned());
+            return found;
+        };
+        let alone = held.iter().all(|((_, ix), held)| {
+            *ix == stage.instrument
+                || held.qty == 0 && held.cost == Amount::ZERO
+                || names.instrument(*ix).is_some_and(|other| other.settlement != instrument.settlement)
+        });
+        let cross = self.terms.values().all(|terms| terms.mode == MarginMode::Cross);
+        // Over several strategies the venue's own average entry is not the sum of theirs.
+        let entry_known = terms.basis == MaintenanceBasis::Mark || own().count() == 1;
+        if !(alone && cross && entry_known) {
+            return found;
+        }
+        let costs = own().try_fold(Amount::ZERO, |sum, held| sum.checked_add(held.cost));
+        let wallet = cash.get(&instrument.settlement).copied().unwrap_or_default();
+        let expected = costs.and_then(|cost| plain(instrument, terms, stage, (wallet, cost)));
+        if expected != Some((stage.margin_balance, stage.maintenance)) {
+            found.push(format!(
+                "margin balance and maintenance are said to be {} and {}, by the fills {expected:?}",
+                stage.margin_balance, stage.maintenance
+            ));
+        }
+        found
+    }
+
+    /// What does not hold of a share.
+    pub(super) fn shared(&mut self, share: &LiquidationShare) -> Option<String> {
+        let Some((stage, left)) = &mut self.last else { return Some("a share without a liquidation".to_owned()) };
+        *left -= share.side.sign() * share.last_qty.raw();
+        let same = stage.instrument == share.instrument && stage.last_px == share.last_px;
+        (!same).then(|| "a share is not of the liquidation before it".to_owned())
+    }
+}
+
+/// Margin balance and maintenance margin; `None` on overflow.
+fn plain(
+    instrument: &Instrument,
+    terms: &MarginTerms,
+    stage: &Liquidation,
+    (wallet, cost): (Amount, Amount),
+) -> Option<(Amount, Amount)> {
+    let value = instrument.notional(stage.mark_px, stage.net_qty)?;
+    let balance = wallet.checked_add(value)?.checked_sub(cost)?;
+    let basis = match terms.basis {
+        MaintenanceBasis::Mark => value.checked_abs()?,
+        MaintenanceBasis::Entry => cost.checked_abs()?,
+    };
+    let table = terms.tables.iter().rfind(|table| table.from <= stage.ts_event)?;
+    let bracket = table.brackets.iter().rfind(|bracket| bracket.floor < basis)?;
+    let maintenance = basis.mul_div(bracket.rate, 1_000_000_000_000)?.checked_sub(bracket.cum)?;
+    Some((balance, maintenance))
+}
