@@ -15,7 +15,8 @@ use tapedeck_kernel::run::Core;
 use tapedeck_kernel::spec::{CoreSpec, RunSpec};
 use tapedeck_kernel::venue::SimVenue;
 use tapedeck_live::{DurableLog, InProcessVenue, LiveDriver, LiveInput, LiveOutcome, WallClock, replay};
-use tapedeck_model::{Chunk, Event, InstrumentIx, RecordRef, SourceIx, Ts};
+use tapedeck_model::port::{LinkError, VenueLink};
+use tapedeck_model::{Chunk, Command, Event, InstrumentIx, RecordRef, SourceIx, Ts};
 use tapedeck_tests::{assembled, decode};
 
 const SCENARIO: &str = r#"
@@ -178,6 +179,42 @@ fn a_recorded_session_replays_to_the_same_commands_and_fingerprint() {
     assert_eq!(again.recorded.len() as u64, session.outcome.commands);
     assert_eq!(again.recorded, again.replayed);
     assert_eq!(again.fingerprint, session.outcome.fingerprint);
+}
+
+/// A stop among inputs that were received together: what came after it changed the session, but no replay.
+#[test]
+fn what_is_received_after_the_stop_is_not_acted_on() {
+    struct Nowhere;
+    impl VenueLink for Nowhere {
+        fn send(&mut self, _: Ts, _: &Command) -> Result<(), LinkError> {
+            Ok(())
+        }
+    }
+    let (core, mut rest) = core_of(assembled(SCENARIO, &[]), START);
+    let mut source = rest.sources.pop().expect("a source").source;
+    let mut chunk = Chunk::new(InstrumentIx(0));
+    let (sender, feed) = unbounded();
+    let mut number = 0;
+    while number < 200 && source.next_chunk(&mut chunk).expect("a good tape") {
+        for row in 0..chunk.len().min(200) {
+            let at = RecordRef { source: SourceIx(0), number };
+            sender.send(LiveInput::Market(at, chunk.record(row))).expect("a session");
+            number += 1;
+            if number == 100 {
+                sender.send(LiveInput::Stop).expect("a session");
+            }
+        }
+    }
+    let clock = FeedClock(Arc::new(AtomicI64::new(START.nanos())));
+    let (inputs, journal) = (SharedLog::default(), SharedLog::default());
+    let logs: (Box<dyn DurableLog>, Box<dyn DurableLog>) = (Box::new(inputs.clone()), Box::new(journal));
+    let outcome = LiveDriver::new(core, feed, Box::new(Nowhere), Box::new(clock), logs).run().expect("a good session");
+    assert!(outcome.commands > 0);
+    let (core, _) = core_of(assembled(SCENARIO, &[]), START);
+    let log = inputs.bytes.lock().expect("no writer panicked").clone();
+    let again = replay(core, log.as_slice()).expect("a good recording");
+    assert_eq!(again.recorded.len() as u64, outcome.commands);
+    assert_eq!((again.fingerprint, again.recorded.len()), (outcome.fingerprint, again.replayed.len()));
 }
 
 #[test]

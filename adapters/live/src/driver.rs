@@ -145,7 +145,8 @@ impl LiveDriver {
                 stop |= step(&mut self.core, ts, &record)?;
                 self.send()?;
                 self.write_journal()?;
-                if self.core.wants_stop() {
+                // What was received after the stop is on record, but a replay ends with the stop.
+                if stop || self.core.wants_stop() {
                     stop = true;
                     break;
                 }

@@ -30,10 +30,16 @@ pub fn replay(mut core: Core, log: impl Read) -> Result<ReplayOutcome, LiveError
     let mut bytes = Vec::new();
     let (mut recorded, mut replayed) = (Vec::new(), Vec::new());
     let mut timers: Vec<TimerWish> = Vec::new();
+    let mut stopped = false;
     core.begin_run()?;
     while let Some(entry) = reader.next_record()? {
         if let InputRecord::Command { command, .. } = entry.record {
             recorded.push(command);
+        }
+        if stopped {
+            // Inputs that were received together are on record before the commands that they led to, so those
+            // of inputs before the stop may stand behind it. What else stands there was not acted on.
+            continue;
         }
         let stop = step(&mut core, entry.header.ts, &entry.record)?;
         core.take_commands(&mut replayed);
@@ -45,9 +51,7 @@ pub fn replay(mut core: Core, log: impl Read) -> Result<ReplayOutcome, LiveError
             sealer.seal(&frame, &mut bytes);
             core.recycle(frame);
         }
-        if stop || core.wants_stop() {
-            break;
-        }
+        stopped = stop || core.wants_stop();
     }
     core.end_run(&[], 0)?;
     while let Some(frame) = core.take_frame() {
