@@ -65,6 +65,7 @@ pub fn manifest(scenario: &Scenario, played: &Played, provenance: &Provenance<'_
             "fills": counts.fills,
             "denied": counts.denied,
             "rejected": counts.rejected,
+            "liquidations": counts.liquidations,
             "warmup_denied": counts.warmup_denied,
             "ambiguous_bars": summary.ambiguous_bars,
         },

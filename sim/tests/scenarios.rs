@@ -107,6 +107,57 @@ fn bad_scenarios_are_refused_at_the_line() {
     }
 }
 
+/// Changes of a good margin account: code, text of the line that is pointed at, fragment of message or help.
+#[test]
+fn bad_margin_terms_are_refused_at_the_line() {
+    let margin = GOOD
+        .replace("quote = \"USD\"", "quote = \"USD\"\nkind = \"linear\"")
+        .replace("[account]", "[account]\nkind = \"margin\"\nleverage = \"10\"")
+        + "\n[[margin]]\ninstrument = \"BTCUSD\"\nleverage = \"20\"\n\n[[margin.brackets]]\nmaintenance_rate = \"0.01\"\n\
+           leverage_max = \"50\"\n\n[[margin.brackets]]\nfloor = \"1000\"\nmaintenance_rate = \"0.02\"\nleverage_max = \"25\"\ncum = \"10\"\n";
+    let assembled = |text: &str| {
+        let scenario = load(text, &[])?;
+        tapedeck::assemble::assemble(&scenario, &Registry::standard(), std::path::Path::new(".")).map(|_| ())
+    };
+    assembled(&margin).unwrap();
+    for (from, to, code, at, fragment) in [
+        ("kind = \"margin\"\n", "", "scenario::combination", "leverage = \"10\"", "a spot account has no `leverage`"),
+        ("kind = \"linear\"\n", "", "scenario::combination", "[[instrument]]", "holds linear contracts only"),
+        (
+            "instrument = \"BTCUSD\"\nleverage",
+            "instrument = \"BTCUSDT\"\nleverage",
+            "scenario::unknown_instrument",
+            "instrument = \"BTCUSDT\"",
+            "did you mean",
+        ),
+        (
+            "leverage = \"20\"",
+            "leverage = \"20\"\nmaintenance_rate = \"0.01\"",
+            "scenario::combination",
+            "maintenance_rate = \"0.01\"",
+            "one rate",
+        ),
+        ("leverage = \"20\"", "leverage = \"60\"", "scenario::refused", "leverage = \"60\"", "at most 50"),
+        ("cum = \"10\"", "cum = \"11\"", "scenario::refused", "[[margin.brackets]]", "`cum` is not cum before"),
+        (
+            "floor = \"1000\"\nmaintenance_rate = \"0.02\"\nleverage_max = \"25\"\ncum = \"10\"",
+            "floor = \"0\"\nmaintenance_rate = \"0.02\"\nleverage_max = \"25\"",
+            "scenario::refused",
+            "[[margin.brackets]]",
+            "cap must be above",
+        ),
+        ("leverage = \"10\"", "max_leverage = \"10\"", "scenario::combination", "max_leverage", "no `max_leverage`"),
+    ] {
+        let text = margin.replacen(from, to, 1);
+        assert_ne!(text, margin, "`{from}` is in the good scenario");
+        let problems = assembled(&text).expect_err(to);
+        let line = |problem| problems.line(problem).and_then(|line| text.lines().nth(line - 1)).unwrap_or_default();
+        let found = problems.list().iter().any(|problem| problem.code == code && line(problem).starts_with(at));
+        assert!(found, "{to}: no {code} at `{at}` in\n{problems}");
+        assert!(problems.to_string().contains(fragment), "{to}: no `{fragment}` in\n{problems}");
+    }
+}
+
 #[test]
 fn duplicates_are_refused_at_the_second() {
     let text = format!("{GOOD}\n[[strategy]]\nid = \"sma\"\ntype = \"noop\"\n");

@@ -363,10 +363,15 @@ fn follow(book: &mut MarginBook, contracts: &[Instrument], event: &Event) -> Opt
         }
         Event::Liquidated(liquidation) => book.liquidate(of(liquidation.instrument)?, liquidation),
         Event::Bankrupt(bankruptcy) => book.cover(bankruptcy),
-        Event::Posted { reason: PostingReason::Deposit, lines } => {
-            let cash = lines.as_slice().iter().filter(|line| line.account == LedgerAccount::Cash);
-            cash.map(|line| (line.currency, line.amount)).try_for_each(|(currency, sum)| book.credit(currency, sum))
-        }
+        Event::Posted { reason, lines } => match reason {
+            PostingReason::Deposit => {
+                let cash = lines.as_slice().iter().filter(|line| line.account == LedgerAccount::Cash);
+                cash.map(|line| (line.currency, line.amount)).try_for_each(|(currency, sum)| book.credit(currency, sum))
+            }
+            // Taken in with the event that says what happened. A payment for a position (funding) belongs
+            // into `MarginBook::credit_position`, here and where the venue charges it.
+            PostingReason::Fill | PostingReason::Liquidation | PostingReason::Insurance => Some(()),
+        },
         _ => Some(()),
     }
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use tapedeck_model::margin::{Bankruptcy, Liquidation, MaintenanceBasis, MarginMode, MarginTerms};
 use tapedeck_model::port::PositionView;
-use tapedeck_model::{Amount, CurrencyIx, Instrument, InstrumentIx, Price, Qty, Side, Ts};
+use tapedeck_model::{Amount, CurrencyIx, Instrument, InstrumentIx, InstrumentKind, Price, Qty, Side, Ts};
 
 use crate::account::position::{Moved, after_fill};
 
@@ -30,6 +30,7 @@ struct Leg {
     /// Its own wallet, if it is isolated. Below zero only while it is flat and a loss is not covered yet.
     isolated: Amount,
     settlement: CurrencyIx,
+    kind: InstrumentKind,
 }
 
 /// What shares a wallet.
@@ -91,6 +92,7 @@ impl MarginBook {
             cost: Amount::ZERO,
             isolated: Amount::ZERO,
             settlement: instrument.settlement,
+            kind: instrument.kind,
         };
         Self {
             terms: Arc::new(vec![None; instruments.len()]),
@@ -234,6 +236,13 @@ impl MarginBook {
         if left < Amount::ZERO { left.checked_neg() } else { None }
     }
 
+    /// The settlement currency of an instrument, if no position of that currency is held.
+    pub fn unheld_currency_of(&self, instrument: InstrumentIx) -> Option<CurrencyIx> {
+        let currency = self.legs.get(instrument.usize())?.settlement;
+        let held = self.legs.iter().any(|leg| leg.settlement == currency && leg.qty != Qty::ZERO);
+        (!held).then_some(currency)
+    }
+
     /// Insurance covers what was missing.
     pub fn cover(&mut self, bankruptcy: &Bankruptcy) -> Option<()> {
         self.credit(bankruptcy.currency, bankruptcy.covered)?;
@@ -275,7 +284,9 @@ impl MarginBook {
 
     fn unrealized(&self, instrument: InstrumentIx, value: Valuer<'_>) -> Option<Amount> {
         let leg = self.legs.get(instrument.usize())?;
-        value(instrument, leg.qty)?.checked_sub(leg.cost)
+        match leg.kind {
+            InstrumentKind::Spot | InstrumentKind::Linear => value(instrument, leg.qty)?.checked_sub(leg.cost),
+        }
     }
 
     /// How a pool stands at these values; `None` if a price is not known or on overflow.

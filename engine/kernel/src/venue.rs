@@ -40,7 +40,7 @@ mod triggers;
 use thiserror::Error;
 
 use tapedeck_model::number::pow10;
-use tapedeck_model::port::{FeeModel, LatencyModel, QueueModel, SlippageModel};
+use tapedeck_model::port::{FeeModel, FeeQuery, LatencyModel, QueueModel, SlippageModel};
 use tapedeck_model::{
     Amount, Bar, ClientOrderId, Command, CurrencyIx, Decimal, Draws, Instrument, InstrumentIx, MarketRecord,
     OrderRequest, Price, Qty, RecordRef, StrategyIx, Ts, VenueReport,
@@ -193,6 +193,7 @@ pub struct SimVenue {
     report_latency: Box<dyn LatencyModel>,
     slippage: Box<dyn SlippageModel>,
     fees: Box<dyn FeeModel>,
+    fees_want_fills: bool,
     messages: Vec<Messages>,
     /// Of the account itself.
     account_messages: Messages,
@@ -250,6 +251,7 @@ impl SimVenue {
             cancel_latency: spec.cancel_latency,
             report_latency: spec.report_latency,
             slippage: spec.slippage,
+            fees_want_fills: spec.fees.wants_fills(),
             fees: spec.fees,
             messages: Vec::new(),
             account_messages: Messages::default(),
@@ -387,6 +389,7 @@ impl SimVenue {
         out: &mut Vec<TimedReport>,
         work: impl FnOnce(&mut Scene<'_>, &BarRules, &mut [bars::Trial; 2]) -> Result<T, VenueError>,
     ) -> Result<T, VenueError> {
+        let said = out.len();
         let Some(Some(desk)) = self.desks.get_mut(instrument.usize()) else {
             return Err(self.not_traded(instrument));
         };
@@ -397,7 +400,7 @@ impl SimVenue {
             draws: &self.display_draws,
             funds: &mut self.funds,
             trade_id_last: &mut self.trade_id_last,
-            out,
+            out: &mut *out,
             maker_fill: self.maker_fill,
             self_trade: self.order_rules.self_trade,
         };
@@ -405,8 +408,12 @@ impl SimVenue {
         if scene.desk.stirred {
             scene.wake(now)?;
         }
+        let Some(Some(desk)) = self.desks.get_mut(instrument.usize()) else { return Ok(result) };
+        if self.fees_want_fills {
+            out[said..].iter().try_for_each(|timed| note_fill(&mut *self.fees, desk, &timed.report))?;
+        }
         let working = &mut self.working;
-        scene.desk.settle(|id| {
+        desk.settle(|id| {
             if let Ok(place) = working.binary_search_by_key(&id, |(id, _)| *id) {
                 working.remove(place);
             }
@@ -453,6 +460,17 @@ impl SimVenue {
         self.ambiguous_bars += u64::from(walked.ambiguous);
         Ok(walked.rest)
     }
+}
+
+/// Tells a fee model of a fill; its order is still at the desk.
+fn note_fill(fees: &mut dyn FeeModel, desk: &Desk, report: &VenueReport) -> Result<(), VenueError> {
+    let VenueReport::Filled(fill) = report else { return Ok(()) };
+    let Some(order) = desk.find(fill.client_order_id).and_then(|at| desk.orders.get(at)) else { return Ok(()) };
+    let (instrument, qty, liquidity) = (&desk.instrument, fill.last_qty, fill.liquidity);
+    let notional = instrument.notional(fill.last_px, qty);
+    let notional = notional.ok_or_else(|| VenueError::Overflow { instrument: instrument.id.to_string() })?;
+    fees.on_fill(&FeeQuery { instrument, side: order.request.side, liquidity, qty, notional, ts: fill.ts_event });
+    Ok(())
 }
 
 /// `queue_ahead` in the instrument's quantity scale, rounded up: more in the queue is the safer side.

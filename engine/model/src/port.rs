@@ -620,6 +620,8 @@ pub struct FeeQuery<'a> {
     pub qty: Qty,
     /// Exact value in the quote currency.
     pub notional: Amount,
+    /// Economic time of the fill.
+    pub ts: Ts,
 }
 
 /// What a venue charges.
@@ -629,6 +631,16 @@ pub trait FeeModel: Send {
 
     /// The largest fraction of notional that can be charged, in units of 1e-12.
     fn rate_max(&self) -> i64;
+
+    /// Whether [`FeeModel::on_fill`] is wanted (it costs time).
+    fn wants_fills(&self) -> bool {
+        false
+    }
+
+    /// A fill was made. What it costs was asked before, and must not depend on it.
+    fn on_fill(&mut self, query: &FeeQuery<'_>) {
+        let _ = query;
+    }
 }
 
 /// Builds a fee model; the instruments of its venue are checked against the rate's decimals.

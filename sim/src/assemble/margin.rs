@@ -3,7 +3,7 @@
 use tapedeck_kernel::account::AccountKind;
 use tapedeck_kernel::venue::{LiquidationRules, MarginSpec};
 use tapedeck_model::margin::{
-    BracketRow, DatedBrackets, MARGIN_RATE_ONE, MaintenanceBasis, MarginMode, MarginTerms, brackets_of,
+    BracketRow, DatedBrackets, MARGIN_RATE_ONE, MaintenanceBasis, MarginError, MarginMode, MarginTerms, brackets_of,
 };
 use tapedeck_model::param::ParamError;
 use tapedeck_model::{Amount, CurrencyIx, Decimal, InstrumentIx, Ts};
@@ -95,7 +95,13 @@ fn terms<'a>(account: &'a Section, item: Option<&'a Item>) -> Result<MarginTerms
     for dated in rows.chunk_by(|a, b| from_of(a) == from_of(b)) {
         let Some(first) = dated.first() else { continue };
         let read = dated.iter().map(|row| bracket(row).map_err(at(row))).collect::<Result<Vec<_>, _>>()?;
-        let brackets = brackets_of(&read).map_err(|error| (first, ParamError::new("", error.to_string())))?;
+        let brackets = brackets_of(&read).map_err(|error| {
+            let wrong = match &error {
+                MarginError::Bracket { floor, .. } => read.iter().position(|row| row.floor == *floor),
+                _ => None,
+            };
+            (wrong.and_then(|at| dated.get(at)).unwrap_or(first), ParamError::new("", error.to_string()))
+        })?;
         tables.push(DatedBrackets { from: from_of(first), brackets });
     }
     let terms = MarginTerms { mode, leverage, basis, tables };

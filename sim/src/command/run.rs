@@ -122,6 +122,7 @@ fn result_json(loaded: &Loaded, played: &Played, metrics: &Metrics, finished: &F
         "fills": counts.fills,
         "denied": counts.denied,
         "rejected": counts.rejected,
+        "liquidations": counts.liquidations,
         "ambiguous_bars": summary.ambiguous_bars,
         "trades": metrics.trades,
         "base_currency": metrics.base_currency,

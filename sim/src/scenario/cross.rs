@@ -160,7 +160,7 @@ fn check_instrument(item: &Item, scenario: &Scenario, problems: &mut Vec<Problem
     }
     if kind == "linear" && scenario.account.own.text("kind").as_deref() == Some("spot") {
         let problem = combination("a spot account cannot hold a linear contract", own, "kind");
-        problems.push(problem.help("write `kind = \"netting\"` in [account]"));
+        problems.push(problem.help("write `kind = \"netting\"` or `kind = \"margin\"` in [account]"));
     }
 }
 
@@ -285,9 +285,9 @@ fn check_margin(scenario: &Scenario, problems: &mut Vec<Problem>) {
     }
     let venue = |item: &Item| item.own.text("venue");
     for item in &scenario.instruments {
-        if item.own.text("kind").as_deref() == Some("spot") {
-            let problem = combination("a margin account holds contracts only", &item.own, "kind");
-            problems.push(problem.help("write `kind = \"linear\"`, or `kind = \"spot\"` in [account]"));
+        if item.own.text("kind").as_deref() != Some("linear") {
+            let problem = combination("a margin account holds linear contracts only", &item.own, "kind");
+            problems.push(problem.help("write `kind = \"linear\"`, or another `kind` in [account]"));
         }
         if scenario.instruments.first().and_then(venue) != venue(item) {
             let problem = combination("a margin account is at one venue", &item.own, "venue");

@@ -256,8 +256,8 @@ fn a_failing_input_is_reported_with_its_place() {
 #[test]
 fn the_layout_is_as_released() {
     let sealed = seal(fixed_events(), 1_000);
-    assert_eq!(sealed.bytes.len(), 2_495);
-    assert_eq!(sealed.fingerprint.to_string(), "04f56c7879fc5cbe6077ee191535a1ffdf9e7022a04993dd6249208c3c0b3437");
+    assert_eq!(sealed.bytes.len(), 2_786);
+    assert_eq!(sealed.fingerprint.to_string(), "1dde646281695edce3e120a90930de1dc87c9ec916db13b061541579b00998a7");
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 use tapedeck_model::event::{DenyReason, LedgerAccount, PositionPoint, PostingLines};
 use tapedeck_model::margin::{Bankruptcy, LiquidationShare};
-use tapedeck_model::{Amount, Instrument, Qty, Side};
+use tapedeck_model::{Amount, Instrument, InstrumentKind, Qty, Side};
 
 use super::fill::transfer;
 use super::position::{self, Moved};
@@ -77,9 +77,9 @@ impl Account {
             let px = exposed_px(query);
             let worth = query.instrument.notional(px, increasing)?.checked_abs()?;
             let at_mark = query.instrument.notional(query.mark, increasing)?.checked_abs()?;
-            let loss = match query.request.side {
-                Side::Buy => worth.checked_sub(at_mark)?,
-                Side::Sell => at_mark.checked_sub(worth)?,
+            let loss = match (query.instrument.kind, query.request.side) {
+                (InstrumentKind::Spot | InstrumentKind::Linear, Side::Buy) => worth.checked_sub(at_mark)?,
+                (InstrumentKind::Spot | InstrumentKind::Linear, Side::Sell) => at_mark.checked_sub(worth)?,
             };
             let fee = worth.mul_div(query.fee_rate_max.max(0), FEE_RATE_ONE)?;
             terms.initial(worth)?.checked_add(loss.max(Amount::ZERO))?.checked_add(fee)

@@ -4,6 +4,8 @@
 //! Invariant: the decimals of rate and instrument together fit [`Amount::SCALE`], checked when the
 //! model is built, so a fee is rounded only where `decimals` asks for it, and then up.
 
+mod schedule;
+
 use tapedeck_model::Component;
 use tapedeck_model::number::pow10;
 use tapedeck_model::param::{ParamError, ParamKind, ParamSpec, Params};
@@ -22,7 +24,7 @@ pub fn fee_components() -> &'static [FeeComponent] {
     &COMPONENTS
 }
 
-static COMPONENTS: [FeeComponent; 3] = [
+static COMPONENTS: [FeeComponent; 4] = [
     Component { name: "none", help: "Trading costs nothing.", params: &[], build: build_none as BuildFee },
     Component {
         name: "maker_taker",
@@ -44,14 +46,16 @@ static COMPONENTS: [FeeComponent; 3] = [
                 "In what the fee is paid; `base` for spot instruments only.",
             )
             .or("quote"),
-            ParamSpec::optional(
-                "decimals",
-                ParamKind::Int { min: 0, max: 24 },
-                "decimals",
-                "Fees are rounded up to so many decimals; absent: exact.",
-            ),
+            FEE_DECIMALS,
         ],
         build: build_maker_taker,
+    },
+    Component {
+        name: "schedule",
+        help: "Maker and taker rates by our own volume of the last days at this venue, updated at 00:00 UTC, with dates; paid in \
+               the quote currency (contracts: in the settlement currency).",
+        params: schedule::PARAMS,
+        build: schedule::build,
     },
     Component {
         name: "flat",
@@ -65,6 +69,25 @@ static COMPONENTS: [FeeComponent; 3] = [
         build: build_flat,
     },
 ];
+
+/// To how many decimals fees are rounded.
+const FEE_DECIMALS: ParamSpec = ParamSpec::optional(
+    "decimals",
+    ParamKind::Int { min: 0, max: 24 },
+    "decimals",
+    "Fees are rounded up to so many decimals; absent: exact.",
+);
+
+/// Fees are a multiple of this many units of 1e-24.
+fn decimals_of(params: &Params) -> Result<i128, ParamError> {
+    let decimals = params.int_opt("decimals")?.map_or(Ok(Amount::SCALE), |n| {
+        u8::try_from(n)
+            .ok()
+            .filter(|n| *n <= Amount::SCALE)
+            .ok_or_else(|| ParamError::new("decimals", format!("must lie between 0 and {}", Amount::SCALE)))
+    })?;
+    Ok(pow10(Amount::SCALE - decimals))
+}
 
 struct Free;
 
@@ -93,7 +116,7 @@ impl FeeModel for Flat {
 }
 
 /// A fraction as `num / 10^decimals`.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 struct Rate {
     num: i128,
     decimals: u8,
@@ -198,18 +221,7 @@ fn build_maker_taker(params: &Params, instruments: &[&Instrument]) -> Result<Box
         }
         Ok(rate)
     };
-    let decimals = params.int_opt("decimals")?.map_or(Ok(Amount::SCALE), |n| {
-        u8::try_from(n)
-            .ok()
-            .filter(|n| *n <= Amount::SCALE)
-            .ok_or_else(|| ParamError::new("decimals", format!("must lie between 0 and {}", Amount::SCALE)))
-    })?;
-    Ok(Box::new(MakerTaker {
-        maker: rate("maker")?,
-        taker: rate("taker")?,
-        in_base,
-        unit: pow10(Amount::SCALE - decimals),
-    }))
+    Ok(Box::new(MakerTaker { maker: rate("maker")?, taker: rate("taker")?, in_base, unit: decimals_of(params)? }))
 }
 
 #[cfg(test)]
@@ -217,7 +229,7 @@ mod tests {
     use super::super::tests::instrument;
     use super::*;
     use tapedeck_model::param::ParamValue;
-    use tapedeck_model::{Price, Qty, Side};
+    use tapedeck_model::{Price, Qty, Side, Ts};
 
     fn maker_taker(
         maker: &str,
@@ -241,7 +253,7 @@ mod tests {
         let instrument = instrument(0);
         let (px, qty) = (Price::from_raw(10_001), Qty::from_raw(1_500));
         let notional = instrument.notional(px, qty).unwrap();
-        let query = FeeQuery { instrument: &instrument, side: Side::Buy, liquidity, qty, notional };
+        let query = FeeQuery { instrument: &instrument, side: Side::Buy, liquidity, qty, notional, ts: Ts::MIN };
         let (fee, currency) = model.fee(&query).unwrap();
         format!("{fee} {}", currency.0)
     }

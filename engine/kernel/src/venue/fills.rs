@@ -264,7 +264,7 @@ fn price(funds: &Funds, terms: &Terms<'_>, order: &Working, (offer, qty): (&Offe
     let last_px = final_px(terms, order, offer, qty);
     let notional = terms.instrument.notional(last_px, qty).ok_or_else(overflow)?;
     let liquidity = offer.liquidity;
-    let query = FeeQuery { instrument: terms.instrument, side, liquidity, qty, notional };
+    let query = FeeQuery { instrument: terms.instrument, side, liquidity, qty, notional, ts: offer.ts };
     let (fee, fee_currency) = terms.fees.fee(&query).ok_or_else(overflow)?;
     let evidence = Evidence {
         record: offer.record,

@@ -88,7 +88,12 @@ impl SimVenue {
             let Some((moment, px)) = rest.first_breach(|px, ts| margin.is_breached_at(ix, px, ts)) else { break };
             margin.on_last_px(ix, px);
             rest.since = moment;
+            let before = self.trade_id_last;
             self.watch(ix, moment.ts, out)?;
+            if self.trade_id_last == before {
+                // Nothing can be taken, as a value cannot be represented: going on would find the same again.
+                break;
+            }
         }
         Ok(())
     }
@@ -130,7 +135,10 @@ impl SimVenue {
             self.cancel_pool(pool, now, out)?;
             while self.take_stage(pool, now, out)? {}
         }
-        self.cover(pool, now, out)
+        self.cover(pool, now, out)?;
+        // What an isolated position left its currency with, once nothing of it is held.
+        let left = self.funds.margin().and_then(|margin| margin.book.unheld_currency_of(ix));
+        left.map_or(Ok(()), |currency| self.cover(Pool::Cross(currency), now, out))
     }
 
     fn desk(&self, ix: InstrumentIx) -> Option<&Desk> {

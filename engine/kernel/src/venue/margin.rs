@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use tapedeck_model::margin::MarginTerms;
 use tapedeck_model::order::RejectReason;
-use tapedeck_model::{Amount, CurrencyIx, Instrument, InstrumentIx, Price, Qty, Side, Ts};
+use tapedeck_model::{Amount, CurrencyIx, Instrument, InstrumentIx, InstrumentKind, Price, Qty, Side, Ts};
 
 use crate::margin::{MarginBook, Pool, Standing};
 
@@ -224,9 +224,9 @@ impl VenueMargin {
         let needed = || {
             let added = terms.initial(most_after)?.checked_sub(terms.initial(most_before)?)?;
             let at_mark = instrument.notional(mark, asked.qty)?;
-            let loss = match asked.side {
-                Side::Buy => worth.checked_sub(at_mark)?,
-                Side::Sell => at_mark.checked_sub(worth)?,
+            let loss = match (instrument.kind, asked.side) {
+                (InstrumentKind::Spot | InstrumentKind::Linear, Side::Buy) => worth.checked_sub(at_mark)?,
+                (InstrumentKind::Spot | InstrumentKind::Linear, Side::Sell) => at_mark.checked_sub(worth)?,
             };
             let fee = worth.mul_div(asked.fee_rate_max.max(0), LIQUIDATION_RATE_ONE)?;
             added.checked_add(loss.max(Amount::ZERO))?.checked_add(fee)

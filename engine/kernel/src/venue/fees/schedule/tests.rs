@@ -1,0 +1,100 @@
+//! Tiers by volume and date.
+
+use super::*;
+use crate::venue::tests::instrument;
+use tapedeck_model::param::ParamValue;
+use tapedeck_model::{Price, Qty, Side};
+
+fn params(tiers: &[&str], more: &[(&str, ParamValue)]) -> Params {
+    let tiers = tiers.iter().map(|text| (*text).to_owned()).collect();
+    let zero = || ParamValue::Decimal(Decimal::ZERO);
+    let plain = Params::new()
+        .with("tiers", ParamValue::Texts(tiers))
+        .with("volume_in", ParamValue::Text("quote".to_owned()))
+        .with("window", ParamValue::Span(Span::from_nanos(30 * Span::DAY.nanos())))
+        .with("volume_before", zero())
+        .with("discount", zero());
+    more.iter().fold(plain, |params, (name, value)| params.with(name, value.clone()))
+}
+
+fn built(tiers: &[&str], more: &[(&str, ParamValue)]) -> Box<dyn FeeModel> {
+    build(&params(tiers, more), &[&instrument(0)]).unwrap()
+}
+
+/// A fill of 100 at 1 = 100 of value; what it costs.
+fn fill(model: &mut dyn FeeModel, at: &str, liquidity: Liquidity) -> String {
+    let instrument = instrument(0);
+    let qty = Qty::from_raw(100_000);
+    let notional = instrument.notional(Price::from_raw(100), qty).unwrap();
+    let ts = at.parse().unwrap();
+    let query = FeeQuery { instrument: &instrument, side: Side::Buy, liquidity, qty, notional, ts };
+    let (fee, _) = model.fee(&query).unwrap();
+    model.on_fill(&query);
+    fee.to_string()
+}
+
+const TIERS: &[&str] = &["0 0.001 0.002", "200 0.0005 0.001", "2024-03-01 0 0 0.003"];
+
+/// Worked by hand: the volume of a day counts from the next midnight on, for 30 days.
+#[test]
+fn the_tier_is_that_of_the_days_before() {
+    let mut model = built(TIERS, &[]);
+    let taker = Liquidity::Taker;
+    for (at, expected) in [
+        ("2024-01-01T00:00:00Z", "0.2"),
+        ("2024-01-01T10:00:00Z", "0.2"),
+        ("2024-01-01T23:59:59Z", "0.2"),
+        // 300 were traded the day before.
+        ("2024-01-02T00:00:00Z", "0.1"),
+        // The 31st of January is the last day on which they count: 400 in the window.
+        ("2024-01-31T00:00:00Z", "0.1"),
+        // Now 200 are in the window: of the 2nd and of the 31st.
+        ("2024-02-01T00:00:00Z", "0.1"),
+        // The 2nd has left it, 200 remain.
+        ("2024-02-02T00:00:00Z", "0.1"),
+        ("2024-03-03T00:00:00Z", "0.3"),
+    ] {
+        assert_eq!(fill(&mut *model, at, taker), expected, "{at}");
+    }
+    assert_eq!(fill(&mut *model, "2024-03-04T00:00:00Z", Liquidity::Maker), "0");
+    assert_eq!(model.rate_max(), 3_000_000_000);
+}
+
+#[test]
+fn volume_before_the_run_leaves_the_window_day_by_day() {
+    let before = [("volume_before", ParamValue::Decimal(Decimal::from(210)))];
+    let mut model = built(TIERS, &before);
+    assert_eq!(fill(&mut *model, "2024-01-01T00:00:00Z", Liquidity::Taker), "0.1");
+    // 29 of 30 parts are 203, and 100 were traded.
+    assert_eq!(fill(&mut *model, "2024-01-02T00:00:00Z", Liquidity::Taker), "0.1");
+    // 12 of 30 parts are 84, and 200 were traded, 19 and 18 days ago.
+    assert_eq!(fill(&mut *model, "2024-01-19T00:00:00Z", Liquidity::Taker), "0.1");
+}
+
+#[test]
+fn a_discount_is_for_fees_and_not_for_rebates() {
+    let quarter = [("discount", ParamValue::Decimal(Decimal::new(25, 2)))];
+    let mut model = built(&["0 -0.0001 0.001"], &quarter);
+    assert_eq!(fill(&mut *model, "2024-01-01T00:00:00Z", Liquidity::Taker), "0.075");
+    assert_eq!(fill(&mut *model, "2024-01-01T00:00:00Z", Liquidity::Maker), "-0.01");
+}
+
+#[test]
+fn schedules_that_contradict_themselves_are_refused() {
+    for tiers in [
+        &["10 0.001 0.002"][..],
+        &["2024-01-01 0 0.001 0.002"],
+        &["0 0.001 0.002", "0 0.0005 0.001"],
+        &["0 0.001 0.002", "2024-01-01 5 0.0005 0.001"],
+        &["0 0.001"],
+        &["0 0.1 10"],
+        &["0 0.001 -0.001"],
+        &["x 0.001 0.002"],
+        &["yesterday 0 0.001 0.002"],
+    ] {
+        let error = build(&params(tiers, &[]), &[&instrument(0)]).err().unwrap();
+        assert_eq!(error.name, "tiers", "{tiers:?}");
+    }
+    let hour = [("window", ParamValue::Span(Span::HOUR))];
+    assert_eq!(build(&params(TIERS, &hour), &[&instrument(0)]).err().unwrap().name, "window");
+}
