@@ -263,6 +263,7 @@ pub fn venue_spec(finest: RecordKind) -> VenueSpec {
         report_latency: no_latency(),
         slippage: no_slippage(),
         fees: fee(&instrument()),
+        settlement_px: Vec::new(),
         funds: Some(deposits()),
         margin: None,
     }
@@ -289,6 +290,7 @@ pub fn run_spec(tape: MemoryTape, strategy: Box<dyn Strategy>, finest: RecordKin
             feed_latency: None,
             source: Box::new(tape),
         }],
+        expiries: Vec::new(),
         start: Ts::MIN,
         equity_interval: Span::HOUR,
     }

@@ -22,6 +22,9 @@ mod margin;
 /// Findings kept; more are only counted.
 const FINDINGS_MAX: usize = 20;
 
+/// One, in units of a rate of funding.
+const RATE_ONE: i64 = 1_000_000_000_000;
+
 /// A position as the fills make it: signed quantity and signed cost of its open part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Held {
@@ -37,11 +40,12 @@ pub struct Audit {
     /// Cash by the fills and deposits.
     cash_expected: BTreeMap<CurrencyIx, Amount>,
     fees_expected: BTreeMap<CurrencyIx, Amount>,
+    funding_expected: BTreeMap<CurrencyIx, Amount>,
     /// What the insurance fund got from us, less what it covered.
     insurance_expected: BTreeMap<CurrencyIx, Amount>,
     margin: MarginAudit,
     ledger: BTreeMap<(LedgerAccount, CurrencyIx), Amount>,
-    /// A fill whose posting has not come yet: then the sums may differ for a moment.
+    /// A fill or funding whose posting has not come yet: then the sums may differ for a moment.
     posting_due: bool,
     findings: Vec<String>,
     findings_count: u64,
@@ -100,6 +104,15 @@ impl Audit {
                     .and_then(|()| add(&mut self.insurance_expected, bankruptcy.currency, covered.checked_neg()?));
                 sums.ok_or(overflow)
             }
+            event @ (Event::PositionSettled { instrument, .. } | Event::FundingPaid { instrument, .. }) => {
+                let instrument = self
+                    .names
+                    .instrument(*instrument)
+                    .cloned()
+                    .ok_or(ReportError::Unknown { seq, what: "the instrument" })?;
+                self.posting_due = true;
+                self.fund(seq, &instrument, event).and_then(|()| self.settle(seq, &instrument, event)).ok_or(overflow)
+            }
             other => {
                 self.names.apply(other);
                 Ok(())
@@ -119,10 +132,47 @@ impl Audit {
                 add(&mut self.cash_expected, instrument.base, base)?;
                 add(&mut self.cash_expected, instrument.quote, value.checked_neg()?)?;
             }
-            InstrumentKind::Linear => add(&mut self.cash_expected, instrument.settlement, realized)?,
+            InstrumentKind::Linear | InstrumentKind::Inverse => {
+                add(&mut self.cash_expected, instrument.settlement, realized)?;
+            }
         }
         add(&mut self.cash_expected, report.fee_currency, report.fee.checked_neg()?)?;
         add(&mut self.fees_expected, report.fee_currency, report.fee)
+    }
+
+    /// What a settlement at expiry must do, by definition: all that is held is closed at its price. `None` on
+    /// overflow.
+    fn settle(&mut self, seq: u64, instrument: &Instrument, event: &Event) -> Option<()> {
+        let Event::PositionSettled { strategy, settlement_px, net_qty, .. } = event else { return Some(()) };
+        let key = (*strategy, instrument.ix);
+        let held = self.held.get(&key).copied().unwrap_or_default();
+        if held.qty != net_qty.raw() {
+            let held = self.names.qty(instrument.ix, Qty::from_raw(held.qty));
+            let said = self.names.qty(instrument.ix, *net_qty);
+            self.find(format!("record {seq}: {said} are settled, by the fills {held} are held"));
+        }
+        let realized = self.move_held(key, instrument, *settlement_px, net_qty.raw().checked_neg()?)?;
+        add(&mut self.cash_expected, instrument.settlement, realized)
+    }
+
+    /// What funding must be, by definition: quantity x mark x multiplier x rate of what the strategy holds.
+    /// Parts of one position are rounded so that their sum is right, each by one unit of 1e-24 at most.
+    /// `None` on overflow.
+    fn fund(&mut self, seq: u64, instrument: &Instrument, event: &Event) -> Option<()> {
+        let Event::FundingPaid { strategy, rate, mark_px, net_qty, paid, .. } = event else { return Some(()) };
+        let value = instrument.notional(*mark_px, *net_qty)?;
+        let due = value.mul_div(*rate, RATE_ONE)?;
+        if strategy.is_some() && due.checked_sub(*paid)?.checked_abs()? > Amount::from_raw(1) {
+            self.find(format!("record {seq}: funding of {paid} is paid, by position, mark and rate it is {due}"));
+        }
+        let held = strategy.and_then(|strategy| self.held.get(&(strategy, instrument.ix)));
+        if let Some(held) = held.filter(|held| held.qty != net_qty.raw()) {
+            let held = self.names.qty(instrument.ix, Qty::from_raw(held.qty));
+            let said = self.names.qty(instrument.ix, *net_qty);
+            self.find(format!("record {seq}: funding is paid for {said}, by the fills {held} are held"));
+        }
+        add(&mut self.funding_expected, instrument.settlement, *paid)?;
+        add(&mut self.cash_expected, instrument.settlement, paid.checked_neg()?)
     }
 
     /// What a strategy's share of a liquidation must do: it closes at the trade's price, and its fee goes to
@@ -162,7 +212,11 @@ impl Audit {
         if held.qty.signum() * signed.signum() < 0 {
             let closed = if signed.abs() < held.qty.abs() { -signed } else { held.qty };
             let released = if closed == held.qty { held.cost } else { held.cost.mul_div(closed, held.qty)? };
-            realized = value(closed)?.checked_sub(released)?;
+            // A linear contract earns what it is worth more, an inverse one what it is worth less.
+            realized = match instrument.kind {
+                InstrumentKind::Spot | InstrumentKind::Linear => value(closed)?.checked_sub(released)?,
+                InstrumentKind::Inverse => released.checked_sub(value(closed)?)?,
+            };
             held.cost = held.cost.checked_sub(released)?;
             held.qty = held.qty.checked_sub(closed)?;
             rest = signed.checked_add(closed)?;
@@ -192,6 +246,7 @@ impl Audit {
         for (what, account, expected) in [
             ("cash", LedgerAccount::Cash, &self.cash_expected),
             ("fees", LedgerAccount::Fees, &self.fees_expected),
+            ("funding", LedgerAccount::Funding, &self.funding_expected),
             ("the insurance fund", LedgerAccount::InsuranceFund, &self.insurance_expected),
         ] {
             for (currency, sum) in expected {
@@ -251,7 +306,7 @@ impl Audit {
             lines.push(format!("and {more} more"));
         }
         if self.posting_due {
-            lines.push("the last fill has no posting".to_owned());
+            lines.push("the last fill or funding has no posting".to_owned());
         }
         lines
     }

@@ -25,6 +25,8 @@ pub struct Book {
     pub orders: Orders,
     /// Positions that there were, by strategy and instrument.
     pub positions: BTreeMap<(StrategyIx, InstrumentIx), PositionPoint>,
+    /// Funding paid, by strategy and instrument; below zero: received.
+    pub funding: BTreeMap<(StrategyIx, InstrumentIx), Amount>,
     /// Cash by currency.
     pub cash: BTreeMap<CurrencyIx, Amount>,
     /// The last sample of equity.
@@ -54,6 +56,10 @@ impl Book {
             Event::RunEnded { .. } => self.complete = true,
             Event::PositionChanged(point) => {
                 self.positions.insert((point.strategy, point.instrument), *point);
+            }
+            Event::FundingPaid { strategy: Some(strategy), instrument, paid, .. } => {
+                let sum = self.funding.entry((*strategy, *instrument)).or_default();
+                *sum = sum.checked_add(*paid).ok_or(ReportError::Overflow { seq, what: "funding" })?;
             }
             Event::Equity(point) => self.equity = Some(*point),
             Event::Posted { lines, .. } => {
@@ -112,15 +118,17 @@ impl fmt::Display for Book {
 impl Book {
     fn fmt_positions(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "\nPositions")?;
-        for point in self.positions.values() {
+        for (key, point) in &self.positions {
+            let funding = self.funding.get(key).map(|sum| format!(" funding paid {}", sum.display_rounded(12)));
             writeln!(
                 f,
-                "  {:<12} {:<12} {} cost {} realised {}",
+                "  {:<12} {:<12} {} cost {} realised {}{}",
                 self.names.strategy(point.strategy),
                 self.names.instrument_text(point.instrument),
                 self.names.qty(point.instrument, point.net_qty),
                 point.entry_cost.display_rounded(12),
                 point.realized_pnl.display_rounded(12),
+                funding.unwrap_or_default(),
             )?;
         }
         none_line(f, self.positions.is_empty())
@@ -162,7 +170,10 @@ impl fmt::Display for Replay {
         write!(f, "{}", self.book)?;
         let found = self.audit.disagreements();
         if found.is_empty() {
-            return writeln!(f, "\nAudit\n  positions, fees and cash agree with the fills");
+            return writeln!(
+                f,
+                "\nAudit\n  positions, fees and cash agree with the fills, funding with positions and rates"
+            );
         }
         writeln!(f, "\nAudit: DISAGREEMENT")?;
         found.iter().try_for_each(|line| writeln!(f, "  {line}"))

@@ -9,9 +9,10 @@ use std::fmt::Write as _;
 
 use tapedeck_model::event::{EquityPoint, PositionPoint, PostingLines, PostingReason};
 use tapedeck_model::margin::LiquidationStage;
+use tapedeck_model::number::format_scaled;
 use tapedeck_model::{
-    Amendment, Amount, ClientOrderId, CurrencyIx, Event, FillReport, GroupLeg, InstrumentIx, OrderKind, OrderRequest,
-    Record, RuleIx, StrategyIx, Terms, TimeInForce, Trail, TriggerBy,
+    Amendment, Amount, ClientOrderId, CurrencyIx, Event, FillReport, FundingTick, GroupLeg, InstrumentIx, OrderKind,
+    OrderRequest, Record, RuleIx, StrategyIx, Terms, TimeInForce, Trail, TriggerBy,
 };
 
 use crate::names::Names;
@@ -251,6 +252,20 @@ fn state_text(event: &Event, names: &Names) -> String {
     }
     if let Event::PositionChanged(point) = event {
         return format!("{what}: {}", position_text(point, names));
+    }
+    if let Event::PositionSettled { strategy, instrument, ts_event, settlement_px, net_qty } = event {
+        let (qty, px) = (names.qty(*instrument, *net_qty), names.px(*instrument, *settlement_px));
+        let (whose, name) = (names.strategy(*strategy), names.instrument_text(*instrument));
+        return format!("{whose} {what}: {qty} {name} at {px} on {ts_event}");
+    }
+    if let Event::FundingPaid { strategy, instrument, ts_event, rate, mark_px, net_qty, paid } = event {
+        let whose = strategy.map_or("nobody", |ix| names.strategy(ix));
+        let settlement = names.instrument(*instrument).map(|instrument| instrument.settlement);
+        let paid = settlement.map_or_else(|| paid.to_string(), |currency| names.money(*paid, currency));
+        let (qty, px) = (names.qty(*instrument, *net_qty), names.px(*instrument, *mark_px));
+        let (rate, name) =
+            (format_scaled(i128::from(*rate), FundingTick::RATE_SCALE), names.instrument_text(*instrument));
+        return format!("{whose} {what}: {paid} on {ts_event} for {qty} {name} at mark {px}, rate {rate}");
     }
     if let Event::Equity(point) = event {
         return format!("{what}: {}", equity_text(point));

@@ -9,8 +9,8 @@ use tapedeck_model::event::{EquityPoint, LedgerAccount, PositionPoint, PostingRe
 use tapedeck_model::margin::LiquidationShare;
 use tapedeck_model::order::{Evidence, FillBasis};
 use tapedeck_model::{
-    Amount, ClientOrderId, CurrencyIx, Event, FillReport, InstrumentIx, Liquidity, Price, Qty, Record, RecordRef, Side,
-    Span, StrategyIx, TradeId, Ts,
+    Amount, ClientOrderId, CurrencyIx, Event, FillReport, Instrument, InstrumentIx, Liquidity, Price, Qty, Record,
+    RecordRef, Side, Span, StrategyIx, TradeId, Ts,
 };
 
 use crate::error::ReportError;
@@ -167,10 +167,14 @@ pub struct RunFacts {
     pub period: Option<(Ts, Ts)>,
     /// Fees paid, by currency.
     pub fees: BTreeMap<CurrencyIx, Amount>,
-    /// What slippage cost: `slippage_px * qty * multiplier`, by quote currency; `None` once the sum
-    /// left the range of an amount.
+    /// Funding paid, by settlement currency; below zero: received.
+    pub funding: BTreeMap<CurrencyIx, Amount>,
+    /// The same by strategy and instrument; what is no strategy's is not among it.
+    pub funding_of: BTreeMap<(StrategyIx, InstrumentIx), Amount>,
+    /// What slippage cost: what fills were worth at their prices against what they were at the reference
+    /// prices, by the currency of the value; `None` once the sum left the range of an amount.
     pub slippage: BTreeMap<CurrencyIx, Option<Amount>>,
-    /// Notional of all fills, by quote currency; `None` once the sum left the range of an amount.
+    /// Notional of all fills, by its currency; `None` once the sum left the range of an amount.
     /// It grows without end while the account does not, so that is no error.
     pub traded: BTreeMap<CurrencyIx, Option<Amount>>,
     /// Fees of liquidations, by currency; not part of `fees`.
@@ -250,6 +254,14 @@ fn add<K: Ord>(sums: &mut BTreeMap<K, Amount>, key: K, amount: Amount) -> Option
     Some(())
 }
 
+/// What slippage cost: what the fill is worth at its price against what it would be at the reference. `None` on
+/// overflow.
+fn slippage_cost(instrument: &Instrument, side: Side, report: &FillReport) -> Option<Amount> {
+    let qty = Qty::from_raw(report.last_qty.raw().checked_mul(side.sign())?);
+    let value = |px: Price| instrument.notional(px, qty);
+    instrument.gain(value(report.evidence.reference_px)?, value(report.last_px)?)
+}
+
 /// Adds to the sum of a key, which is unknown for good once it left the range.
 fn tally(sums: &mut BTreeMap<CurrencyIx, Option<Amount>>, key: CurrencyIx, amount: Option<Amount>) {
     let sum = sums.entry(key).or_insert(Some(Amount::ZERO));
@@ -267,6 +279,8 @@ impl Gatherer {
             counts: Counts::default(),
             period: None,
             fees: BTreeMap::new(),
+            funding: BTreeMap::new(),
+            funding_of: BTreeMap::new(),
             slippage: BTreeMap::new(),
             traded: BTreeMap::new(),
             liquidation_fees: BTreeMap::new(),
@@ -328,6 +342,17 @@ impl Gatherer {
                 covered.ok_or_else(|| overflow("what insurance covered"))?;
             }
             Event::PositionChanged(point) => self.position(ts, point).ok_or_else(|| overflow("exposure time"))?,
+            event @ Event::PositionSettled { .. } => return self.settled(seq, event),
+            Event::FundingPaid { strategy, instrument, paid, .. } => {
+                let unknown = || ReportError::Unknown { seq, what: "the instrument" };
+                let facts = &mut self.facts;
+                let currency = facts.names.instrument(*instrument).ok_or_else(unknown)?.settlement;
+                let mut sums = || {
+                    add(&mut facts.funding, currency, *paid)?;
+                    strategy.map_or(Some(()), |strategy| add(&mut facts.funding_of, (strategy, *instrument), *paid))
+                };
+                sums().ok_or_else(|| overflow("the sum of funding"))?;
+            }
             Event::Equity(point) => self.equity(point),
             other => self.count(other),
         }
@@ -377,9 +402,9 @@ impl Gatherer {
         facts.marks.push(FillMark { instrument: ix, ts: report.ts_event, side, px: report.last_px });
         let unknown = || ReportError::Unknown { seq, what: "the instrument" };
         let instrument = facts.names.instrument(ix).ok_or_else(unknown)?;
-        tally(&mut facts.traded, instrument.quote, instrument.notional(report.last_px, report.last_qty));
-        let slippage = instrument.notional(report.evidence.slippage_px, report.last_qty);
-        tally(&mut facts.slippage, instrument.quote, slippage);
+        let currency = instrument.value_currency();
+        tally(&mut facts.traded, currency, instrument.notional(report.last_px, report.last_qty));
+        tally(&mut facts.slippage, currency, slippage_cost(instrument, side, report));
         let mut sums = || {
             add(&mut facts.fees, report.fee_currency, report.fee)?;
             let trip = self.trips.on_fill(instrument, side, report)?;
@@ -391,6 +416,23 @@ impl Gatherer {
             Some(trip)
         };
         sums().ok_or_else(|| ReportError::Overflow { seq, what: "a sum over fills" })
+    }
+
+    /// A settlement closes a round trip, without a fee.
+    fn settled(&mut self, seq: u64, event: &Event) -> Result<Option<RoundTrip>, ReportError> {
+        let Event::PositionSettled { strategy, instrument, ts_event, settlement_px, net_qty } = event else {
+            return Ok(None);
+        };
+        let facts = &mut self.facts;
+        let unknown = || ReportError::Unknown { seq, what: "the instrument" };
+        let instrument = facts.names.instrument(*instrument).ok_or_else(unknown)?;
+        let trip = self.trips.on_settlement(instrument, *strategy, (*ts_event, *settlement_px, *net_qty));
+        let trip = trip.ok_or(ReportError::Overflow { seq, what: "a settlement" })?;
+        if let Some(trip) = &trip {
+            facts.trips.mixed |= facts.trips.push(trip).is_none();
+            facts.trips_shown.push(*trip);
+        }
+        Ok(trip)
     }
 
     /// What a liquidation took from a strategy ends its round trip as a fill would.

@@ -45,6 +45,8 @@ pub struct Metrics {
     pub returns: u64,
     /// Fees paid, by currency.
     pub fees: Vec<(String, Amount)>,
+    /// Funding paid by currency; below zero: received.
+    pub funding: Vec<(String, Amount)>,
     /// Round trips closed.
     pub trades: u64,
     /// Trips won over all trips.
@@ -114,6 +116,7 @@ impl Metrics {
             periods_per_year: per_year,
             returns: stats.count(),
             fees: by_code(facts, &facts.fees),
+            funding: by_code(facts, &facts.funding),
             trades: trips.count,
             win_rate: if comparable { ratio(trips.wins as f64, trips.count as f64) } else { None },
             profit_factor: if comparable { ratio(trips.won.to_f64(), -trips.lost.to_f64()) } else { None },
@@ -161,6 +164,7 @@ impl Metrics {
             "bankruptcies": counts.bankruptcies,
             "liquidation_fees": sums(&self.liquidation_fees),
             "insurance": sums(&self.insurance),
+            "funding": sums(&self.funding),
             "orders": counts.orders,
             "fills": counts.fills,
             "denied": counts.denied,
@@ -217,7 +221,7 @@ fn realized_by_strategy(facts: &RunFacts) -> BTreeMap<(StrategyIx, CurrencyIx), 
     let mut sums: BTreeMap<(StrategyIx, CurrencyIx), Amount> = BTreeMap::new();
     for point in facts.positions.values() {
         let Some(instrument) = facts.names.instrument(point.instrument) else { continue };
-        let sum = sums.entry((point.strategy, instrument.quote)).or_default();
+        let sum = sums.entry((point.strategy, instrument.value_currency())).or_default();
         *sum = sum.checked_add(point.realized_pnl).unwrap_or(*sum);
     }
     sums

@@ -66,6 +66,9 @@ pub fn costs(facts: &RunFacts) -> Vec<(String, String)> {
     for (currency, sum) in &facts.fees {
         rows.push(("Fees".to_owned(), format!("{} {}", money(*sum), names.currency(*currency))));
     }
+    for (currency, sum) in &facts.funding {
+        rows.push(("Funding paid".to_owned(), format!("{} {}", money(*sum), names.currency(*currency))));
+    }
     for (title, sums) in [("Liquidation fees", &facts.liquidation_fees), ("Covered by insurance", &facts.insurance)] {
         for (currency, sum) in sums {
             rows.push((title.to_owned(), format!("{} {}", money(*sum), names.currency(*currency))));

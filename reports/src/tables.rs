@@ -153,7 +153,16 @@ impl TableWriter {
             }
             Event::PositionChanged(point) => {
                 let instrument = names.instrument(point.instrument).ok_or_else(|| unknown(seq))?;
-                self.positions.rows.push(record, point, instrument);
+                let funding = self.gatherer.facts().funding_of.get(&(point.strategy, point.instrument));
+                self.positions.rows.push(record, point, (instrument, funding.copied().unwrap_or_default()));
+                self.positions.flush(self.group_rows, names)
+            }
+            Event::FundingPaid { strategy: Some(strategy), instrument, .. } => {
+                let (key, facts) = ((*strategy, *instrument), self.gatherer.facts());
+                let Some(point) = facts.positions.get(&key) else { return Ok(()) };
+                let instrument = names.instrument(*instrument).ok_or_else(|| unknown(seq))?;
+                let funding = facts.funding_of.get(&key).copied().unwrap_or_default();
+                self.positions.rows.push(record, point, (instrument, funding));
                 self.positions.flush(self.group_rows, names)
             }
             Event::Equity(point) => {

@@ -12,7 +12,9 @@
 use std::collections::BTreeMap;
 
 use tapedeck_model::number::{div_half_even, pow10};
-use tapedeck_model::{Amount, CurrencyIx, FillReport, Instrument, InstrumentIx, Qty, Side, StrategyIx, Ts};
+use tapedeck_model::{
+    Amount, CurrencyIx, FillReport, Instrument, InstrumentIx, InstrumentKind, Price, Qty, Side, StrategyIx, Ts,
+};
 
 /// Decimals of average prices and of every decimal column of the tables.
 pub const DECIMALS: u8 = 18;
@@ -65,11 +67,35 @@ struct Leg {
 }
 
 impl Leg {
-    fn add(&mut self, instrument: &Instrument, report: &FillReport, qty: i64) -> Option<()> {
+    fn add(&mut self, instrument: &Instrument, px: Price, qty: i64) -> Option<()> {
         self.qty = self.qty.checked_add(qty)?;
-        self.px_qty = self.px_qty.checked_add(i128::from(report.last_px.raw()) * i128::from(qty))?;
-        self.value = self.value.checked_add(instrument.notional(report.last_px, Qty::from_raw(qty))?)?;
+        self.px_qty = self.px_qty.checked_add(i128::from(px.raw()) * i128::from(qty))?;
+        self.value = self.value.checked_add(instrument.notional(px, Qty::from_raw(qty))?)?;
         Some(())
+    }
+}
+
+impl Leg {
+    /// The average price in units of 1e-18; of an inverse contract the harmonic one, from the value to 1e-18.
+    fn average_px_e18(&self, instrument: &Instrument) -> Option<i128> {
+        match instrument.kind {
+            InstrumentKind::Spot | InstrumentKind::Linear => {
+                average_px_e18(self.px_qty, self.qty, instrument.price_scale)
+            }
+            InstrumentKind::Inverse => {
+                let unit = pow10(Amount::SCALE - DECIMALS);
+                let contracts = instrument.quote_value(Price::ZERO, Qty::from_raw(self.qty))?.raw() / unit;
+                let value = self.value.raw() / unit;
+                if value == 0 {
+                    return None;
+                }
+                // In two steps of nine decimals each, so that nothing overflows below 1e11 units.
+                let step = pow10(DECIMALS / 2);
+                let (whole, rest) = (contracts / value, (contracts % value).checked_mul(step)?);
+                let (upper, rest) = (rest / value, (rest % value).checked_mul(step)?);
+                whole.checked_mul(step)?.checked_add(upper)?.checked_mul(step)?.checked_add(div_half_even(rest, value))
+            }
+        }
     }
 }
 
@@ -108,7 +134,7 @@ pub struct TripBook {
 ///
 /// The outer `None` is an overflow, the inner one a fee in a third currency.
 fn fee_in_quote(instrument: &Instrument, report: &FillReport) -> Option<Option<Amount>> {
-    if report.fee == Amount::ZERO || report.fee_currency == instrument.quote {
+    if report.fee == Amount::ZERO || report.fee_currency == instrument.value_currency() {
         return Some(Some(report.fee));
     }
     if report.fee_currency == instrument.base {
@@ -158,6 +184,20 @@ impl TripBook {
         Some(Some(closed))
     }
 
+    /// Ends a strategy's trip in an instrument at the price at which its position was settled. `None` on overflow.
+    pub fn on_settlement(
+        &mut self,
+        instrument: &Instrument,
+        strategy: StrategyIx,
+        (ts_event, px, net_qty): (Ts, Price, Qty),
+    ) -> Option<Option<RoundTrip>> {
+        let key = (strategy, instrument.ix);
+        let Some(mut trip) = self.open.remove(&key) else { return Some(None) };
+        trip.exit.add(instrument, px, net_qty.raw().checked_abs()?)?;
+        trip.held = 0;
+        trip.close(key, instrument, ts_event).map(Some)
+    }
+
     /// How many trips are open.
     pub fn open_count(&self) -> usize {
         self.open.len()
@@ -180,14 +220,14 @@ impl OpenTrip {
         (qty, fees): (i64, Option<Amount>),
     ) -> Option<Self> {
         let mut entry = Leg::default();
-        entry.add(instrument, report, qty)?;
+        entry.add(instrument, report.last_px, qty)?;
         let exit = Leg::default();
         Some(Self { side, entry_ts: report.ts_event, held: qty, qty_max: qty, entry, exit, fees, fills: 1 })
     }
 
     fn add(&mut self, instrument: &Instrument, report: &FillReport, fee: Option<Amount>) -> Option<()> {
         let qty = report.last_qty.raw();
-        self.entry.add(instrument, report, qty)?;
+        self.entry.add(instrument, report.last_px, qty)?;
         self.held = self.held.checked_add(qty)?;
         self.qty_max = self.qty_max.max(self.held);
         self.take_fee(fee)
@@ -199,7 +239,7 @@ impl OpenTrip {
         report: &FillReport,
         (qty, fee): (i64, Option<Amount>),
     ) -> Option<()> {
-        self.exit.add(instrument, report, qty)?;
+        self.exit.add(instrument, report.last_px, qty)?;
         self.held = self.held.checked_sub(qty)?;
         self.take_fee(fee)
     }
@@ -217,16 +257,16 @@ impl OpenTrip {
         exit_ts: Ts,
     ) -> Option<RoundTrip> {
         assert!(self.entry.qty == self.exit.qty, "a trip ends when all that was opened is closed");
-        let long = self.exit.value.checked_sub(self.entry.value)?;
+        let long = instrument.gain(self.entry.value, self.exit.value)?;
         Some(RoundTrip {
             strategy,
             instrument: ix,
-            currency: instrument.quote,
+            currency: instrument.value_currency(),
             side: self.side,
             entry_ts: self.entry_ts,
             exit_ts,
-            entry_px_e18: average_px_e18(self.entry.px_qty, self.entry.qty, instrument.price_scale)?,
-            exit_px_e18: average_px_e18(self.exit.px_qty, self.exit.qty, instrument.price_scale)?,
+            entry_px_e18: self.entry.average_px_e18(instrument)?,
+            exit_px_e18: self.exit.average_px_e18(instrument)?,
             qty: Qty::from_raw(self.entry.qty),
             qty_max: Qty::from_raw(self.qty_max),
             gross_pnl: match self.side {

@@ -14,7 +14,7 @@ use tapedeck_kernel::venue::{MarginSpec, Matching, RecordKind, VenueSpec};
 use tapedeck_model::param::ParamError;
 use tapedeck_model::port::{FeeModel, LatencyModel, QueueModel, SlippageModel};
 use tapedeck_model::{
-    Amount, Component, Currency, CurrencyIx, Decimal, Draws, Instrument, InstrumentIx, Span, StrategyIx, Ts,
+    Amount, Component, Currency, CurrencyIx, Decimal, Draws, Instrument, InstrumentIx, Price, Span, StrategyIx, Ts,
 };
 
 use crate::registry::Registry;
@@ -99,6 +99,7 @@ impl Builder<'_> {
         let margin = self.margin_terms(&tables, account);
         let at_venue = self.margin_spec(&margin, &deposits, tables.currencies.len());
         let venues = self.venues(&tables, (account, at_venue), &deposits);
+        let expiries = self.expiries(&tables);
         let meter = Arc::new(Meter::default());
         let (sources, prices) = self.sources(&tables, &meter);
         let spec = RunSpec {
@@ -114,6 +115,7 @@ impl Builder<'_> {
             strategies,
             rules,
             sources,
+            expiries,
             start: self.time("start").unwrap_or(Ts::MIN),
             equity_interval: self.scenario.report.own.params.span("equity_interval").unwrap_or(Span::HOUR),
         };
@@ -219,6 +221,7 @@ impl Builder<'_> {
         let slippage = self.slippage(item.parts.get("slippage"), &format!("venue/{name}/slippage"));
         let fees = self.fees(item.parts.get("fees"), &traded);
         let queue = self.queue(item.parts.get("queue"));
+        let settlement_px = traded.iter().filter_map(|one| self.settlement_px(one)).collect();
         let Matching { path, participation, limit_fill, queue_ahead, maker_fill, orders } = matching?;
         let display_draws = Draws::new(self.seed, &format!("venue/{name}/display"));
         Some(VenueSpec {
@@ -238,9 +241,25 @@ impl Builder<'_> {
             report_latency: report_latency?,
             slippage: slippage?,
             fees: fees?,
+            settlement_px,
             funds: funds.clone(),
             margin: margin.clone(),
         })
+    }
+
+    /// When contracts expire.
+    fn expiries(&self, tables: &Tables) -> Vec<(InstrumentIx, Ts)> {
+        let sections = self.scenario.instruments.iter().zip(&tables.instruments);
+        sections.filter_map(|(item, one)| Some((one.ix, item.own.params.time_opt("expiry").ok()??))).collect()
+    }
+
+    /// At which price a contract is settled, if that is stated.
+    fn settlement_px(&mut self, instrument: &Instrument) -> Option<(InstrumentIx, Price)> {
+        let own = &self.scenario.instruments.get(instrument.ix.usize())?.own;
+        let stated = own.params.decimal_opt("settlement_px").ok()??;
+        let px = Price::from_decimal(stated, instrument.price_scale)
+            .map_err(|error| ParamError::new("settlement_px", error.to_string()));
+        self.take(own, px).map(|px| (instrument.ix, px))
     }
 
     /// The finest kind of record that the scenario has of an instrument.

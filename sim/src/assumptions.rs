@@ -1,5 +1,6 @@
 //! What a run assumes, in words: the first thing that a person reads of it.
 
+use tapedeck_model::Ts;
 use tapedeck_reports::RunFacts;
 
 use crate::scenario::{Chosen, Item, Scenario};
@@ -95,8 +96,45 @@ fn valuation(scenario: &Scenario, row: &mut impl FnMut(&str, String)) {
     };
     row("Open positions", value);
     let funded = with("funding");
-    if !funded.is_empty() {
-        row("Funding", format!("rates of {} are shown to strategies; nothing is paid yet", funded.join(", ")));
+    for item in &scenario.instruments {
+        if item.own.text("kind").as_deref() == Some("spot") {
+            continue;
+        }
+        let name = [item.own.text("symbol"), item.own.text("venue")].map(Option::unwrap_or_default).join(".");
+        let has_marks = marked.contains(&name);
+        if let Some(expiry) = item.own.params.time_opt("expiry").ok().flatten() {
+            row(&format!("Expiry {name}"), settlement(item, expiry));
+        }
+        row(&format!("Funding {name}"), funding(item, funded.contains(&name), has_marks));
+    }
+}
+
+/// What becomes of positions at an expiry.
+fn settlement(item: &Item, expiry: Ts) -> String {
+    let px = item.own.params.decimal_opt("settlement_px").ok().flatten();
+    let px = px.map_or_else(|| "the last index, mark or other price, in this order".to_owned(), |px| px.to_string());
+    format!("positions are settled at {px} on {expiry}, without a fee; not if the tape ends before")
+}
+
+/// What a contract pays of funding, and from where its rates come.
+fn funding(item: &Item, has_rates: bool, has_marks: bool) -> String {
+    let own = &item.own;
+    let interval = own.params.span_opt("funding_interval").ok().flatten();
+    let missing = own.text("funding_missing").unwrap_or_else(|| "error".to_owned());
+    let value = if has_marks { "the mark price" } else { "the last known price where the rates name no mark" };
+    match (has_rates, interval) {
+        (true, Some(interval)) => {
+            let missing = match missing.as_str() {
+                "zero" => "a missing rate is taken as zero",
+                "last" => "a missing rate is taken as the one before",
+                _ => "a missing rate is an error",
+            };
+            format!("rate x position at {value} at the times of the data, due every {interval}; {missing}")
+        }
+        (true, None) => format!("rate x position at {value} at the times of the data; holes are not looked for"),
+        (false, Some(interval)) => format!("NONE PAID: due every {interval}, but there is no data; each rate is zero"),
+        (false, None) if own.given("expiry") => "none: a dated contract without funding data".to_owned(),
+        (false, None) => "NONE PAID: there is no funding data; a perpetual contract would pay or be paid".to_owned(),
     }
 }
 
@@ -120,4 +158,70 @@ fn describe(chosen: &Chosen) -> String {
         .map(|(name, value)| format!("{name} {}", crate::scenario::print(value).replace('"', "")))
         .collect();
     if params.is_empty() { chosen.name.clone() } else { format!("{} ({})", chosen.name, params.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use tapedeck_model::Span;
+    use tapedeck_reports::Gatherer;
+
+    use super::*;
+    use crate::{Origin, Registry};
+
+    const PERPETUAL: &str = r#"
+        [scenario]
+        name = "x"
+        base_currency = "USD"
+        start = "2024-01-01"
+        end = "2024-01-02"
+        [[instrument]]
+        symbol = "X"
+        venue = "SIM"
+        kind = "linear"
+        base = "C"
+        quote = "USD"
+        tick_size = "0.01"
+        lot_size = "0.001"
+        INTERVAL
+        [[data]]
+        instrument = "X"
+        kind = "bars"
+        interval = "1h"
+        synthetic = { generator = "constant" }
+        DATA
+        [[venue]]
+        name = "SIM"
+        [account]
+        kind = "netting"
+        deposits = { USD = "1000" }
+        [[strategy]]
+        type = "noop"
+    "#;
+
+    fn rows(interval: &str, data: &str) -> Vec<(String, String)> {
+        let text = PERPETUAL.replace("INTERVAL", interval).replace("DATA", data);
+        let origin = Origin { file: "x.toml", text: &text, overrides: &[] };
+        let scenario = Scenario::load(origin, &Registry::standard()).unwrap_or_else(|_| panic!("it does not load"));
+        let facts = Gatherer::new(Span::DAY).finish().unwrap();
+        assumptions(&scenario, &facts)
+    }
+
+    #[test]
+    fn what_a_contract_pays_is_said_and_at_what_it_is_valued() {
+        let mark = "[[data]]\ninstrument = \"X\"\nkind = \"mark\"\ninterval = \"1m\"\nsynthetic = { generator = \"constant\" }\n";
+        let funding = "[[data]]\ninstrument = \"X\"\nkind = \"funding\"\ninterval = \"8h\"\nsynthetic = { generator = \"funding\" }\n";
+        let due = "funding_interval = \"8h\"";
+        for (interval, data, key, expected) in [
+            ("", "", "Funding X.SIM", "NONE PAID: there is no funding data"),
+            ("", funding, "Funding X.SIM", "holes are not looked for"),
+            (due, funding, "Funding X.SIM", "due every 8h; a missing rate is an error"),
+            ("funding_interval = \"8h\"\nfunding_missing = \"zero\"", "", "Funding X.SIM", "NONE PAID: due every 8h"),
+            ("", "", "Open positions", "at the last known price"),
+            ("", mark, "Open positions", "X.SIM are valued at the venue's mark price"),
+        ] {
+            let rows = rows(interval, data);
+            let value = rows.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
+            assert!(value.is_some_and(|value| value.contains(expected)), "{key}: {value:?}");
+        }
+    }
 }

@@ -4,6 +4,7 @@
 //! venue's filters let pass, or `None`. Invariant: every result is the floor of the exact quotient;
 //! there is no float and no intermediate rounding.
 
+use tapedeck_model::number::pow10;
 use tapedeck_model::param::{ParamKind, ParamSpec};
 use tapedeck_model::{Amount, Context, Decimal, Instrument, InstrumentIx, InstrumentKind, ParamError, Params};
 use tapedeck_model::{Price, Qty, Ts};
@@ -89,7 +90,7 @@ impl Sizing {
             Self::AllIn { keep } => {
                 let currency = match item.kind {
                     InstrumentKind::Spot => item.quote,
-                    InstrumentKind::Linear => item.settlement,
+                    InstrumentKind::Linear | InstrumentKind::Inverse => item.settlement,
                 };
                 let free = ctx.balance(currency).free();
                 affordable(item, &Purse { free, keep, px, fee_rate: ctx.view().fee_rate_max(instrument) })
@@ -137,8 +138,16 @@ pub struct Purse {
 }
 
 /// `free x keep / (px x multiplier x (1 + fee_rate))`, rounded down to the quantity scale; zero if
-/// there is nothing free or no price.
+/// there is nothing free or no price. Of an inverse contract, `free x px x keep / (multiplier x (1 + fee_rate))`.
 pub fn affordable(instrument: &Instrument, purse: &Purse) -> Qty {
+    let purse = &match instrument.kind {
+        InstrumentKind::Spot | InstrumentKind::Linear => *purse,
+        InstrumentKind::Inverse => {
+            let Ok(one) = i64::try_from(pow10(instrument.price_scale)) else { return Qty::ZERO };
+            let Some(free) = purse.free.mul_div(purse.px.raw(), one) else { return Qty::ZERO };
+            Purse { free, px: Price::from_raw(one), ..*purse }
+        }
+    };
     let divisors = [purse.px.raw(), instrument.multiplier, ONE.saturating_add(purse.fee_rate.max(0))];
     let (Ok(free), Ok(keep)) = (u128::try_from(purse.free.raw()), u64::try_from(purse.keep)) else {
         return Qty::ZERO;
@@ -163,7 +172,7 @@ pub fn affordable(instrument: &Instrument, purse: &Purse) -> Qty {
 pub fn within_filters(instrument: &Instrument, now: Ts, px: Price, qty: Qty) -> Option<Qty> {
     let rules = instrument.rules_at(now);
     let qty = qty.min(rules.qty_max).floor_to(rules.lot_size);
-    let enough = qty > Qty::ZERO && qty >= rules.qty_min && instrument.notional(px, qty)? >= rules.notional_min;
+    let enough = qty > Qty::ZERO && qty >= rules.qty_min && instrument.quote_value(px, qty)? >= rules.notional_min;
     enough.then_some(qty)
 }
 

@@ -14,9 +14,10 @@ use tapedeck_model::margin::{
 use tapedeck_model::order::{CancelReason, Evidence, FillBasis, RejectReason};
 use tapedeck_model::{
     Amendment, Amount, Bar, ClientOrderId, CurrencyIx, DatedRules, DepthFlags, DepthTick, Display, Event, FillReport,
-    FundingTick, GroupKind, GroupLeg, Instrument, InstrumentId, InstrumentIx, InstrumentKind, Intent, Liquidity,
-    MarkTick, MarketRecord, OrderKind, OrderRequest, Price, Qty, QuoteTick, RecordRef, RuleIx, Side, SourceIx, Span,
-    StrategyIx, Terms, TimeInForce, TradeId, TradeTick, Trail, TriggerBy, Ts, VenueOrderId, VenueReport,
+    FundingReport, FundingTick, GroupKind, GroupLeg, Instrument, InstrumentId, InstrumentIx, InstrumentKind, Intent,
+    Liquidity, MarkTick, MarketRecord, OrderKind, OrderRequest, Price, Qty, QuoteTick, RecordRef, RuleIx,
+    SettlementReport, Side, SourceIx, Span, StrategyIx, Terms, TimeInForce, TradeId, TradeTick, Trail, TriggerBy, Ts,
+    VenueOrderId, VenueReport,
 };
 
 use crate::input::InputRecord;
@@ -138,6 +139,8 @@ make! { draw;
         11 => Self::Resized { client_order_id: draw.make(), order_qty: draw.make() },
         12 => Self::Liquidated(draw.make()),
         13 => Self::Bankrupt(draw.make()),
+        14 => Self::Settled(draw.make()),
+        15 => Self::Funding(draw.make()),
         0 => Self::Accepted { client_order_id: draw.make(), venue_order_id: draw.make() },
         1 => Self::Rejected { client_order_id: draw.make(), reason: draw.make() },
         2 => Self::Triggered { client_order_id: draw.make() },
@@ -194,13 +197,14 @@ make! { draw;
         for (day, rule) in rules.iter_mut().enumerate().skip(1) {
             rule.from = Ts::from_nanos(day as i64 * Span::DAY.nanos());
         }
+        let (kind, base) = (draw.make(), draw.make());
         Self {
             ix: draw.make(),
             id: draw.make(),
-            kind: draw.make(),
-            base: draw.make(),
+            kind,
+            base,
             quote: draw.make(),
-            settlement: draw.make(),
+            settlement: if kind == InstrumentKind::Inverse { base } else { draw.make() },
             price_scale: draw.below(9) as u8,
             qty_scale: draw.below(9) as u8,
             multiplier: 1 + (draw.next() >> 2) as i64,
@@ -240,6 +244,8 @@ make_struct! {
     FillReport {
         client_order_id, trade_id, last_px, last_qty, liquidity, fee, fee_currency, ts_event, evidence,
     }
+    FundingReport { instrument, strategy, ts_event, rate, mark_px, net_qty, paid }
+    SettlementReport { instrument, strategy, ts_event, settlement_px }
     EquityPoint { ts_event, equity, high, low, exposure, max_drawdown }
     PositionPoint { strategy, instrument, net_qty, entry_cost, realized_pnl }
     Bar { instrument, ts_event, ts_recv, interval, open, high, low, close, volume }
@@ -300,6 +306,8 @@ make_event! {
     CancelAllSubmitted { strategy, instrument },
     Posted { reason, lines },
     PositionChanged(point),
+    FundingPaid { strategy, instrument, ts_event, rate, mark_px, net_qty, paid },
+    PositionSettled { strategy, instrument, ts_event, settlement_px, net_qty },
     Bankrupt(report),
     MarginDeclared { instrument, terms },
     Equity(point),

@@ -195,7 +195,7 @@ impl Account {
             positions: vec![PositionView::default(); spec.strategies * instruments.len()],
             net: vec![NetPosition::default(); instruments.len()],
             held: SortedIndices::with_room_for(instruments.len()),
-            reservations: Reservations::new(spec, instruments.len()),
+            reservations: Reservations::new(spec, instruments),
             margin: (spec.kind == AccountKind::Margin).then(|| Box::new(MarginBook::new(instruments, spec.currencies))),
             contracts: if spec.kind == AccountKind::Margin { instruments.to_vec() } else { Vec::new() },
         })
@@ -212,6 +212,19 @@ impl Account {
         Ok(lines)
     }
 
+    /// The posting of funding: paid above zero, `Cash` down, `Funding` up.
+    ///
+    /// # Errors
+    /// [`AccountError::Overflow`] for the smallest amount there is.
+    pub fn funding(currency: CurrencyIx, paid: Amount) -> Result<PostingLines, AccountError> {
+        let mut lines = PostingLines::new();
+        if paid != Amount::ZERO {
+            lines.push(LedgerAccount::Cash, currency, paid.checked_neg().ok_or(overflow("funding"))?);
+            lines.push(LedgerAccount::Funding, currency, paid);
+        }
+        Ok(lines)
+    }
+
     /// Changes the state by one event; events that do not concern money, positions or
     /// reservations change nothing.
     ///
@@ -225,6 +238,13 @@ impl Account {
         match event {
             Event::Posted { reason, lines } => self.post(*reason, lines),
             Event::PositionChanged(point) => self.move_position(point),
+            Event::FundingPaid { strategy: Some(strategy), instrument, paid, .. } => {
+                let unknown = AccountError::Unknown { what: "a position" };
+                let cell = self.position_cell(*strategy, *instrument).ok_or(unknown)?;
+                let sum = &mut self.positions[cell].funding_paid;
+                *sum = sum.checked_add(*paid).ok_or(overflow("the funding of a position"))?;
+                Ok(())
+            }
             Event::Submitted { client_order_id, request, currency, reserved } => {
                 let part =
                     self.reserved_part(*client_order_id, request).ok_or(overflow("the part of an order that opens"))?;
@@ -263,8 +283,8 @@ impl Account {
         let unknown = AccountError::Unknown { what: "a position" };
         let cell = self.position_cell(point.strategy, point.instrument).ok_or(unknown)?;
         let before = self.positions[cell];
-        let after =
-            PositionView { net_qty: point.net_qty, entry_cost: point.entry_cost, realized_pnl: point.realized_pnl };
+        let PositionPoint { net_qty, entry_cost, realized_pnl, .. } = *point;
+        let after = PositionView { net_qty, entry_cost, realized_pnl, ..before };
         let net = &mut self.net[point.instrument.usize()];
         net.qty = net
             .qty
@@ -306,7 +326,7 @@ impl Account {
         Balance { total, reserved: self.reservations.reserved(currency) }
     }
 
-    /// The sum of one ledger account in one currency. The five accounts of a currency sum to zero;
+    /// The sum of one ledger account in one currency. The accounts of a currency sum to zero;
     /// profit stands below zero in `RealizedPnl`, as its other side is `Cash`.
     pub fn ledger(&self, account: LedgerAccount, currency: CurrencyIx) -> Amount {
         self.ledger.get(currency.usize()).map_or(Amount::ZERO, |row| row[ledger_column(account)])
@@ -363,14 +383,27 @@ fn follow(book: &mut MarginBook, contracts: &[Instrument], event: &Event) -> Opt
         }
         Event::Liquidated(liquidation) => book.liquidate(of(liquidation.instrument)?, liquidation),
         Event::Bankrupt(bankruptcy) => book.cover(bankruptcy),
+        Event::FundingPaid { instrument, paid, .. } => book.credit_position(*instrument, paid.checked_neg()?),
+        Event::PositionSettled { instrument, settlement_px, net_qty, .. } => {
+            let contract = of(*instrument)?;
+            let (side, qty) = if *net_qty > Qty::ZERO {
+                (Side::Sell, *net_qty)
+            } else {
+                (Side::Buy, Qty::from_raw(net_qty.raw().checked_neg()?))
+            };
+            book.fill(contract, side, (*settlement_px, qty), (Amount::ZERO, contract.settlement))
+        }
         Event::Posted { reason, lines } => match reason {
             PostingReason::Deposit => {
                 let cash = lines.as_slice().iter().filter(|line| line.account == LedgerAccount::Cash);
                 cash.map(|line| (line.currency, line.amount)).try_for_each(|(currency, sum)| book.credit(currency, sum))
             }
-            // Taken in with the event that says what happened. A payment for a position (funding) belongs
-            // into `MarginBook::credit_position`, here and where the venue charges it.
-            PostingReason::Fill | PostingReason::Liquidation | PostingReason::Insurance => Some(()),
+            // Taken in with the event that says what happened.
+            PostingReason::Fill
+            | PostingReason::Funding
+            | PostingReason::Settlement
+            | PostingReason::Liquidation
+            | PostingReason::Insurance => Some(()),
         },
         _ => Some(()),
     }

@@ -139,6 +139,12 @@ impl SimDriver {
         let first_ts = sources.peek().ok_or_else(|| RunError::Spec {
             problem: "there is no market record to play between `start` and `end`".to_owned(),
         })?;
+        let mut queue = Queue::default();
+        for (instrument, at) in spec.expiries {
+            let venue = venue_of.get(instrument.usize()).copied().unwrap_or_default();
+            // Before any command of that instant: none was pushed earlier.
+            queue.push(at, Phase::Command, venue, Item::Expiry(instrument));
+        }
         let strategies = spec.strategies.len();
         let account = AccountSpec {
             kind: spec.account,
@@ -170,7 +176,7 @@ impl SimDriver {
             venue_of,
             sources,
             names,
-            queue: Queue::default(),
+            queue,
             reports: Vec::new(),
             commands: Vec::new(),
             timers: Vec::new(),
@@ -369,6 +375,10 @@ impl SimDriver {
                 self.venues[usize::from(source)].on_command(ts, command, &mut self.reports)?;
                 self.schedule_reports(source);
             }
+            Item::Expiry(instrument) => {
+                self.venues[usize::from(source)].on_expiry(ts, *instrument, &mut self.reports)?;
+                self.schedule_reports(source);
+            }
             Item::Report(report) => self.core.on_report(ts, report)?,
             Item::Timer(strategy, timer) => self.core.on_timer(ts, *strategy, *timer)?,
         }
@@ -413,8 +423,8 @@ impl SimDriver {
         for TimedReport { report, .. } in self.reports.drain(..) {
             let delay = self.venues[ix].report_delay_ns(&report);
             let sent = self.now.saturating_add(Span::from_nanos(delay));
-            let arrival = match report.client_order_id() {
-                Some(id) => self.report_last.in_order(venue, id.strategy, sent),
+            let arrival = match report.strategy() {
+                Some(strategy) => self.report_last.in_order(venue, strategy, sent),
                 None => self.report_last.in_order_with_all(venue, sent),
             };
             self.queue.push(arrival, Phase::Report, venue, Item::Report(report));

@@ -286,6 +286,7 @@ impl MarginBook {
         let leg = self.legs.get(instrument.usize())?;
         match leg.kind {
             InstrumentKind::Spot | InstrumentKind::Linear => value(instrument, leg.qty)?.checked_sub(leg.cost),
+            InstrumentKind::Inverse => leg.cost.checked_sub(value(instrument, leg.qty)?),
         }
     }
 

@@ -63,6 +63,8 @@ pub enum Item {
     Report(VenueReport),
     /// A timer.
     Timer(StrategyIx, u64),
+    /// A contract expires at its venue.
+    Expiry(InstrumentIx),
 }
 
 /// What is under way, by [`Key`]. Its buffers are reused: steady state allocates nothing.

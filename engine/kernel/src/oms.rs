@@ -195,7 +195,10 @@ impl Oms {
                 Event::Resized { client_order_id, order_qty }
             }
             // These are about the account, not about an order.
-            VenueReport::Liquidated(_) | VenueReport::Bankrupt(_) => return Err(Anomaly::UnknownOrder),
+            VenueReport::Liquidated(_)
+            | VenueReport::Bankrupt(_)
+            | VenueReport::Funding(_)
+            | VenueReport::Settled(_) => return Err(Anomaly::UnknownOrder),
         };
         let stimulus = Stimulus::of(&event).ok_or(Anomaly::IllegalTransition)?;
         next(order.status, stimulus).map(|_| event).ok_or(Anomaly::IllegalTransition)
@@ -262,6 +265,8 @@ impl Oms {
             | Event::CancelAllSubmitted { .. }
             | Event::Posted { .. }
             | Event::PositionChanged(_)
+            | Event::FundingPaid { .. }
+            | Event::PositionSettled { .. }
             | Event::Equity(_)
             | Event::Signal { .. }
             | Event::Log { .. }

@@ -8,9 +8,11 @@
 //! Invariants: account and orders change only in `Core::record`, which journals what it applies;
 //! a command leaves only with an [`Approved`](crate::risk::Approved) in hand; time and input numbers never go back.
 
+mod funding;
 mod gate;
 mod halt;
 mod liquidation;
+mod settlement;
 mod state;
 
 use std::collections::VecDeque;
@@ -582,7 +584,9 @@ impl Core {
             | VenueReport::Resized { .. }
             | VenueReport::Expired { .. }
             | VenueReport::Liquidated(_)
-            | VenueReport::Bankrupt(_) => None,
+            | VenueReport::Bankrupt(_)
+            | VenueReport::Funding(_)
+            | VenueReport::Settled(_) => None,
         };
         if let Some(fill) = fill {
             self.book(&update.order, fill)?;

@@ -72,6 +72,8 @@ pub struct RunSpec {
     pub rules: Vec<RiskSlot>,
     /// Sources by name.
     pub sources: Vec<SourceSlot>,
+    /// When contracts expire, those that do.
+    pub expiries: Vec<(InstrumentIx, Ts)>,
     /// When trading starts; before it, orders are denied and counted.
     pub start: Ts,
     /// How often equity is journaled.
@@ -121,6 +123,12 @@ pub enum KernelError {
         net_qty: i64,
         /// What we hold.
         held: i64,
+    },
+    /// A report about an instrument that the run does not have.
+    #[error("a report of a venue names instrument number {}, which the run does not have", instrument.0)]
+    UnknownInstrument {
+        /// Which.
+        instrument: InstrumentIx,
     },
     /// A strategy answers every answer with a new request.
     #[error("strategy {} loops: it answers every message about its orders with a new request", strategy.0)]

@@ -19,6 +19,7 @@ mod depth;
 mod desk;
 mod fees;
 mod fills;
+mod funding;
 mod funds;
 mod groups;
 mod iceberg;
@@ -31,6 +32,7 @@ mod quotes;
 mod scene;
 mod self_trade;
 mod settings;
+mod settlement;
 mod slippage;
 #[cfg(test)]
 mod tests;
@@ -98,6 +100,8 @@ pub struct VenueSpec {
     pub slippage: Box<dyn SlippageModel>,
     /// What the venue charges.
     pub fees: Box<dyn FeeModel>,
+    /// At which price positions in expiring contracts are settled, where that is stated.
+    pub settlement_px: Vec<(InstrumentIx, Price)>,
     /// What a spot account has at the venue, which never lets a balance fall below zero; `None` for
     /// no such check.
     pub funds: Option<Vec<(CurrencyIx, Amount)>>,
@@ -130,6 +134,14 @@ pub enum VenueError {
     Overflow {
         /// Of what.
         instrument: String,
+    },
+    /// A position cannot be valued.
+    #[error("positions in {instrument} are to be settled at {at}, and no price above zero is known")]
+    NoMark {
+        /// Of what.
+        instrument: String,
+        /// When.
+        at: Ts,
     },
 }
 
@@ -188,6 +200,7 @@ pub struct SimVenue {
     /// Orders of groups whose others are still to come.
     arriving: Vec<(ClientOrderId, OrderRequest)>,
     funds: Funds,
+    settlement_px: Vec<(InstrumentIx, Price)>,
     entry_latency: Box<dyn LatencyModel>,
     cancel_latency: Box<dyn LatencyModel>,
     report_latency: Box<dyn LatencyModel>,
@@ -247,6 +260,7 @@ impl SimVenue {
             display_draws: spec.display_draws,
             arriving: Vec::new(),
             funds,
+            settlement_px: spec.settlement_px,
             entry_latency: spec.entry_latency,
             cancel_latency: spec.cancel_latency,
             report_latency: spec.report_latency,
@@ -300,6 +314,21 @@ impl SimVenue {
         }
     }
 
+    /// A contract expires at `now`: open orders end, positions are settled, and no order is taken any more.
+    /// Reports are added to `out`.
+    ///
+    /// # Errors
+    /// [`VenueError::NotTraded`] or [`VenueError::NoMark`].
+    pub fn on_expiry(
+        &mut self,
+        now: Ts,
+        instrument: InstrumentIx,
+        out: &mut Vec<TimedReport>,
+    ) -> Result<(), VenueError> {
+        let stated = self.settlement_px.iter().find(|(ix, _)| *ix == instrument).map(|(_, px)| *px);
+        self.at_desk((instrument, now), out, |scene, _, _| settlement::settle(scene, now, stated))
+    }
+
     /// Nanoseconds until a command that is sent now arrives.
     ///
     /// Orders draw by their own number, those of a group by the number of its first, for they are one message;
@@ -329,8 +358,8 @@ impl SimVenue {
     /// Nanoseconds until a report that is sent now arrives. Draws by how many reports the strategy
     /// was sent.
     pub fn report_delay_ns(&mut self, report: &VenueReport) -> i64 {
-        let messages = match report.client_order_id() {
-            Some(id) => self.messages_of(id.strategy),
+        let messages = match report.strategy() {
+            Some(strategy) => self.messages_of(strategy),
             None => &mut self.account_messages,
         };
         messages.reports += 1;
@@ -432,7 +461,7 @@ impl SimVenue {
             return self.match_bar(at, bar, out).map(|_| ());
         }
         self.at_desk((record.instrument(), record.ts_event()), out, |scene, _, _| match record {
-            MarketRecord::Bar(_) | MarketRecord::Funding(_) => Ok(()),
+            MarketRecord::Bar(_) => Ok(()),
             MarketRecord::Trade(trade) => {
                 scene.expire_due(trade.ts_event);
                 if scene.desk.finest == RecordKind::Depth {
@@ -450,6 +479,7 @@ impl SimVenue {
                 depth::on_message(scene, row.ts_event)
             }
             MarketRecord::Mark(mark) => triggers::on_mark(scene, mark),
+            MarketRecord::Funding(tick) => funding::settle(scene, tick),
         })
     }
 

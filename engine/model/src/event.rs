@@ -6,7 +6,7 @@ use crate::ids::{ClientOrderId, CurrencyIx, InstrumentIx, RuleIx, SourceIx, Stra
 use crate::instrument::Instrument;
 use crate::margin::{Bankruptcy, Liquidation, LiquidationShare, MarginTerms};
 use crate::market::QuoteTick;
-use crate::number::{Amount, Qty};
+use crate::number::{Amount, Price, Qty};
 use crate::order::{Amendment, CancelReason, FillReport, OrderKind, OrderRequest, RejectReason, Side, numbered};
 use crate::time::Ts;
 
@@ -89,6 +89,8 @@ numbered! {
         RealizedPnl = 4 "realized_pnl",
         /// Deposits and withdrawals.
         Capital = 5 "capital",
+        /// Funding of contracts: paid above zero, received below.
+        Funding = 6 "funding",
         /// The venue's insurance fund: liquidation fees paid to it, losses covered by it.
         InsuranceFund = 9 "insurance_fund",
     }
@@ -101,6 +103,10 @@ numbered! {
         Deposit = 1 "deposit",
         /// A fill: exchange of assets, or realised profit, and its fee.
         Fill = 2 "fill",
+        /// Funding of a position.
+        Funding = 3 "funding",
+        /// A position was settled at its contract's expiry.
+        Settlement = 4 "settlement",
         /// A strategy's share of a liquidation: realised profit, and the liquidation fee.
         Liquidation = 6 "liquidation",
         /// The insurance fund covered a loss beyond the wallet.
@@ -184,6 +190,10 @@ numbered! {
         Gap = 4 "gap",
         /// A quantity finer than the scale was cut.
         TruncatedQty = 5 "truncated_qty",
+        /// A funding rate was missing and was taken to be zero (`funding_missing = "zero"`).
+        FundingZero = 30 "missing_funding_rate_taken_as_zero",
+        /// A funding rate was missing and the one before was taken again (`funding_missing = "last"`).
+        FundingCarried = 31 "missing_funding_rate_carried_over",
     }
 }
 
@@ -500,6 +510,36 @@ pub enum Event {
     },
     /// A position changed.
     PositionChanged(PositionPoint),
+    /// A position ended at its contract's expiry. Its posting and the position that is left follow.
+    PositionSettled {
+        /// Whose.
+        strategy: StrategyIx,
+        /// In what.
+        instrument: InstrumentIx,
+        /// The expiry.
+        ts_event: Ts,
+        /// The price at which it was settled.
+        settlement_px: Price,
+        /// Signed quantity that was settled.
+        net_qty: Qty,
+    },
+    /// A position paid funding, or was paid. The posting of the whole report follows.
+    FundingPaid {
+        /// Whose; `None` for a part that no strategy holds.
+        strategy: Option<StrategyIx>,
+        /// In what.
+        instrument: InstrumentIx,
+        /// The instant of settlement.
+        ts_event: Ts,
+        /// Fraction of the value, in units of 1e-12; above zero longs pay.
+        rate: i64,
+        /// The price at which the position was valued.
+        mark_px: Price,
+        /// Signed quantity at that instant.
+        net_qty: Qty,
+        /// In the settlement currency: paid above zero, received below.
+        paid: Amount,
+    },
 
     /// Equity at a moment.
     Equity(EquityPoint),
@@ -631,6 +671,8 @@ impl Event {
             Self::CancelAllSubmitted { .. } => (38, "cancel_all_submitted"),
             Self::Posted { .. } => (40, "posted"),
             Self::PositionChanged(_) => (41, "position_changed"),
+            Self::FundingPaid { .. } => (42, "funding_paid"),
+            Self::PositionSettled { .. } => (43, "position_settled"),
             Self::Bankrupt(_) => (46, "bankrupt"),
             Self::MarginDeclared { .. } => (47, "margin_declared"),
             Self::Equity(_) => (50, "equity"),
@@ -684,6 +726,8 @@ impl Event {
             | Self::CancelAllSubmitted { .. }
             | Self::Posted { .. }
             | Self::PositionChanged(_)
+            | Self::FundingPaid { .. }
+            | Self::PositionSettled { .. }
             | Self::Equity(_)
             | Self::Signal { .. }
             | Self::Log { .. }

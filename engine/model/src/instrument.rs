@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::ids::{CurrencyIx, InstrumentId, InstrumentIx};
-use crate::number::{Amount, Price, Qty, SCALE_MAX};
+use crate::number::{Amount, Price, Qty, SCALE_MAX, pow10};
 use crate::order::numbered;
 use crate::time::Ts;
 
@@ -14,6 +14,9 @@ numbered! {
         Spot = 1 "spot",
         /// A contract whose profit is `qty * multiplier * (exit - entry)` in the settlement currency.
         Linear = 2 "linear",
+        /// A contract on `multiplier` of the quote currency, whose profit is
+        /// `qty * multiplier * (1 / entry - 1 / exit)` in the base asset, in which it settles.
+        Inverse = 3 "inverse",
     }
 }
 
@@ -47,13 +50,14 @@ pub struct Instrument {
     pub base: CurrencyIx,
     /// The currency of the price.
     pub quote: CurrencyIx,
-    /// The currency in which profit is paid: the quote for spot.
+    /// The currency in which profit is paid: the quote for spot, the base for inverse contracts.
     pub settlement: CurrencyIx,
     /// Decimals of a price.
     pub price_scale: u8,
     /// Decimals of a quantity.
     pub qty_scale: u8,
-    /// Quote value of one unit of quantity at price 1, as an integer in `multiplier_scale`; 1 for spot.
+    /// Quote value of one unit of quantity at price 1 (of an inverse contract at any price), as an integer in
+    /// `multiplier_scale`; 1 for spot.
     pub multiplier: i64,
     /// Decimals of the multiplier.
     pub multiplier_scale: u8,
@@ -81,6 +85,9 @@ pub enum InstrumentError {
         /// Which one.
         what: &'static str,
     },
+    /// The kind and the currencies contradict each other.
+    #[error("an inverse contract settles in its base")]
+    Settlement,
     /// Rules are missing, unsorted or contradict each other.
     #[error("rules of the instrument: {what}")]
     Rules {
@@ -104,9 +111,55 @@ impl Instrument {
         }
     }
 
-    /// `price * qty * multiplier`, exact, in the quote currency; `None` on overflow.
+    /// The currency of [`Instrument::notional`]: the quote, of an inverse contract what it settles in.
+    pub const fn value_currency(&self) -> CurrencyIx {
+        match self.kind {
+            InstrumentKind::Spot | InstrumentKind::Linear => self.quote,
+            InstrumentKind::Inverse => self.settlement,
+        }
+    }
+
+    /// What a quantity is worth at a price, in [`Instrument::value_currency`]: `price * qty * multiplier`,
+    /// exact; of an inverse contract `qty * multiplier / price`, rounded half to even at 1e-24. `None` on
+    /// overflow, and for an inverse contract at a price that is not above zero.
     #[inline]
     pub fn notional(&self, px: Price, qty: Qty) -> Option<Amount> {
+        match self.kind {
+            InstrumentKind::Spot | InstrumentKind::Linear => self.product(px, qty),
+            InstrumentKind::Inverse => {
+                let unit = i64::try_from(pow10(self.price_scale)).ok()?;
+                if px <= Price::ZERO { None } else { self.contracts(qty)?.mul_div(unit, px.raw()) }
+            }
+        }
+    }
+
+    /// What a quantity is worth at a price in the quote currency, exact; `None` on overflow. Of an inverse
+    /// contract that does not depend on the price.
+    pub fn quote_value(&self, px: Price, qty: Qty) -> Option<Amount> {
+        match self.kind {
+            InstrumentKind::Spot | InstrumentKind::Linear => self.product(px, qty),
+            InstrumentKind::Inverse => self.contracts(qty),
+        }
+    }
+
+    /// What a signed quantity earned that was worth `entry` once and is worth `exit` now: the difference,
+    /// of an inverse contract the other way round. `None` on overflow.
+    #[inline]
+    pub fn gain(&self, entry: Amount, exit: Amount) -> Option<Amount> {
+        match self.kind {
+            InstrumentKind::Spot | InstrumentKind::Linear => exit.checked_sub(entry),
+            InstrumentKind::Inverse => entry.checked_sub(exit),
+        }
+    }
+
+    /// `qty * multiplier`.
+    fn contracts(&self, qty: Qty) -> Option<Amount> {
+        let raw = i128::from(qty.raw()) * i128::from(self.multiplier);
+        Amount::from_scaled(raw, self.qty_scale + self.multiplier_scale)
+    }
+
+    #[inline]
+    fn product(&self, px: Price, qty: Qty) -> Option<Amount> {
         let mut raw = i128::from(px.raw()) * i128::from(qty.raw());
         if self.multiplier != 1 {
             raw = raw.checked_mul(i128::from(self.multiplier))?;
@@ -139,6 +192,9 @@ impl Instrument {
         }
         if self.multiplier <= 0 {
             return Err(InstrumentError::NotPositive { what: "multiplier" });
+        }
+        if self.kind == InstrumentKind::Inverse && self.settlement != self.base {
+            return Err(InstrumentError::Settlement);
         }
         match self.rules.first() {
             None => return Err(InstrumentError::Rules { what: "there are none" }),

@@ -35,8 +35,8 @@ pub use market::{
 };
 pub use number::{Amount, Price, Qty};
 pub use order::{
-    Amendment, Command, FillReport, Intent, Liquidity, Order, OrderKind, OrderRequest, OrderStatus, Side, TimeInForce,
-    VenueReport,
+    Amendment, Command, FillReport, FundingReport, Intent, Liquidity, Order, OrderKind, OrderRequest, OrderStatus,
+    SettlementReport, Side, TimeInForce, VenueReport,
 };
 pub use param::{Component, ParamError, ParamKind, ParamSpec, ParamValue, Params};
 pub use port::{Context, Fill, OrderUpdate, Source, SourceError, Strategy, View};

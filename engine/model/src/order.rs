@@ -457,6 +457,8 @@ numbered! {
         GroupIncomplete = 16 "group_incomplete",
         /// Trigger, trail or displayed quantity makes no sense.
         BadTerms = 17 "bad_terms",
+        /// The contract has expired.
+        InstrumentExpired = 30 "instrument_expired",
         /// The margin that is free does not cover what it would open.
         InsufficientMargin = 40 "insufficient_margin",
         /// No bracket allows a position of that value at this leverage.
@@ -570,7 +572,39 @@ pub struct FillReport {
     pub evidence: Evidence,
 }
 
-/// What the venue says about our orders.
+/// A settlement of funding as the venue reports it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FundingReport {
+    /// Of which instrument.
+    pub instrument: InstrumentIx,
+    /// Whose position; `None` from a venue that knows only the account as a whole.
+    pub strategy: Option<StrategyIx>,
+    /// The instant of settlement.
+    pub ts_event: Ts,
+    /// Fraction of the value, in units of 1e-12; above zero longs pay.
+    pub rate: i64,
+    /// The price at which the position was valued.
+    pub mark_px: Price,
+    /// Signed quantity at that instant.
+    pub net_qty: Qty,
+    /// In the settlement currency: paid above zero, received below.
+    pub paid: Amount,
+}
+
+/// The end of a position at its contract's expiry, as the venue reports it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SettlementReport {
+    /// Of which instrument.
+    pub instrument: InstrumentIx,
+    /// Whose position; `None` from a venue that knows only the account as a whole: then everybody's.
+    pub strategy: Option<StrategyIx>,
+    /// The expiry.
+    pub ts_event: Ts,
+    /// The price at which it was settled.
+    pub settlement_px: Price,
+}
+
+/// What the venue says about our orders and positions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VenueReport {
     /// In the book.
@@ -650,6 +684,10 @@ pub enum VenueReport {
         /// Total quantity; above what was filled.
         order_qty: Qty,
     },
+    /// A position paid funding, or was paid.
+    Funding(FundingReport),
+    /// A contract expired, and the position in it ended.
+    Settled(SettlementReport),
     /// The venue took a position away, whole or in part.
     Liquidated(Liquidation),
     /// The venue's insurance fund covered a loss beyond the wallet.
@@ -657,9 +695,9 @@ pub enum VenueReport {
 }
 
 impl VenueReport {
-    /// Which order it is about; `None` if it is about the account.
+    /// Which order it is about; `None` for what is about a position or the account.
     pub const fn client_order_id(&self) -> Option<ClientOrderId> {
-        Some(match self {
+        match self {
             Self::Accepted { client_order_id, .. }
             | Self::Rejected { client_order_id, .. }
             | Self::Triggered { client_order_id }
@@ -670,9 +708,19 @@ impl VenueReport {
             | Self::Held { client_order_id, .. }
             | Self::Activated { client_order_id, .. }
             | Self::Resized { client_order_id, .. }
-            | Self::Expired { client_order_id } => *client_order_id,
-            Self::Filled(fill) => fill.client_order_id,
-            Self::Liquidated(_) | Self::Bankrupt(_) => return None,
-        })
+            | Self::Expired { client_order_id } => Some(*client_order_id),
+            Self::Filled(fill) => Some(fill.client_order_id),
+            Self::Funding(_) | Self::Settled(_) | Self::Liquidated(_) | Self::Bankrupt(_) => None,
+        }
+    }
+
+    /// Over whose session with the venue it comes; `None` if it is about the account as a whole.
+    pub const fn strategy(&self) -> Option<StrategyIx> {
+        match (self, self.client_order_id()) {
+            (_, Some(id)) => Some(id.strategy),
+            (Self::Funding(funding), None) => funding.strategy,
+            (Self::Settled(settled), None) => settled.strategy,
+            (_, None) => None,
+        }
     }
 }

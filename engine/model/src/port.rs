@@ -75,8 +75,10 @@ pub struct PositionView {
     pub net_qty: Qty,
     /// Cost of the open part in the quote currency, signed like the quantity.
     pub entry_cost: Amount,
-    /// Realised profit and loss without fees, in the quote currency.
+    /// Realised profit and loss without fees and funding, in the quote currency.
     pub realized_pnl: Amount,
+    /// Funding paid so far, in the settlement currency; below zero: received.
+    pub funding_paid: Amount,
 }
 
 /// A balance of one currency.

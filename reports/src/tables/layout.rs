@@ -172,6 +172,7 @@ tables! {
         entry_cost: Decimals,
         realized_pnl: Decimals,
         currency: Named<Currencies>,
+        funding_paid: Decimals,
     }
 
     /// One row for each sample of equity.

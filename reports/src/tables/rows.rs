@@ -163,7 +163,29 @@ impl<'a> EventRow<'a> {
         self.qty(Some(point.net_qty), instrument);
         self.amount(point.realized_pnl);
         if let Some(instrument) = instrument {
-            self.rows.currency.at(self.at).push(instrument.quote.0);
+            self.rows.currency.at(self.at).push(instrument.value_currency().0);
+        }
+    }
+
+    /// What befell a position without a fill.
+    fn holding(&mut self, event: &Event) {
+        if let Event::PositionSettled { strategy, instrument, settlement_px, net_qty, .. } = event {
+            self.strategy(*strategy);
+            let instrument = self.instrument(*instrument);
+            self.px(Some(*settlement_px), instrument);
+            self.qty(Some(*net_qty), instrument);
+        }
+        if let Event::FundingPaid { strategy, instrument, mark_px, net_qty, paid, .. } = event {
+            if let Some(strategy) = strategy {
+                self.strategy(*strategy);
+            }
+            let instrument = self.instrument(*instrument);
+            self.px(Some(*mark_px), instrument);
+            self.qty(Some(*net_qty), instrument);
+            match instrument {
+                Some(instrument) => self.money(*paid, instrument.settlement),
+                None => self.amount(*paid),
+            }
         }
     }
 
@@ -174,6 +196,7 @@ impl<'a> EventRow<'a> {
                 self.text(reason.text());
             }
             Event::PositionChanged(point) => self.position(point),
+            Event::PositionSettled { .. } | Event::FundingPaid { .. } => self.holding(event),
             Event::Equity(point) => self.amount(point.equity),
             Event::Signal { strategy, name: text, .. } | Event::Log { strategy, text, .. } => {
                 self.strategy(*strategy);
@@ -401,7 +424,7 @@ impl TradeRows {
 
 impl PositionRows {
     /// Fills a row.
-    pub fn push(&mut self, record: &Record, point: &PositionPoint, instrument: &Instrument) {
+    pub fn push(&mut self, record: &Record, point: &PositionPoint, (instrument, funding): (&Instrument, Amount)) {
         self.row();
         self.seq.push(record.header.seq);
         self.ts.push(record.header.ts);
@@ -410,7 +433,8 @@ impl PositionRows {
         self.net_qty.push(point.net_qty, instrument.qty_scale);
         self.entry_cost.push(point.entry_cost);
         self.realized_pnl.push(point.realized_pnl);
-        self.currency.push(instrument.quote.0);
+        self.currency.push(instrument.value_currency().0);
+        self.funding_paid.push(funding);
     }
 }
 

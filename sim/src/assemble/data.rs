@@ -3,7 +3,10 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use tapedeck_catalog::{CatalogError, DataKind, FileSpec, Format, OnError, ReadAhead, TimeUnit, VolumeUnit};
+use tapedeck_catalog::{
+    CatalogError, DataKind, FileSpec, Format, MissingRate, OnError, ReadAhead, Settlements, TimeUnit, VolumeUnit,
+    WholeFunding,
+};
 use tapedeck_kernel::spec::SourceSlot;
 use tapedeck_kernel::venue::RecordKind;
 use tapedeck_model::param::ParamError;
@@ -33,6 +36,7 @@ impl Builder<'_> {
             let instrument = item.own.text("instrument").and_then(|name| tables.instrument(&name));
             let Some(instrument) = instrument.and_then(|ix| tables.instruments.get(ix.usize())) else { continue };
             let Some(source) = self.source(item, instrument) else { continue };
+            let source = self.whole_funding(item, instrument, source);
             let name = item.own.text("name").unwrap_or_default();
             let tap = Tap {
                 inner: source,
@@ -67,6 +71,25 @@ impl Builder<'_> {
     fn first_open(&self) -> Option<Ts> {
         let warm_up = self.scenario.general.own.params.span("warm_up").unwrap_or(Span::ZERO);
         self.time("start").map(|start| Ts::from_nanos(start.nanos().saturating_sub(warm_up.nanos())))
+    }
+
+    /// Where rates of funding must come, holes in them are told or filled.
+    fn whole_funding(&self, item: &Item, instrument: &Instrument, source: Box<dyn Source>) -> Box<dyn Source> {
+        let section = self.scenario.instruments.get(instrument.ix.usize()).map(|item| &item.own);
+        let interval = section.and_then(|own| own.params.span_opt("funding_interval").ok().flatten());
+        let (Some(own), Some(interval), DataKind::Funding) =
+            (section, interval, data_kind(item).unwrap_or(DataKind::Marks))
+        else {
+            return source;
+        };
+        let missing = match own.text("funding_missing").as_deref() {
+            Some("zero") => MissingRate::Zero,
+            Some("last") => MissingRate::Last,
+            _ => MissingRate::Fail,
+        };
+        let (start, end) = (self.time("start").unwrap_or(Ts::MIN), self.time("end").unwrap_or(Ts::MAX));
+        let (instrument, name) = (instrument.ix, instrument.id.to_string());
+        Box::new(WholeFunding::new(source, Settlements { instrument, name, interval, start, end, missing }))
     }
 
     fn source(&mut self, item: &Item, instrument: &Instrument) -> Option<Box<dyn Source>> {

@@ -50,7 +50,11 @@ fn instrument<'a>(ix: InstrumentIx, item: &'a Item, currencies: &[Currency]) -> 
         let from = row.params.time("from").map_err(|error| (row, error))?;
         rules.push(dated_rules(row, from, scales).map_err(|error| (row, error))?);
     }
-    let linear = own.text("kind").as_deref() == Some("linear");
+    let kind = match own.text("kind").as_deref() {
+        Some("linear") => InstrumentKind::Linear,
+        Some("inverse") => InstrumentKind::Inverse,
+        _ => InstrumentKind::Spot,
+    };
     let multiplier = own.params.decimal("multiplier").map_err(at_own)?.normalize();
     let instrument = Instrument {
         ix,
@@ -58,7 +62,7 @@ fn instrument<'a>(ix: InstrumentIx, item: &'a Item, currencies: &[Currency]) -> 
             venue: own.params.text("venue").map_err(at_own)?,
             symbol: own.params.text("symbol").map_err(at_own)?,
         },
-        kind: if linear { InstrumentKind::Linear } else { InstrumentKind::Spot },
+        kind,
         base: currency("base")?,
         quote: currency("quote")?,
         settlement: currency("settlement")?,
@@ -78,6 +82,7 @@ fn at_key(error: &InstrumentError) -> ParamError {
         InstrumentError::Scale { what, .. } if what.starts_with("the price") => "tick_size",
         InstrumentError::Scale { what, .. } if what.starts_with("the quantity") => "lot_size",
         InstrumentError::NotPositive { what } => what,
+        InstrumentError::Settlement => "settlement",
         _ => "",
     };
     ParamError::new(key, error.to_string())

@@ -109,6 +109,8 @@ fn result_json(loaded: &Loaded, played: &Played, metrics: &Metrics, finished: &F
     let (summary, counts) = (&played.summary, &played.summary.counts);
     let fees: serde_json::Map<String, Value> =
         metrics.fees.iter().map(|(code, sum)| (code.clone(), Value::from(sum.to_string()))).collect();
+    let funding: serde_json::Map<String, Value> =
+        metrics.funding.iter().map(|(code, sum)| (code.clone(), Value::from(sum.to_string()))).collect();
     json!({
         "fingerprint": played.written.fingerprint.to_string(),
         "run_dir": finished.path.display().to_string(),
@@ -133,6 +135,7 @@ fn result_json(loaded: &Loaded, played: &Played, metrics: &Metrics, finished: &F
         "sharpe": metrics.sharpe,
         "fees": summary.fees_in_base.map(|amount| amount.to_string()),
         "fees_by_currency": fees,
+        "funding_by_currency": funding,
         "halted": summary.halted,
         "elapsed_s": elapsed_s,
         "play_s": played.elapsed.as_secs_f64(),

@@ -148,6 +148,19 @@ fn check_instrument(item: &Item, scenario: &Scenario, problems: &mut Vec<Problem
             problems.push(problem.help("add bars, trades, quotes or depth: nobody deals at a mark price"));
         }
     }
+    check_funding(item, scenario, problems);
+    if own.text("kind").as_deref() == Some("inverse") && scenario.account.own.text("kind").as_deref() == Some("margin")
+    {
+        let problem = combination("a margin account cannot hold an inverse contract yet", own, "kind");
+        problems.push(problem.help("write `kind = \"netting\"` in [account]"));
+    }
+    if own.given("settlement_px") && !own.given("expiry") {
+        let problem = combination("`settlement_px` needs `expiry`", own, "settlement_px");
+        problems.push(problem.help("write for example `expiry = \"2024-03-29T08:00:00Z\"`"));
+    }
+    if own.given("expiry") && own.text("kind").as_deref() == Some("spot") {
+        problems.push(combination("a spot instrument does not expire", own, "expiry"));
+    }
     let kind = own.text("kind").unwrap_or_default();
     if kind == "spot" {
         let multiplier = own.params.decimal("multiplier").unwrap_or(Decimal::ONE);
@@ -158,9 +171,51 @@ fn check_instrument(item: &Item, scenario: &Scenario, problems: &mut Vec<Problem
             problems.push(combination("a spot instrument settles in its quote currency", own, "settlement"));
         }
     }
-    if kind == "linear" && scenario.account.own.text("kind").as_deref() == Some("spot") {
-        let problem = combination("a spot account cannot hold a linear contract", own, "kind");
+    if kind != "spot" && scenario.account.own.text("kind").as_deref() == Some("spot") {
+        let problem = combination(format!("a spot account cannot hold a contract of kind `{kind}`"), own, "kind");
         problems.push(problem.help("write `kind = \"netting\"` or `kind = \"margin\"` in [account]"));
+    }
+}
+
+/// Funding is paid by contracts, and where its rates must come, they must be there.
+fn check_funding(item: &Item, scenario: &Scenario, problems: &mut Vec<Problem>) {
+    let own = &item.own;
+    let full = own.text("symbol").zip(own.text("venue")).map(|(symbol, venue)| format!("{symbol}.{venue}"));
+    let is_spot = own.text("kind").as_deref() == Some("spot");
+    let of_funding = |data: &&Item| data.own.text("kind").as_deref() == Some("funding");
+    let data: Vec<&Item> =
+        scenario.data.iter().filter(of_funding).filter(|data| data.own.text("instrument") == full).collect();
+    if let (true, Some(data)) = (is_spot, data.first()) {
+        let problem = combination("a spot instrument pays no funding", &data.own, "kind");
+        problems.push(problem.help("write `kind = \"linear\"` in [[instrument]] for a contract"));
+    }
+    if let Some(second) = data.get(1) {
+        let message = "an instrument has one [[data]] of kind `funding`: two would be paid twice";
+        problems.push(combination(message, &second.own, "kind"));
+    }
+    if own.given("funding_missing") && !own.given("funding_interval") {
+        let problem = combination("`funding_missing` needs `funding_interval`", own, "funding_missing");
+        problems.push(problem.help("write for example `funding_interval = \"8h\"`"));
+    }
+    if !own.given("funding_interval") {
+        return;
+    }
+    if is_spot {
+        problems.push(combination("a spot instrument pays no funding", own, "funding_interval"));
+    }
+    if own.params.span("funding_interval") == Ok(Span::ZERO) {
+        let message = "`funding_interval` must be above zero";
+        problems.push(Problem::new("scenario::out_of_bounds", message, own.place_of("funding_interval")));
+    }
+    let general = &scenario.general.own;
+    if !(general.given("start") && general.given("end")) {
+        let message = "`funding_interval` needs `start` and `end` in [scenario]: between them every rate must be there";
+        problems.push(combination(message, own, "funding_interval"));
+    }
+    if data.is_empty() && own.text("funding_missing").as_deref() != Some("zero") {
+        let message = "the instrument pays funding, but there is no [[data]] of kind `funding` for it";
+        let problem = combination(message, own, "funding_interval");
+        problems.push(problem.help("add such data, or write `funding_missing = \"zero\"` to do without"));
     }
 }
 

@@ -126,15 +126,20 @@ pub const INSTRUMENT: SectionSpec = SectionSpec {
         &[
             ParamSpec::required("symbol", ParamKind::Text, "", "The venue's symbol."),
             ParamSpec::required("venue", ParamKind::Text, "", "Name of a `[[venue]]`."),
-            ParamSpec::optional("kind", ParamKind::Choice(&["spot", "linear"]), "", "Spot asset or linear contract.")
-                .or("spot"),
+            ParamSpec::optional(
+                "kind",
+                ParamKind::Choice(&["spot", "linear", "inverse"]),
+                "",
+                "Spot asset, linear contract, or inverse contract: one on an amount of the quote, settled in the base.",
+            )
+            .or("spot"),
             ParamSpec::required("base", ParamKind::Text, "currency", "The asset bought and sold."),
             ParamSpec::required("quote", ParamKind::Text, "currency", "The currency of the price."),
             ParamSpec::optional(
                 "settlement",
                 ParamKind::Text,
                 "currency",
-                "In what a contract pays profit; default: the quote.",
+                "In what a contract pays profit; default: the quote, of an inverse contract the base.",
             ),
             ParamSpec::optional(
                 "price_scale",
@@ -148,8 +153,37 @@ pub const INSTRUMENT: SectionSpec = SectionSpec {
                 "decimals",
                 "Decimals of quantities; default: those of every lot_size.",
             ),
-            ParamSpec::optional("multiplier", POSITIVE, "", "Quote value of one unit at price 1, of a contract.")
-                .or("1"),
+            ParamSpec::optional(
+                "multiplier",
+                POSITIVE,
+                "",
+                "Of a contract: quote value of one unit at price 1; of an inverse contract at any price.",
+            )
+            .or("1"),
+            ParamSpec::optional(
+                "expiry",
+                ParamKind::Time,
+                "UTC",
+                "When a dated contract ends: orders expire and positions are settled; absent: never.",
+            ),
+            ParamSpec::optional(
+                "settlement_px",
+                POSITIVE,
+                "quote units",
+                "At which price they are settled; absent: the last index price, else the last mark price, else the last price.",
+            ),
+            ParamSpec::optional(
+                "funding_interval",
+                ParamKind::Span,
+                "duration",
+                "How often a perpetual contract settles funding: a rate must then be there that often; absent: rates are taken as they come.",
+            ),
+            ParamSpec::optional(
+                "funding_missing",
+                ParamKind::Choice(&["error", "zero", "last"]),
+                "",
+                "What happens where a rate is missing: error (the run stops), zero (nothing is paid) or last (the rate before holds again); absent: error.",
+            ),
         ],
         FILTERS,
     ],

@@ -108,8 +108,8 @@ fn complete_instrument(item: &mut Item, problems: &mut Vec<Problem>) {
     };
     let (price_scale, qty_scale) = (decimals("tick_size"), decimals("lot_size"));
     let own = &mut item.own;
-    let quote = own.text("quote");
-    own.default_to("settlement", || quote.map(ParamValue::Text));
+    let pays = if own.text("kind").as_deref() == Some("inverse") { own.text("base") } else { own.text("quote") };
+    own.default_to("settlement", || pays.map(ParamValue::Text));
     own.default_to("price_scale", || price_scale.map(ParamValue::Int));
     own.default_to("qty_scale", || qty_scale.map(ParamValue::Int));
     let lot = own.params.decimal_opt("lot_size").ok().flatten();

@@ -49,6 +49,8 @@ wire_enum! {
         38 = CancelAllSubmitted { strategy, instrument },
         40 = Posted { reason, lines },
         41 = PositionChanged(point),
+        42 = FundingPaid { strategy, instrument, ts_event, rate, mark_px, net_qty, paid },
+        43 = PositionSettled { strategy, instrument, ts_event, settlement_px, net_qty },
         46 = Bankrupt(report),
         47 = MarginDeclared { instrument, terms },
         50 = Equity(point),

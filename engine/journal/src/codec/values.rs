@@ -8,9 +8,10 @@ use tapedeck_model::event::{
 use tapedeck_model::order::{CancelReason, Evidence, FillBasis, RejectReason};
 use tapedeck_model::{
     Amendment, Amount, Bar, ClientOrderId, CurrencyIx, DatedRules, DepthFlags, DepthTick, Display, FillReport,
-    FundingTick, GroupKind, GroupLeg, Instrument, InstrumentId, InstrumentIx, InstrumentKind, Intent, Liquidity,
-    MarkTick, MarketRecord, OrderKind, OrderRequest, Price, Qty, QuoteTick, RecordRef, RuleIx, Side, SourceIx, Span,
-    StrategyIx, Terms, TimeInForce, TradeId, TradeTick, Trail, TriggerBy, Ts, VenueOrderId, VenueReport,
+    FundingReport, FundingTick, GroupKind, GroupLeg, Instrument, InstrumentId, InstrumentIx, InstrumentKind, Intent,
+    Liquidity, MarkTick, MarketRecord, OrderKind, OrderRequest, Price, Qty, QuoteTick, RecordRef, RuleIx,
+    SettlementReport, Side, SourceIx, Span, StrategyIx, Terms, TimeInForce, TradeId, TradeTick, Trail, TriggerBy, Ts,
+    VenueOrderId, VenueReport,
 };
 
 use super::{Cursor, Defect, Room, Wire, length, wire_enum, wire_struct};
@@ -139,6 +140,8 @@ wire_struct! {
     FillReport[108] {
         client_order_id, trade_id, last_px, last_qty, liquidity, fee, fee_currency, ts_event, evidence,
     }
+    FundingReport { instrument, strategy, ts_event, rate, mark_px, net_qty, paid }
+    SettlementReport { instrument, strategy, ts_event, settlement_px }
     PostingLine[19] { account, currency, amount }
     EquityPoint[80] { ts_event, equity, high, low, exposure, max_drawdown }
     PositionPoint[44] { strategy, instrument, net_qty, entry_cost, realized_pnl }
@@ -195,6 +198,8 @@ wire_enum! {
         20 = Held { client_order_id, venue_order_id },
         21 = Activated { client_order_id, order_qty },
         22 = Resized { client_order_id, order_qty },
+        30 = Funding(funding),
+        31 = Settled(settled),
         40 = Liquidated(report),
         41 = Bankrupt(report),
     }

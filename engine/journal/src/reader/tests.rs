@@ -256,8 +256,8 @@ fn a_failing_input_is_reported_with_its_place() {
 #[test]
 fn the_layout_is_as_released() {
     let sealed = seal(fixed_events(), 1_000);
-    assert_eq!(sealed.bytes.len(), 2_786);
-    assert_eq!(sealed.fingerprint.to_string(), "1dde646281695edce3e120a90930de1dc87c9ec916db13b061541579b00998a7");
+    assert_eq!(sealed.bytes.len(), 3_032);
+    assert_eq!(sealed.fingerprint.to_string(), "94470373e670337330249b17b97217199d339dfe3034eca66ec2af1c101d98f3");
 }
 
 #[test]

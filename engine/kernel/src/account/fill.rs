@@ -1,7 +1,8 @@
 //! What a fill does to money and position, without doing it.
 
 use tapedeck_model::event::{LedgerAccount, PositionPoint, PostingLines};
-use tapedeck_model::{Amount, CurrencyIx, FillReport, Instrument, Side, StrategyIx};
+use tapedeck_model::port::PositionView;
+use tapedeck_model::{Amount, CurrencyIx, FillReport, Instrument, Price, Qty, Side, StrategyIx};
 
 use super::position::{self, Moved};
 use super::{Account, AccountError, AccountKind, overflow};
@@ -64,6 +65,35 @@ impl Account {
             realized_pnl: position.realized_pnl,
         };
         Ok(FillEffects { lines, position, closed_pnl })
+    }
+}
+
+impl Account {
+    /// What the end of a whole position at a price does: the realised profit is paid, nothing is charged.
+    ///
+    /// # Errors
+    /// [`AccountError::Overflow`].
+    pub fn effects_of_settlement(
+        &self,
+        strategy: StrategyIx,
+        instrument: &Instrument,
+        settlement_px: Price,
+    ) -> Result<FillEffects, AccountError> {
+        let before = self.position(strategy, instrument.ix);
+        let (side, qty) = if before.net_qty > Qty::ZERO {
+            (Side::Sell, Some(before.net_qty))
+        } else {
+            (Side::Buy, before.net_qty.raw().checked_neg().map(Qty::from_raw))
+        };
+        let moved = qty.and_then(|qty| position::after_fill(before, instrument, side, (settlement_px, qty)));
+        let Moved { position, realized } = moved.ok_or(overflow("a position"))?;
+        let mut lines = PostingLines::new();
+        let profit = realized.unwrap_or(Amount::ZERO);
+        transfer(&mut lines, LedgerAccount::RealizedPnl, instrument.settlement, profit)
+            .ok_or(overflow("the value of a settlement"))?;
+        let PositionView { net_qty, entry_cost, realized_pnl, .. } = position;
+        let position = PositionPoint { strategy, instrument: instrument.ix, net_qty, entry_cost, realized_pnl };
+        Ok(FillEffects { lines, position, closed_pnl: realized })
     }
 }
 

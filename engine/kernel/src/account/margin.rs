@@ -77,10 +77,13 @@ impl Account {
             let px = exposed_px(query);
             let worth = query.instrument.notional(px, increasing)?.checked_abs()?;
             let at_mark = query.instrument.notional(query.mark, increasing)?.checked_abs()?;
-            let loss = match (query.instrument.kind, query.request.side) {
-                (InstrumentKind::Spot | InstrumentKind::Linear, Side::Buy) => worth.checked_sub(at_mark)?,
-                (InstrumentKind::Spot | InstrumentKind::Linear, Side::Sell) => at_mark.checked_sub(worth)?,
-            };
+            let loss =
+                match (query.instrument.kind, query.request.side) {
+                    (InstrumentKind::Spot | InstrumentKind::Linear, Side::Buy)
+                    | (InstrumentKind::Inverse, Side::Sell) => worth.checked_sub(at_mark)?,
+                    (InstrumentKind::Spot | InstrumentKind::Linear, Side::Sell)
+                    | (InstrumentKind::Inverse, Side::Buy) => at_mark.checked_sub(worth)?,
+                };
             let fee = worth.mul_div(query.fee_rate_max.max(0), FEE_RATE_ONE)?;
             terms.initial(worth)?.checked_add(loss.max(Amount::ZERO))?.checked_add(fee)
         };

@@ -37,6 +37,9 @@ struct Valued {
     /// Amount units of 1e-12 of the base asset times one raw mark; 0 where that is not whole.
     cash_unit: i64,
     settlement: CurrencyIx,
+    /// A contract on the quote currency: it is worth a quantity divided by the mark, and `value_unit` is what
+    /// one raw quantity counts of the quote currency.
+    inverse: bool,
 }
 
 /// Last known prices, conversions and what follows from them.
@@ -142,7 +145,7 @@ impl Marks {
             AccountKind::Netting { .. } | AccountKind::Margin => {
                 account.held.0.iter().try_fold(equity, |equity, index| {
                     let (valued, net) = (&self.instruments[usize::from(*index)], &account.net[usize::from(*index)]);
-                    let unrealized = valued.value(net.qty)?.checked_sub(net.entry_cost)?;
+                    let unrealized = valued.unrealized(net.qty, net.entry_cost)?;
                     equity.checked_add(self.to_base(unrealized, valued.settlement)?)
                 })
             }
@@ -176,7 +179,7 @@ impl Marks {
             AccountKind::Spot => true,
             AccountKind::Netting { .. } | AccountKind::Margin => account.held.0.iter().all(|index| {
                 let (valued, net) = (&self.instruments[usize::from(*index)], &account.net[usize::from(*index)]);
-                let exact = valued.settlement == self.base_currency && valued.value_parts == 1;
+                let exact = valued.settlement == self.base_currency && valued.value_parts == 1 && !valued.inverse;
                 let factor = i128::from(net.qty.raw()).checked_mul(valued.value_unit).filter(|_| exact);
                 factor.is_some_and(|factor| form.add_term(*index, factor))
                     && net.entry_cost.checked_neg().is_some_and(|cost| form.add_fixed(cost))
@@ -320,6 +323,13 @@ impl Valued {
         // A raw mark counts half price units; the half is exact while there is a spare decimal.
         let (unit, parts) = if spare > 0 { (pow10(spare) / 2, 1) } else { (1, 2) };
         let value_unit = i128::from(instrument.multiplier).checked_mul(unit).unwrap_or(i128::MAX);
+        let inverse = instrument.kind == InstrumentKind::Inverse;
+        let (value_unit, parts) = if inverse {
+            let spare = Amount::SCALE - instrument.qty_scale - instrument.multiplier_scale;
+            (i128::from(instrument.multiplier).checked_mul(pow10(spare)).unwrap_or(i128::MAX), 1)
+        } else {
+            (value_unit, parts)
+        };
         let cash_spare = Amount::SCALE - COARSE_SCALE - instrument.price_scale;
         let cash_unit = if cash_spare > 0 { pow10(cash_spare) as i64 / 2 } else { 0 };
         Self {
@@ -330,7 +340,15 @@ impl Valued {
             value_parts: parts,
             cash_unit,
             settlement: instrument.settlement,
+            inverse,
         }
+    }
+
+    /// What an open position would earn at the mark; `None` as for its value.
+    #[inline]
+    fn unrealized(&self, qty: Qty, entry_cost: Amount) -> Option<Amount> {
+        let value = self.value(qty)?;
+        if self.inverse { entry_cost.checked_sub(value) } else { value.checked_sub(entry_cost) }
     }
 
     /// Signed value of a quantity at the mark; `None` if that is not known or on overflow.
@@ -340,6 +358,10 @@ impl Valued {
             return Some(Amount::ZERO);
         }
         let mark_x2 = self.mark_x2?;
+        if self.inverse {
+            let contracts = Amount::from_raw(i128::from(qty.raw()).checked_mul(self.value_unit)?);
+            return if mark_x2 > 0 { contracts.mul_div(self.mark_unit, mark_x2) } else { None };
+        }
         let raw = match i64::try_from(self.value_unit) {
             Ok(unit) => product(qty.raw(), mark_x2, unit)?,
             Err(_) => (i128::from(qty.raw()) * i128::from(mark_x2)).checked_mul(self.value_unit)?,

@@ -15,6 +15,7 @@ pub(crate) struct Moved {
 
 /// The position after a fill of `qty` at `px`; `None` on overflow.
 ///
+/// The cost of an inverse contract is the sum of `qty * multiplier / price`, so its average price is harmonic.
 /// A reduction releases cost in proportion (half-even at 1e-24); what goes past zero opens a new
 /// position at the fill's price.
 pub(crate) fn after_fill(
@@ -33,10 +34,10 @@ pub(crate) fn after_fill(
     // Signed like the position: what is closed of it, at most all.
     let closed = if held > 0 { held.min(filled.checked_neg()?) } else { held.max(filled.checked_neg()?) };
     let released = if closed == held { before.entry_cost } else { before.entry_cost.mul_div(closed, held)? };
-    let realized = instrument.notional(px, Qty::from_raw(closed))?.checked_sub(released)?;
+    let realized = instrument.gain(released, instrument.notional(px, Qty::from_raw(closed))?)?;
     let opened = Qty::from_raw(filled.checked_add(closed)?);
     let entry_cost = before.entry_cost.checked_sub(released)?.checked_add(instrument.notional(px, opened)?)?;
     let realized_pnl = before.realized_pnl.checked_add(realized)?;
     assert!(net_qty != Qty::ZERO || entry_cost == Amount::ZERO, "a flat position has no cost");
-    Some(Moved { position: PositionView { net_qty, entry_cost, realized_pnl }, realized: Some(realized) })
+    Some(Moved { position: PositionView { net_qty, entry_cost, realized_pnl, ..before }, realized: Some(realized) })
 }

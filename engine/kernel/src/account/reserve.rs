@@ -13,8 +13,8 @@ use std::collections::VecDeque;
 
 use tapedeck_model::event::DenyReason;
 use tapedeck_model::{
-    Amendment, Amount, ClientOrderId, CurrencyIx, Event, GroupLeg, Instrument, InstrumentIx, OrderKind, OrderRequest,
-    Price, Qty, Side, StrategyIx, Ts,
+    Amendment, Amount, ClientOrderId, CurrencyIx, Event, GroupLeg, Instrument, InstrumentIx, InstrumentKind, OrderKind,
+    OrderRequest, Price, Qty, Side, StrategyIx, Ts,
 };
 
 use super::{Account, AccountError, AccountKind, AccountSpec, LEVERAGE_ONE, Marks, overflow};
@@ -197,8 +197,12 @@ const fn order_px(kind: OrderKind) -> Option<Price> {
     }
 }
 
-/// The price at which an order's exposure is valued: a sale may fill above its limit.
+/// The price at which an order's exposure is valued: a sale may fill above its limit. An inverse contract is
+/// worth more the lower its price is.
 pub(super) fn exposed_px(query: &ReserveQuery<'_>) -> Price {
+    if query.instrument.kind == InstrumentKind::Inverse {
+        return order_px(query.request.kind).unwrap_or(query.mark).min(query.mark);
+    }
     match (query.request.kind, query.request.side) {
         (
             OrderKind::Limit { limit_px }
@@ -249,6 +253,8 @@ pub(super) struct Reservation {
     currency: CurrencyIx,
     /// Whether the reserve moves with the price: all but the base asset of a spot sale.
     priced: bool,
+    /// Whether it moves against the price: of inverse contracts.
+    inverse: bool,
     kind: OrderKind,
     order_qty: Qty,
     /// The part that the reserve is for, which fills last: all of it but what only closes a position.
@@ -291,7 +297,8 @@ impl Reservation {
     fn full_with(&self, order_qty: Qty, kind: OrderKind) -> Option<Amount> {
         let resized = part_of(self.full, self.reserved_qty_with(order_qty), self.reserved_qty)?;
         match (order_px(self.kind), order_px(kind)) {
-            (Some(old), Some(new)) if self.priced && old != new && old.raw() > 0 => {
+            (Some(old), Some(new)) if self.priced && old != new && old.raw() > 0 && new.raw() > 0 => {
+                let (old, new) = if self.inverse { (new, old) } else { (old, new) };
                 resized.mul_div(new.raw(), old.raw())
             }
             _ => Some(resized),
@@ -341,6 +348,8 @@ impl OpenQty {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Reservations {
     spot: bool,
+    /// By instrument: whether it is an inverse contract.
+    inverse: Vec<bool>,
     /// By strategy; order numbers rise, so new ones go to the end.
     entries: Vec<VecDeque<Reservation>>,
     len: u32,
@@ -351,13 +360,14 @@ pub(super) struct Reservations {
 }
 
 impl Reservations {
-    pub(super) fn new(spec: &AccountSpec, instruments: usize) -> Self {
+    pub(super) fn new(spec: &AccountSpec, instruments: &[Instrument]) -> Self {
         Self {
             spot: spec.kind == AccountKind::Spot,
+            inverse: instruments.iter().map(|one| one.kind == InstrumentKind::Inverse).collect(),
             entries: vec![VecDeque::new(); spec.strategies],
             len: 0,
             sums: vec![Amount::ZERO; spec.currencies],
-            open: vec![OpenQty::default(); instruments],
+            open: vec![OpenQty::default(); instruments.len()],
         }
     }
 
@@ -462,6 +472,7 @@ impl Reservations {
             side: request.side,
             currency: reserve.currency,
             priced: !(self.spot && request.side == Side::Sell),
+            inverse: self.inverse.get(request.instrument.usize()).copied().unwrap_or(false),
             kind: request.kind,
             order_qty: request.order_qty,
             reserved_qty,

@@ -131,6 +131,17 @@ impl Desk {
         effects
     }
 
+    /// Funding of the whole position at a mark and a rate in units of 1e-12.
+    fn fund(&mut self, mark_px: Price, rate: i64) {
+        let net_qty = self.account.position(ME, IX).net_qty;
+        let value = self.instrument.notional(mark_px, net_qty).unwrap();
+        let paid = value.mul_div(rate, 1_000_000_000_000).unwrap();
+        let (instrument, ts_event) = (IX, Ts::from_nanos(0));
+        self.apply(Event::FundingPaid { strategy: Some(ME), instrument, ts_event, rate, mark_px, net_qty, paid });
+        let lines = Account::funding(self.instrument.settlement, paid).unwrap();
+        self.apply(Event::Posted { reason: PostingReason::Funding, lines });
+    }
+
     fn mark(&mut self, px: Price) {
         self.marks.on_mark(IX, px.raw() * 2);
     }
@@ -527,6 +538,65 @@ proptest! {
 
 fn limit_px_of(request: &OrderRequest) -> Price {
     request.kind.limit_px().unwrap()
+}
+
+/// Contracts of 100 USD, settled in BTC.
+fn inverse() -> Instrument {
+    let contract = instrument(0, InstrumentKind::Inverse, BTC, USD);
+    Instrument { settlement: BTC, multiplier: 100, qty_scale: 0, ..contract }
+}
+
+/// By hand: 10 contracts at 100 are 10 BTC, sold at 125 they are 8: 2 BTC are earned.
+#[test]
+fn an_inverse_contract_earns_in_its_base() {
+    let mut desk = Desk::new(netting(10), inverse(), &[(BTC, "20")]);
+    let lots = |count: i64| Qty::from_raw(count);
+    desk.fill(Side::Buy, &report(1, px("100"), lots(10), (amount("0.01"), BTC)));
+    desk.mark(px("80"));
+    // 10 x 100 x (1/100 - 1/80) = -2.5 BTC; 19.99 - 2.5 at a price of 80.
+    assert_eq!(desk.marks.equity(&desk.account), Some(amount("1399.2")));
+    assert_eq!(desk.marks.exposure(&desk.account), Some(amount("1000")));
+    let effects = desk.fill(Side::Sell, &report(2, px("125"), lots(15), (Amount::ZERO, BTC)));
+    assert_eq!(effects.closed_pnl, Some(amount("2")));
+    let position = desk.account.position(ME, IX);
+    assert_eq!((position.net_qty, position.entry_cost), (lots(-5), amount("-4")));
+    assert_eq!(desk.account.balance(BTC).total, amount("21.99"));
+    // Short 5 at 125, marked at 100: 5 x 100 x (1/100 - 1/125) = 1 for us; 22.99 at a price of 100.
+    desk.mark(px("100"));
+    assert_eq!(desk.marks.equity(&desk.account), Some(amount("2299")));
+    desk.check(netting(10));
+}
+
+proptest! {
+    /// Whatever is rounded on the way, cash is deposits plus what was realised, and a position that is closed
+    /// has realised what all its fills were worth.
+    #[test]
+    fn nothing_of_an_inverse_position_is_lost(
+        fills in proptest::collection::vec((1_i64..1_000, 1_i64..100_000, any::<bool>()), 1..20)
+    ) {
+        let mut desk = Desk::new(netting(1000), inverse(), &[(BTC, "1000000")]);
+        let mut value = 0_i128;
+        let mut fill = |desk: &mut Desk, number: usize, (qty, at, buys): (i64, i64, bool)| {
+            let side = if buys { Side::Buy } else { Side::Sell };
+            let (last_px, last_qty) = (Price::from_raw(at), Qty::from_raw(qty));
+            value += desk.instrument.notional(last_px, last_qty).unwrap().raw() * i128::from(side.sign());
+            desk.fill(side, &report(number as u32 + 1, last_px, last_qty, (Amount::ZERO, BTC)));
+        };
+        for (number, given) in fills.iter().enumerate() {
+            fill(&mut desk, number, *given);
+        }
+        let net = desk.account.position(ME, IX).net_qty.raw();
+        if net != 0 {
+            fill(&mut desk, fills.len(), (net.abs(), 777, net < 0));
+        }
+        let position = desk.account.position(ME, IX);
+        prop_assert_eq!(position.entry_cost, Amount::ZERO);
+        // A fill that reverses is worth two parts, each rounded by itself.
+        prop_assert!((position.realized_pnl.raw() - value).abs() <= fills.len() as i128);
+        let deposit = amount("1000000");
+        prop_assert_eq!(desk.account.balance(BTC).total, deposit.checked_add(position.realized_pnl).unwrap());
+        desk.check(netting(1000));
+    }
 }
 
 #[test]

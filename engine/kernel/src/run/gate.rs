@@ -140,7 +140,7 @@ impl Core {
         let worst = request.kind.borne_px(request.side, mark).unwrap_or(mark);
         let notional = instrument
             .notional(worst, open_part.order_qty)
-            .and_then(|quote| state.marks.to_base(quote, instrument.quote))
+            .and_then(|value| state.marks.to_base(value, instrument.value_currency()))
             .ok_or(no(DenyReason::Overflow))?;
         let open = state.oms.open_qty(request.instrument);
         let others = |open: i64, side| Qty::from_raw(if request.side == side { open - standing } else { open });

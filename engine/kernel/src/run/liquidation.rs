@@ -20,6 +20,8 @@ impl Core {
         match report {
             VenueReport::Liquidated(liquidation) => self.on_liquidated(liquidation)?,
             VenueReport::Bankrupt(bankruptcy) => self.on_bankrupt(bankruptcy)?,
+            VenueReport::Funding(funding) => self.fund(funding)?,
+            VenueReport::Settled(settled) => self.settle(settled)?,
             VenueReport::Accepted { .. }
             | VenueReport::Rejected { .. }
             | VenueReport::Triggered { .. }

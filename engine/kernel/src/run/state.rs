@@ -35,7 +35,7 @@ impl State {
             let growth = i64::try_from((worse - net.abs()).max(0)).ok()?;
             let mark = self.market.state(instrument.ix).mark()?;
             let value = instrument.notional(mark, Qty::from_raw(growth))?;
-            sum = sum.checked_add(self.marks.to_base(value, instrument.quote)?)?;
+            sum = sum.checked_add(self.marks.to_base(value, instrument.value_currency())?)?;
         }
         Some(sum)
     }

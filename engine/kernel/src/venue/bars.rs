@@ -234,7 +234,9 @@ impl Trial {
             | VenueReport::Resized { .. }
             | VenueReport::Expired { .. }
             | VenueReport::Liquidated(_)
-            | VenueReport::Bankrupt(_) => None,
+            | VenueReport::Bankrupt(_)
+            | VenueReport::Funding(_)
+            | VenueReport::Settled(_) => None,
         })
     }
 
@@ -260,10 +262,10 @@ impl Trial {
                 let paid = instrument.notional(fill.last_px, fill.last_qty)?;
                 let held = instrument.notional(play.bar.close, fill.last_qty)?;
                 let gain = match side {
-                    Side::Buy => held.checked_sub(paid)?,
-                    Side::Sell => paid.checked_sub(held)?,
+                    Side::Buy => instrument.gain(paid, held)?,
+                    Side::Sell => instrument.gain(held, paid)?,
                 };
-                let fee = if fill.fee_currency == instrument.base && instrument.base != instrument.quote {
+                let fee = if fill.fee_currency == instrument.base && fill.fee_currency != instrument.value_currency() {
                     let one = i64::try_from(pow10(instrument.price_scale)).ok()?;
                     fill.fee.mul_div(play.bar.close.raw(), one)?
                 } else {

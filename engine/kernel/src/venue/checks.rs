@@ -47,6 +47,9 @@ pub(super) fn check_leg(
 
 /// What does not depend on the market or a position.
 fn check_alone(desk: &Desk, request: &OrderRequest, now: Ts) -> Result<(), RejectReason> {
+    if desk.expired {
+        return Err(RejectReason::InstrumentExpired);
+    }
     check_combination(request)?;
     check_terms(desk, request, now)?;
     check_rare_terms(desk, request, now)?;
@@ -207,7 +210,7 @@ fn check_terms(desk: &Desk, request: &OrderRequest, now: Ts) -> Result<(), Rejec
 /// Without any known price there is nothing to compare.
 fn check_notional(instrument: &Instrument, min: Amount, px: Option<Price>, qty: Qty) -> Result<(), RejectReason> {
     let Some(px) = px else { return Ok(()) };
-    match instrument.notional(px, qty) {
+    match instrument.quote_value(px, qty) {
         Some(notional) if notional < min => Err(RejectReason::NotionalTooSmall),
         Some(_) => Ok(()),
         None => Err(RejectReason::QtyTooLarge),

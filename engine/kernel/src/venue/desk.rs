@@ -246,6 +246,8 @@ pub(super) struct Desk {
     pub(super) depth: Depth,
     /// The venue's last mark price, with its index.
     mark: Option<MarkTick>,
+    /// Whether the contract has expired: it takes no order any more.
+    pub(super) expired: bool,
     /// Records of the finest kind seen.
     pub(super) observations: u64,
     /// In order of arrival.
@@ -267,6 +269,7 @@ impl Desk {
             shown: None,
             depth: Depth::default(),
             mark: None,
+            expired: false,
             // From 1, so that there is a count before the first.
             observations: 1,
             orders: Vec::new(),
@@ -308,13 +311,23 @@ impl Desk {
                 self.mark = Some(*mark);
                 self.window.watches
             }
-            MarketRecord::Funding(_) => false,
+            // Only who holds something pays.
+            MarketRecord::Funding(_) => self.positions.iter().any(|qty| *qty != Qty::ZERO),
         }
     }
 
     /// The venue's mark price, as far as it is known.
     pub(super) fn mark_px(&self) -> Option<Price> {
         self.mark.map(|mark| mark.mark_px)
+    }
+
+    /// The last price at which was dealt, or the middle of what is shown, rounded down.
+    pub(super) fn last_px(&self) -> Option<Price> {
+        let middle = |bid: Price, ask: Price| Price::from_raw(bid.raw() + (ask.raw() - bid.raw()).div_euclid(2));
+        let best = |side| self.depth.best_px(side);
+        let book = best(Side::Buy).zip(best(Side::Sell)).map(|(bid, ask)| middle(bid, ask));
+        let shown = self.shown.map(|shown| middle(shown.quote.bid_px, shown.quote.ask_px));
+        book.or(shown).or(self.px_last)
     }
 
     /// The price that triggers of this kind look at, where it is one for both sides.

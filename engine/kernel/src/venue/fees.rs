@@ -2,7 +2,8 @@
 //!
 //! Enters: the exact notional or quantity of a fill. Leaves: an exact fee and its currency.
 //! Invariant: the decimals of rate and instrument together fit [`Amount::SCALE`], checked when the
-//! model is built, so a fee is rounded only where `decimals` asks for it, and then up.
+//! model is built, so a fee is rounded only where `decimals` asks for it, and then up. Of an inverse contract, whose value is a
+//! quotient, the fee is rounded half to even at 1e-24 before that.
 
 mod schedule;
 
@@ -17,6 +18,8 @@ pub const DEFAULT_FEES: &str = "maker_taker";
 
 /// Decimals of [`FeeModel::rate_max`].
 const RATE_MAX_DECIMALS: u8 = 12;
+/// Most decimals of a rate on inverse contracts.
+const RATE_DECIMALS_INVERSE: u8 = 18;
 const RATE: ParamKind = ParamKind::Decimal { min: "-0.1", max: "0.1" };
 
 /// Fee models that a scenario can choose.
@@ -135,6 +138,13 @@ impl Rate {
         (amount.raw() / unit).checked_mul(self.num).map(Amount::from_raw)
     }
 
+    /// Rounded half to even at 1e-24: what an inverse contract is worth has decimals without end. `None` on
+    /// overflow, and if the rate has too many decimals, which is checked when the model is built.
+    fn of_quotient(self, amount: Amount) -> Option<Amount> {
+        let unit = i64::try_from(pow10(self.decimals)).ok()?;
+        amount.mul_div(i64::try_from(self.num).ok()?, unit)
+    }
+
     /// In units of 1e-12, rounded up.
     fn ceil_12(self) -> i64 {
         let raw = if self.decimals <= RATE_MAX_DECIMALS {
@@ -169,7 +179,10 @@ impl FeeModel for MakerTaker {
         } else {
             (query.notional, charged_in(query.instrument))
         };
-        let exact = rate.of(value)?;
+        let exact = match query.instrument.kind {
+            InstrumentKind::Spot | InstrumentKind::Linear => rate.of(value)?,
+            InstrumentKind::Inverse => rate.of_quotient(value)?,
+        };
         Some((Amount::from_raw(ceil_div(exact.raw(), self.unit).checked_mul(self.unit)?), currency))
     }
 
@@ -208,7 +221,12 @@ fn build_maker_taker(params: &Params, instruments: &[&Instrument]) -> Result<Box
     let rate = |name: &str| -> Result<Rate, ParamError> {
         let rate = Rate::new(params.decimal(name)?);
         for instrument in instruments {
-            let scale = if in_base { instrument.qty_scale } else { instrument.notional_scale() };
+            let scale = match (in_base, instrument.kind) {
+                (true, _) => instrument.qty_scale,
+                (false, InstrumentKind::Spot | InstrumentKind::Linear) => instrument.notional_scale(),
+                // A rate of at most 18 decimals fits 64 bits.
+                (false, InstrumentKind::Inverse) => Amount::SCALE - RATE_DECIMALS_INVERSE,
+            };
             if rate.decimals + scale > Amount::SCALE {
                 let problem = format!(
                     "has {} decimals and the value of a fill of {} has {scale}: together at most {} are possible",

@@ -224,10 +224,13 @@ impl VenueMargin {
         let needed = || {
             let added = terms.initial(most_after)?.checked_sub(terms.initial(most_before)?)?;
             let at_mark = instrument.notional(mark, asked.qty)?;
-            let loss = match (instrument.kind, asked.side) {
-                (InstrumentKind::Spot | InstrumentKind::Linear, Side::Buy) => worth.checked_sub(at_mark)?,
-                (InstrumentKind::Spot | InstrumentKind::Linear, Side::Sell) => at_mark.checked_sub(worth)?,
-            };
+            let loss =
+                match (instrument.kind, asked.side) {
+                    (InstrumentKind::Spot | InstrumentKind::Linear, Side::Buy)
+                    | (InstrumentKind::Inverse, Side::Sell) => worth.checked_sub(at_mark)?,
+                    (InstrumentKind::Spot | InstrumentKind::Linear, Side::Sell)
+                    | (InstrumentKind::Inverse, Side::Buy) => at_mark.checked_sub(worth)?,
+                };
             let fee = worth.mul_div(asked.fee_rate_max.max(0), LIQUIDATION_RATE_ONE)?;
             added.checked_add(loss.max(Amount::ZERO))?.checked_add(fee)
         };

@@ -3,6 +3,7 @@
 mod bars;
 mod commands;
 mod depth;
+mod funding;
 mod groups;
 mod margin;
 mod properties;

@@ -8,6 +8,8 @@
 //! trade PX QTY [buy|sell]               one second after the last record
 //! mark MARK [INDEX]                     likewise
 //! quote BID BID_QTY ASK ASK_QTY         likewise
+//! expiry                                likewise
+//! funding RATE [MARK]                   likewise
 //! depth [clear] [gap] bid|ask PX QTY ... likewise, one message
 //! [+SECONDS] NUMBER buy|sell QTY market|limit PX|stop PX|stop_limit TRIGGER LIMIT|touch PX|
 //!     touch_limit TRIGGER LIMIT|trail DISTANCE|trail_bps BPS [TIF] [post] [reprice] [reduce] [from=PX] [show=QTY]
@@ -29,8 +31,8 @@ use tapedeck_model::order::{OrderKind, Side, TimeInForce};
 use tapedeck_model::param::{ParamValue, Params};
 use tapedeck_model::random::Draws;
 use tapedeck_model::{
-    Amendment, Bar, DepthFlags, DepthTick, Display, GroupKind, GroupLeg, MarkTick, Price, QuoteTick, Span, StrategyIx,
-    Terms, TradeTick, Trail, TriggerBy,
+    Amendment, Bar, DepthFlags, DepthTick, Display, FundingTick, GroupKind, GroupLeg, MarkTick, Price, QuoteTick, Span,
+    StrategyIx, Terms, TradeTick, Trail, TriggerBy,
 };
 
 pub(super) const SECOND: i64 = 1_000_000_000;
@@ -63,6 +65,7 @@ pub(super) fn plain_spec(count: u16) -> VenueSpec {
         slippage: (slippage_components()[0].build)(&Params::new(), Draws::new(1, "slippage")).unwrap(),
         fees: (fee_components()[0].build)(&Params::new(), &[]).unwrap(),
         funds: None,
+        settlement_px: Vec::new(),
         margin: None,
     }
 }
@@ -126,6 +129,7 @@ fn spec_of(words: &[&str]) -> VenueSpec {
                 let margin = spec.margin.as_mut().unwrap();
                 margin.liquidation.slippage = Price::parse(value, 12).unwrap().raw();
             }
+            "settlement_px" => spec.settlement_px = vec![(InstrumentIx(0), Price::parse(value, 2).unwrap())],
             "bps" => {
                 let params = params(&[("bps", value)]);
                 spec.slippage = (slippage_components()[1].build)(&params, Draws::new(1, "slippage")).unwrap();
@@ -217,6 +221,18 @@ impl Stage {
                 bid_qty: qty(2),
                 ask_px: px(3),
                 ask_qty: qty(4),
+            }),
+            "expiry" => {
+                self.now += SECOND;
+                return self.venue.on_expiry(Ts::from_nanos(self.now), instrument, &mut self.out).unwrap();
+            }
+            "funding" => MarketRecord::Funding(FundingTick {
+                instrument,
+                ts_event: ts(1),
+                ts_recv: ts(1),
+                rate: Price::parse(words[1], FundingTick::RATE_SCALE).unwrap().raw(),
+                interval: None,
+                mark_px: (words.len() > 2).then(|| px(2)),
             }),
             "depth" => return self.depth(&words[1..]),
             _ => return self.command(&words),
@@ -379,6 +395,10 @@ fn text_of(timed: &TimedReport, is_asked: bool) -> String {
         }
         VenueReport::Canceled { reason, .. } => format!("canceled {reason}"),
         VenueReport::Expired { .. } => "expired".to_owned(),
+        VenueReport::Funding(f) => {
+            format!("position pays {} for {} at {}", f.paid, f.net_qty.display(3), f.mark_px.display(2))
+        }
+        VenueReport::Settled(settled) => format!("position settled at {}", settled.settlement_px.display(2)),
         VenueReport::Liquidated(l) => {
             let (px, qty, of) = (l.last_px.display(2), l.last_qty.display(3), l.net_qty.display(3));
             format!(
