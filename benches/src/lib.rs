@@ -20,9 +20,9 @@ use tapedeck_kernel::venue::{
 };
 use tapedeck_model::port::{FeeModel, LatencyModel, QueueModel, SlippageModel};
 use tapedeck_model::{
-    Amount, Chunk, Columns, Currency, CurrencyIx, DatedRules, Decimal, Draws, Instrument, InstrumentId, InstrumentIx,
-    InstrumentKind, MarketRecord, ParamKind, ParamSpec, ParamValue, Params, Price, Qty, Source, SourceError, Span,
-    Strategy, Ts,
+    Amount, BookLaw, Chunk, Columns, Currency, CurrencyIx, DatedRules, Decimal, Draws, Instrument, InstrumentId,
+    InstrumentIx, InstrumentKind, MarketRecord, ParamKind, ParamSpec, ParamValue, Params, Price, Qty, Source,
+    SourceError, Span, Strategy, Ts,
 };
 
 /// The middle one of some figures; of an even number the upper one of the two.
@@ -258,6 +258,7 @@ pub fn venue_spec(finest: RecordKind) -> VenueSpec {
         maker_fill: MakerFill::Partial,
         orders: OrderRules::default(),
         display_draws: Draws::new(0, ""),
+        books: BookLaw::default(),
         entry_latency: no_latency(),
         cancel_latency: no_latency(),
         report_latency: no_latency(),

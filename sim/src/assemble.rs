@@ -222,7 +222,7 @@ impl Builder<'_> {
         let fees = self.fees(item.parts.get("fees"), &traded);
         let queue = self.queue(item.parts.get("queue"));
         let settlement_px = traded.iter().filter_map(|one| self.settlement_px(one)).collect();
-        let Matching { path, participation, limit_fill, queue_ahead, maker_fill, orders } = matching?;
+        let Matching { path, participation, limit_fill, queue_ahead, maker_fill, orders, books } = matching?;
         let display_draws = Draws::new(self.seed, &format!("venue/{name}/display"));
         Some(VenueSpec {
             name,
@@ -234,8 +234,9 @@ impl Builder<'_> {
             queue_ahead,
             queue: queue?,
             maker_fill,
-            orders,
+            books,
             display_draws,
+            orders,
             entry_latency: entry_latency?,
             cancel_latency: cancel_latency?,
             report_latency: report_latency?,

@@ -34,6 +34,9 @@ pub fn assumptions(scenario: &Scenario, facts: &RunFacts) -> Vec<(String, String
         if uses("depth") {
             let fills = text("maker_fill");
             row(&key("Order book"), format!("queue {}; makers reached fill {fills}", part(venue, "queue")));
+            if uses("quotes") {
+                row(&key("Quotes beside a book"), quotes_said(&text("book_quotes")).to_owned());
+            }
             row(&key("Refill"), "what we took of a level is back when the feed tells of it anew".to_owned());
         }
         if !uses("bars") {
@@ -135,6 +138,15 @@ fn funding(item: &Item, has_rates: bool, has_marks: bool) -> String {
         (false, Some(interval)) => format!("NONE PAID: due every {interval}, but there is no data; each rate is zero"),
         (false, None) if own.given("expiry") => "none: a dated contract without funding data".to_owned(),
         (false, None) => "NONE PAID: there is no funding data; a perpetual contract would pay or be paid".to_owned(),
+    }
+}
+
+/// What `book_quotes` means for a result.
+fn quotes_said(law: &str) -> &'static str {
+    match law {
+        "prune" => "prune: what a quote shows to be gone cannot be taken until the next message of depth",
+        "fuse" => "fuse: the best levels are those of the last quote until the next message of depth",
+        _ => "ignored: levels change with depth alone",
     }
 }
 

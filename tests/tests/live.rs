@@ -16,7 +16,7 @@ use tapedeck_kernel::spec::{CoreSpec, RunSpec};
 use tapedeck_kernel::venue::SimVenue;
 use tapedeck_live::{DurableLog, InProcessVenue, LiveDriver, LiveInput, LiveOutcome, WallClock, replay};
 use tapedeck_model::port::{LinkError, VenueLink};
-use tapedeck_model::{Chunk, Command, Event, InstrumentIx, RecordRef, SourceIx, Ts};
+use tapedeck_model::{BookLaw, Chunk, Command, Event, InstrumentIx, RecordRef, SourceIx, Ts};
 use tapedeck_tests::{assembled, decode};
 
 const SCENARIO: &str = r#"
@@ -114,6 +114,7 @@ fn core_of(spec: RunSpec, first_ts: Ts) -> (Core, RunSpec) {
         rules: spec.rules,
         source_names: spec.sources.iter().map(|slot| slot.name.clone()).collect(),
         fee_rate_max: vec![1_000_000_000; spec.instruments.len()],
+        books: vec![BookLaw::default(); spec.instruments.len()],
         start: spec.start,
         first_ts,
         equity_interval: spec.equity_interval,

@@ -1,7 +1,7 @@
-//! Recordings of Binance's streams into the catalog: depth and trades.
+//! Recordings of Binance's streams into the catalog: depth, trades, best bids and offers.
 //!
 //! Enters: files whose lines are a local time in Unix nanoseconds, a space and a message as it came over
-//! the wire, plain or gzip; spot, USD-M or COIN-M. Leaves: days of depth and of trades.
+//! the wire, plain or gzip; spot, USD-M or COIN-M. Leaves: days of depth, of trades and of quotes.
 //!
 //! **Times.** `ts_event` is `T`, when the exchange matched; spot depth has none, so there it is `E`, when it
 //! was sent. `ts_recv` is the local time. Where any message of a recording that we use was received before
@@ -9,9 +9,10 @@
 //! constant after which no feed latency is negative. A recording that follows another never begins before
 //! that one ends. The shift stands in the summary and in the footers (`tapedeck.recv_shift`).
 //!
-//! **Sequence.** See `sync`: depth begins with the first snapshot, and holes are told. `bookTicker` and
-//! whatever else a recording holds is counted and left out, as are trades that did not go through the book
-//! (`X` other than `MARKET`) and whatever comes twice.
+//! **Sequence.** See `sync`: depth begins with the first snapshot, and holes are told. `bookTicker` of futures
+//! becomes quotes in the order of its `u`; on spot it says no time, so it cannot be put in order with depth and
+//! is left out. That and whatever else a recording holds is counted, as are trades that did not go through the
+//! book (`X` other than `MARKET`) and whatever comes twice.
 //!
 //! **Against hftbacktest's converter.** The same event times, the same shift (its `base_latency` being 0),
 //! the same trades. Different: it applies updates before the snapshot to an empty book and then clears each
@@ -20,6 +21,8 @@
 //! by local time differ; here depth and trades are apart, each in one order by both times, and the merge
 //! puts them in order. So of BTCUSDT on 2024-08-08 it makes 491,973 rows, and we 445,262 of depth (2,000 of
 //! them the snapshot) and 21,313 of trades. A buffered update is received with the snapshot that it needed.
+//!
+//! Our shift also counts quotes, so it is larger where one of them had the least latency.
 //!
 //! Deliberately absent: several symbols in one recording; books without a snapshot.
 
@@ -41,7 +44,7 @@ use crate::error::{CatalogError, LineProblem};
 use crate::import::{Days, ImportSummary};
 use crate::spec::{DataKind, OnError};
 use lines::Lines;
-use message::{Message, Trade};
+use message::{Message, Ticker, Trade};
 use survey::{Mark, STOP_LINES, Survey};
 use sync::{DepthCounts, Sync};
 use tape::{Stamp, Tape};
@@ -53,8 +56,10 @@ pub enum Wanted {
     Depth,
     /// Trades.
     Trades,
-    /// Whatever there is of both.
-    Both,
+    /// Best bids and offers; of futures alone.
+    Quotes,
+    /// Whatever there is of them.
+    All,
 }
 
 /// Recordings of one symbol, one after the other.
@@ -80,6 +85,8 @@ pub struct RecordingSummary {
     pub depth: Option<ImportSummary>,
     /// Trades, if they were wanted and there are any.
     pub trades: Option<ImportSummary>,
+    /// Best bids and offers, if they were wanted and there are any.
+    pub quotes: Option<ImportSummary>,
     /// What became of the messages.
     pub counts: RecordingCounts,
 }
@@ -118,6 +125,8 @@ pub struct RecordingCounts {
     pub trades_missing: u64,
     /// Trades that did not go through the book.
     pub trades_off_market: u64,
+    /// Best bids and offers that came twice, or after a later one.
+    pub quotes_repeated: u64,
     /// Lines with something else.
     pub other: u64,
 }
@@ -134,8 +143,7 @@ pub fn import_recording(
     stop: &dyn Fn() -> bool,
 ) -> Result<RecordingSummary, CatalogError> {
     let surveys = surveys(recording, stop)?;
-    let (depth, trades) = kinds(recording, &surveys)?;
-    let mut import = Import::new(recording, root, &surveys, [depth, trades]);
+    let mut import = Import::new(recording, root, &surveys, kinds(recording, &surveys)?);
     let mut passed = 0;
     for survey in &surveys {
         match import.play(survey, passed, stop) {
@@ -158,23 +166,25 @@ fn surveys(recording: &Recording, stop: &dyn Fn() -> bool) -> Result<Vec<Survey>
     Ok(surveys)
 }
 
-/// Whether depth and whether trades are to be written.
-fn kinds(recording: &Recording, surveys: &[Survey]) -> Result<(bool, bool), CatalogError> {
+/// Whether depth, trades and quotes are to be written.
+fn kinds(recording: &Recording, surveys: &[Survey]) -> Result<[bool; 3], CatalogError> {
     let refuse = |problem: &str| {
         let name = recording.instrument.id.to_string();
         Err(CatalogError::Spec { name, problem: problem.to_owned() })
     };
-    let depth = recording.wanted != Wanted::Trades && surveys.iter().any(|survey| survey.updates > 0);
-    let trades = recording.wanted != Wanted::Depth && surveys.iter().any(|survey| survey.trades > 0);
+    let wants = |kind| recording.wanted == kind || recording.wanted == Wanted::All;
+    let depth = wants(Wanted::Depth) && surveys.iter().any(|survey| survey.updates > 0);
+    let trades = wants(Wanted::Trades) && surveys.iter().any(|survey| survey.trades > 0);
+    let quotes = wants(Wanted::Quotes) && surveys.iter().any(|survey| survey.tickers > 0);
     if depth && surveys.iter().all(|survey| survey.snapshots.is_empty()) {
         return refuse(
             "the recording has updates of depth but no snapshot, so no book begins; import its trades alone (kind trades)",
         );
     }
-    if !depth && !trades {
+    if !depth && !trades && !quotes {
         return refuse("the recording has no messages of the kind that is wanted");
     }
-    Ok((depth, trades))
+    Ok([depth, trades, quotes])
 }
 
 /// An import on its way.
@@ -184,12 +194,14 @@ struct Import<'a> {
     sync: Sync,
     depth: Option<(Tape<'a>, Days<'a>)>,
     trades: Option<(Tape<'a>, Days<'a>)>,
+    quotes: Option<(Tape<'a>, Days<'a>)>,
     last_trade: Option<u64>,
+    last_quote: Option<u64>,
     counts: RecordingCounts,
 }
 
 impl<'a> Import<'a> {
-    fn new(recording: &'a Recording, root: &'a Path, surveys: &[Survey], kinds: [bool; 2]) -> Self {
+    fn new(recording: &'a Recording, root: &'a Path, surveys: &[Survey], kinds: [bool; 3]) -> Self {
         let instrument = &recording.instrument;
         let shifts: Vec<String> = surveys
             .iter()
@@ -203,14 +215,16 @@ impl<'a> Import<'a> {
             let days = Days::new(root, kind, instrument).with_notes(notes.clone());
             wanted.then(|| (Tape::new(instrument, recording.on_error), days))
         };
-        let [depth, trades] = kinds;
+        let [depth, trades, quotes] = kinds;
         Self {
             symbol: &instrument.id.symbol,
             on_error: recording.on_error,
             sync: Sync::new(marks(surveys)),
             depth: target(DataKind::Depth, depth),
             trades: target(DataKind::Trades, trades),
+            quotes: target(DataKind::Quotes, quotes),
             last_trade: None,
+            last_quote: None,
             counts: RecordingCounts::default(),
         }
     }
@@ -231,13 +245,13 @@ impl<'a> Import<'a> {
                 Err(_) => self.leave_out(),
                 Ok(()) => {}
             }
-            for (tape, days) in self.depth.iter_mut().chain(&mut self.trades) {
+            for (tape, days) in self.depth.iter_mut().chain(&mut self.trades).chain(&mut self.quotes) {
                 if tape.is_full() {
                     days.add(&tape.take(), stop)?;
                 }
             }
         }
-        for (tape, days) in self.depth.iter_mut().chain(&mut self.trades) {
+        for (tape, days) in self.depth.iter_mut().chain(&mut self.trades).chain(&mut self.quotes) {
             days.add(&tape.take(), stop)?;
         }
         Ok(())
@@ -248,6 +262,7 @@ impl<'a> Import<'a> {
             (Message::Update(update), Some((tape, _))) => self.sync.update(line, ts_recv, update, tape)?,
             (Message::Snapshot(snapshot), Some((tape, _))) => self.sync.snapshot(line, ts_recv, snapshot, tape)?,
             (Message::Trade(trade), _) => self.trade(ts_recv, trade)?,
+            (Message::Ticker(ticker), _) => self.quote(ts_recv, ticker)?,
             (Message::Other, _) => self.counts.other += 1,
             (Message::Update(_) | Message::Snapshot(_), None) => {}
         }
@@ -272,16 +287,28 @@ impl<'a> Import<'a> {
         Ok(())
     }
 
+    fn quote(&mut self, ts_recv: i64, ticker: &Ticker<'_>) -> Result<(), LineProblem> {
+        let Some((tape, _)) = &mut self.quotes else { return Ok(()) };
+        if self.last_quote.is_some_and(|last| ticker.last <= last) {
+            self.counts.quotes_repeated += 1;
+            return Ok(());
+        }
+        let ts_event = tape.in_order(ticker.ts_event()?)?;
+        tape.ticker(Stamp { ts_event, ts_recv }, ticker)?;
+        self.last_quote = Some(ticker.last);
+        Ok(())
+    }
+
     /// Counts a line that could not be used, once.
     fn leave_out(&mut self) {
         let issue = if self.on_error == OnError::Skip { DataIssue::SkippedRow } else { DataIssue::RepairedRow };
-        if let Some((tape, _)) = self.depth.as_mut().or(self.trades.as_mut()) {
+        if let Some((tape, _)) = self.depth.as_mut().or(self.trades.as_mut()).or(self.quotes.as_mut()) {
             tape.count(issue);
         }
     }
 
     fn undo(self) -> Result<(), CatalogError> {
-        for (_, days) in self.depth.into_iter().chain(self.trades) {
+        for (_, days) in self.depth.into_iter().chain(self.trades).chain(self.quotes) {
             days.undo()?;
         }
         Ok(())
@@ -308,7 +335,8 @@ impl<'a> Import<'a> {
             recv_shift: Span::from_nanos(survey.recv_shift),
         };
         let files = surveys.iter().map(file).collect();
-        Ok(RecordingSummary { files, depth: end(self.depth)?, trades: end(self.trades)?, counts })
+        let [depth, trades, quotes] = [end(self.depth)?, end(self.trades)?, end(self.quotes)?];
+        Ok(RecordingSummary { files, depth, trades, quotes, counts })
     }
 }
 

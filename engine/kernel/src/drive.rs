@@ -127,6 +127,8 @@ impl SimDriver {
             .into_iter()
             .map(|venue| SimVenue::new(venue, &spec.instruments))
             .collect::<Result<Vec<_>, _>>()?;
+        let books = venue_of.iter().zip(0..).map(|(venue, ix)| venues[usize::from(*venue)].book_law(InstrumentIx(ix)));
+        let books = books.collect();
         let fee_rate_max = venue_of.iter().map(|ix| venues[usize::from(*ix)].fee_rate_max()).collect();
         let names: Vec<String> = spec.sources.iter().map(|slot| slot.name.clone()).collect();
         let cursors = spec
@@ -164,6 +166,7 @@ impl SimDriver {
             rules: spec.rules,
             source_names: names.clone(),
             fee_rate_max,
+            books,
             start: spec.start,
             first_ts,
             equity_interval: spec.equity_interval,

@@ -5,7 +5,7 @@
 //! by the feed latency.
 
 use tapedeck_model::event::MarketException;
-use tapedeck_model::{Book, InstrumentIx, MarketState, Shows, Tick};
+use tapedeck_model::{Book, BookLaw, InstrumentIx, MarketState, Shows, Tick};
 
 /// What we have received last of every instrument.
 #[derive(Debug, Clone)]
@@ -15,9 +15,12 @@ pub struct MarketView {
 }
 
 impl MarketView {
-    /// Nothing known of `instruments` instruments.
-    pub fn new(instruments: usize) -> Self {
-        Self { states: vec![MarketState::default(); instruments], books: vec![Book::new(); instruments] }
+    /// Nothing known of instruments whose books are kept by these laws.
+    pub fn new(books: &[BookLaw]) -> Self {
+        Self {
+            states: vec![MarketState::default(); books.len()],
+            books: books.iter().map(|law| Book::with_law(*law)).collect(),
+        }
     }
 
     /// What is known of one instrument.
@@ -68,7 +71,7 @@ mod tests {
 
     #[test]
     fn a_crossed_quote_is_an_exception_and_changes_nothing() {
-        let mut view = MarketView::new(1);
+        let mut view = MarketView::new(&[BookLaw::default()]);
         assert_eq!(view.apply(&quote(99, 102)), Ok(Some(201)));
         assert_eq!(view.apply(&quote(103, 102)), Err(MarketException::CrossedQuote));
         assert_eq!(view.apply(&quote(102, 102)), Err(MarketException::LockedQuote));

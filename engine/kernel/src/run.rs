@@ -125,7 +125,7 @@ impl Core {
         let account = Account::new(&spec.account, &spec.instruments)?;
         let marks = Marks::new(&spec.account, &spec.instruments)?;
         let state = State {
-            market: MarketView::new(spec.instruments.len()),
+            market: MarketView::new(&spec.books),
             oms: Oms::new(spec.strategies.len(), spec.instruments.len()),
             account,
             marks,

@@ -4,7 +4,7 @@ use tapedeck_model::margin::MarginTerms;
 use tapedeck_model::port::LatencyModel;
 use tapedeck_model::time::Span;
 use tapedeck_model::{
-    Amount, ClientOrderId, Currency, CurrencyIx, Instrument, InstrumentIx, Source, SourceError, StrategyIx, Ts,
+    Amount, BookLaw, ClientOrderId, Currency, CurrencyIx, Instrument, InstrumentIx, Source, SourceError, StrategyIx, Ts,
 };
 use thiserror::Error;
 
@@ -38,6 +38,8 @@ pub struct CoreSpec {
     pub source_names: Vec<String>,
     /// The largest fee rate per instrument, in units of 1e-12 of notional.
     pub fee_rate_max: Vec<i64>,
+    /// How the book of each instrument is kept.
+    pub books: Vec<BookLaw>,
     /// When trading starts; before it, orders are denied and counted.
     pub start: Ts,
     /// Time of what happens before the first input; not after the first input.

@@ -44,7 +44,7 @@ use thiserror::Error;
 use tapedeck_model::number::pow10;
 use tapedeck_model::port::{FeeModel, FeeQuery, LatencyModel, QueueModel, SlippageModel};
 use tapedeck_model::{
-    Amount, Bar, ClientOrderId, Command, CurrencyIx, Decimal, Draws, Instrument, InstrumentIx, MarketRecord,
+    Amount, Bar, BookLaw, ClientOrderId, Command, CurrencyIx, Decimal, Draws, Instrument, InstrumentIx, MarketRecord,
     OrderRequest, Price, Qty, RecordRef, StrategyIx, Ts, VenueReport,
 };
 
@@ -90,6 +90,8 @@ pub struct VenueSpec {
     pub orders: OrderRules,
     /// Draws of what icebergs show anew, keyed by the venue.
     pub display_draws: Draws,
+    /// How the venue's and our order books are kept, where an instrument has depth.
+    pub books: BookLaw,
     /// How long orders and amendments take to the venue.
     pub entry_latency: Box<dyn LatencyModel>,
     /// How long cancels take to the venue.
@@ -244,7 +246,7 @@ impl SimVenue {
             let finest = spec.finest.iter().find(|(other, _)| other == ix).map_or(RecordKind::Bars, |(_, kind)| *kind);
             funds.admit(instrument);
             queue_ahead[ix.usize()] = queue_in(spec.queue_ahead, instrument).map_err(&wrong)?;
-            desks[ix.usize()] = Some(Desk::new(instrument.clone(), finest));
+            desks[ix.usize()] = Some(Desk::new(instrument.clone(), finest, spec.books));
         }
         let participation = participation.transpose()?;
         Ok(Self {
@@ -393,6 +395,12 @@ impl SimVenue {
         self.funds.margin().map(|margin| &margin.book)
     }
 
+    /// How the book of an instrument is kept.
+    pub fn book_law(&self, instrument: InstrumentIx) -> BookLaw {
+        let desk = self.desks.get(instrument.usize()).and_then(Option::as_ref);
+        desk.map_or_else(BookLaw::default, |desk| desk.depth.law())
+    }
+
     /// The largest fraction of notional that the venue charges, in units of 1e-12.
     pub fn fee_rate_max(&self) -> i64 {
         self.fees.rate_max()
@@ -472,6 +480,9 @@ impl SimVenue {
             }
             MarketRecord::Quote(quote) => {
                 scene.expire_due(quote.ts_event);
+                if scene.desk.finest == RecordKind::Depth {
+                    return depth::on_message(scene, quote.ts_event);
+                }
                 quotes::on_quote(scene)
             }
             MarketRecord::Depth(row) => {

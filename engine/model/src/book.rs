@@ -1,7 +1,7 @@
 //! An order book by price level, as one feed shows it.
 //!
-//! Enters: rows of depth messages. Leaves: the best levels, any level's quantity, and whether the book
-//! can be believed. Invariants: no level is empty; each side stands in order of price; a book that lost
+//! Enters: rows of depth messages, and best bids and offers beside them. Leaves: the best levels, any
+//! level's quantity, and whether the book can be believed. Invariants: no level is empty; each side stands in order of price; a book that lost
 //! messages is not believed before the next snapshot. Memory is that of the levels in use. Used twice
 //! per instrument: the venue's own book, and ours, which is behind by the feed's latency.
 
@@ -9,6 +9,29 @@ use crate::event::MarketException;
 use crate::market::{DepthFlags, DepthTick, QuoteTick};
 use crate::number::{Price, Qty};
 use crate::order::Side;
+use crate::time::Ts;
+
+/// What a best bid and offer does to the book of the same instrument, if it is not older than the book's
+/// last message. It counts until the next message that is not older than it: that one tells what changed
+/// since the message before, so what it does not name is again as it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum QuoteLaw {
+    /// Nothing: levels change with depth alone.
+    #[default]
+    Ignore,
+    /// It takes away: better levels go, and the best level shows no more than the quote. Levels that the
+    /// book does not know are not added, and none grows.
+    Prune,
+    /// It says what is so: better levels go, and the best level shows what the quote shows.
+    Fuse,
+}
+
+/// How a book of an instrument is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BookLaw {
+    /// What best bids and offers do to it.
+    pub quotes: QuoteLaw,
+}
 
 /// A price level with something on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +40,17 @@ pub struct Level {
     pub px: Price,
     /// What is shown there, above zero.
     pub qty: Qty,
+}
+
+/// A level that changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change {
+    /// Its price.
+    pub px: Price,
+    /// What it showed.
+    pub before: Qty,
+    /// What it shows now; zero: it is gone.
+    pub after: Qty,
 }
 
 /// Price levels of both sides.
@@ -28,12 +62,38 @@ pub struct Book {
     lost: bool,
     /// Why the book was not believed after its last message.
     trouble: Option<MarketException>,
+    law: BookLaw,
+    /// When the last whole message happened; kept where quotes count.
+    told: Option<Ts>,
+    /// The last quote that counted, until a message that is not older.
+    fresh: Option<QuoteTick>,
+    /// Levels that quotes changed since the last message, as that left them.
+    changed: Vec<(Side, Level)>,
 }
 
 impl Book {
     /// Nothing is shown.
     pub const fn new() -> Self {
-        Self { bids: Ladder::new(), asks: Ladder::new(), lost: false, trouble: None }
+        Self {
+            bids: Ladder::new(),
+            asks: Ladder::new(),
+            lost: false,
+            trouble: None,
+            law: BookLaw { quotes: QuoteLaw::Ignore },
+            told: None,
+            fresh: None,
+            changed: Vec::new(),
+        }
+    }
+
+    /// The same, kept by a law.
+    pub fn with_law(law: BookLaw) -> Self {
+        Self { law, ..Self::new() }
+    }
+
+    /// How it is kept.
+    pub const fn law(&self) -> BookLaw {
+        self.law
     }
 
     /// Takes a row of a message; gives the quantity that its level showed before.
@@ -45,7 +105,71 @@ impl Book {
         } else if row.flags.has(DepthFlags::GAP) {
             self.lost = true;
         }
+        if !self.changed.is_empty() {
+            self.changed.retain(|(side, level)| Some(*side) != row.side || level.px != row.px);
+        }
         row.side.map_or(Qty::ZERO, |side| self.set(side, row.px, row.qty))
+    }
+
+    /// The message with this row is whole: quotes that are not newer than it count no more.
+    #[inline]
+    pub fn end_message(&mut self, row: &DepthTick) {
+        if self.law.quotes != QuoteLaw::Ignore {
+            self.end_beside_quotes(row.ts_event);
+        }
+    }
+
+    fn end_beside_quotes(&mut self, ts: Ts) {
+        self.told = Some(ts);
+        while let Some((side, level)) = self.changed.pop() {
+            self.set(side, level.px, level.qty);
+        }
+        if let Some(quote) = self.fresh.take().filter(|quote| quote.ts_event > ts) {
+            self.tell(&quote, |_, _| {});
+        }
+    }
+
+    /// Takes a best bid and offer by the book's [`QuoteLaw`]; calls `changed` with the side and each level
+    /// that changed, as it was, once it has changed. Whether the quote counts: not before the first message,
+    /// not if it is older than the last one, is crossed or locked, nor where messages were lost. A side
+    /// without a quantity says nothing.
+    #[inline]
+    pub fn tell(&mut self, quote: &QuoteTick, changed: impl FnMut(Side, Change)) -> bool {
+        let counts = self.law.quotes != QuoteLaw::Ignore
+            && !self.lost
+            && quote.bid_px < quote.ask_px
+            && self.told.is_some_and(|told| told <= quote.ts_event);
+        if counts {
+            self.take_quote(quote, changed);
+        }
+        counts
+    }
+
+    #[inline(never)]
+    fn take_quote(&mut self, quote: &QuoteTick, mut changed: impl FnMut(Side, Change)) {
+        self.fresh = Some(*quote);
+        for (side, px, qty) in [(Side::Buy, quote.bid_px, quote.bid_qty), (Side::Sell, quote.ask_px, quote.ask_qty)] {
+            if qty <= Qty::ZERO {
+                continue;
+            }
+            while let Some(best) = self.best(side).filter(|best| rank_of(side, best.px) > rank_of(side, px)) {
+                changed(side, self.change(side, best, Qty::ZERO));
+            }
+            let before = self.qty_at(side, px);
+            let after = if self.law.quotes == QuoteLaw::Fuse { qty } else { before.min(qty) };
+            if before != after {
+                changed(side, self.change(side, Level { px, qty: before }, after));
+            }
+        }
+    }
+
+    /// A quote changes a level.
+    fn change(&mut self, side: Side, Level { px, qty: before }: Level, after: Qty) -> Change {
+        if !self.changed.iter().any(|(other, level)| *other == side && level.px == px) {
+            self.changed.push((side, Level { px, qty: before }));
+        }
+        self.set(side, px, after);
+        Change { px, before, after }
     }
 
     /// Sets a level; zero takes it away. Gives the quantity that it showed before.
@@ -59,6 +183,7 @@ impl Book {
 
     /// Takes every level away.
     pub fn clear(&mut self) {
+        self.changed.clear();
         self.bids.clear();
         self.asks.clear();
     }

@@ -22,7 +22,7 @@ pub mod terms;
 pub mod tick;
 pub mod time;
 
-pub use book::{Book, Level};
+pub use book::{Book, BookLaw, Level, QuoteLaw};
 pub use event::{Event, Header, Record};
 pub use ids::{
     ClientOrderId, Currency, CurrencyIx, InstrumentId, InstrumentIx, RuleIx, SourceIx, StrategyIx, TradeId,

@@ -148,13 +148,14 @@ impl Tick for QuoteTick {
     }
 
     #[inline]
-    fn show(&self, state: &mut MarketState, _: &mut Book) -> Result<Option<i64>, MarketException> {
+    fn show(&self, state: &mut MarketState, book: &mut Book) -> Result<Option<i64>, MarketException> {
         if self.bid_px > self.ask_px {
             return Err(MarketException::CrossedQuote);
         }
         if self.bid_px == self.ask_px {
             return Err(MarketException::LockedQuote);
         }
+        book.tell(self, |_, _| {});
         state.quote = Some(*self);
         Ok(Some(self.bid_px.raw() + self.ask_px.raw()))
     }
@@ -197,6 +198,7 @@ impl Tick for DepthTick {
         if !self.flags.has(DepthFlags::LAST) {
             return Ok(None);
         }
+        book.end_message(self);
         let Some((bid, ask)) = book.top()? else { return Ok(None) };
         state.depth = Some(*self);
         state.quote = Some(book.quote(self));

@@ -31,7 +31,7 @@ impl Builder<'_> {
     pub(super) fn sources(&mut self, tables: &Tables, meter: &Arc<Meter>) -> (Vec<SourceSlot>, PriceTaps) {
         let (mut slots, mut prices) = (Vec::new(), PriceTaps::new());
         let mut items: Vec<&Item> = self.scenario.data.iter().collect();
-        items.sort_by_key(|item| place_of_kind(item));
+        items.sort_by_key(|item| self.turn(item));
         for item in items {
             let instrument = item.own.text("instrument").and_then(|name| tables.instrument(&name));
             let Some(instrument) = instrument.and_then(|ix| tables.instruments.get(ix.usize())) else { continue };
@@ -42,7 +42,7 @@ impl Builder<'_> {
                 inner: source,
                 name: name.clone(),
                 meter: Arc::clone(meter),
-                chart: if place_of_kind(item) < 2 { chart(&mut prices, instrument) } else { None },
+                chart: if self.turn(item) < 3 { chart(&mut prices, instrument) } else { None },
                 wants_volume: self.wants_volume(item, instrument),
                 records: 0,
             };
@@ -55,6 +55,20 @@ impl Builder<'_> {
             slots.push(SourceSlot { name, instrument: instrument.ix, feed_latency, source });
         }
         (slots, prices)
+    }
+
+    /// What comes first at equal times: what was dealt before what it left, as a print explains what its
+    /// level lost, and a best bid and offer before the book that knows more; then the mark at which is settled, then the
+    /// settlement.
+    fn turn(&self, item: &Item) -> u8 {
+        let beside_depth = |name: &str| self.finest(name) == RecordKind::Depth;
+        match item.own.text("kind").as_deref() {
+            Some("depth") => 2,
+            Some("mark") => 3,
+            Some("funding") => 4,
+            Some("quotes") if item.own.text("instrument").is_some_and(|name| beside_depth(&name)) => 1,
+            Some(_) | None => 0,
+        }
     }
 
     /// The part of a bar's volume that the venue lets us take, if these bars are what it fills from.
@@ -128,17 +142,6 @@ impl Builder<'_> {
         };
         let built = (component.build)(&chosen.section.params, &context);
         self.take(&chosen.section, built)
-    }
-}
-
-/// What comes first at equal times: what was dealt before what it left, as a print explains what its
-/// level lost; then the mark at which is settled, then the settlement.
-fn place_of_kind(item: &Item) -> u8 {
-    match item.own.text("kind").as_deref() {
-        Some("depth") => 1,
-        Some("mark") => 2,
-        Some("funding") => 3,
-        _ => 0,
     }
 }
 

@@ -83,11 +83,12 @@ fn an_import_takes_everything_from_a_scenario() {
 }
 
 #[test]
-fn a_recording_becomes_depth_and_trades() {
+fn a_recording_becomes_depth_trades_and_quotes() {
     let stage = Stage::new();
     let lines = [
         r#"1700000000000000000 {"lastUpdateId":10,"E":1700000000100,"T":1700000000100,"bids":[["1.0","5"]],"asks":[["1.2","6"]]}"#,
         r#"1700000000010000000 {"stream":"x@depth","data":{"e":"depthUpdate","E":1700000000105,"T":1700000000105,"s":"BTCUSD","U":9,"u":12,"pu":8,"b":[["1.1","1"]],"a":[]}}"#,
+        r#"1700000000010000000 {"stream":"x@bookTicker","data":{"e":"bookTicker","E":1700000000105,"T":1700000000105,"s":"BTCUSD","u":12,"b":"1.1","B":"1","a":"1.2","A":"6"}}"#,
         r#"1700000000020000000 {"stream":"x@trade","data":{"e":"trade","E":1700000000106,"T":1700000000106,"s":"BTCUSD","t":7,"p":"1.1","q":"0.5","X":"MARKET","m":true}}"#,
     ];
     stage.write("recording", &lines.join("\n"));
@@ -97,16 +98,17 @@ fn a_recording_becomes_depth_and_trades() {
         text.split(' ').chain(rest.iter().copied()).collect::<Vec<&str>>()
     };
     let expected = [
-        "recording: 3 lines; the local clock was behind, its times are put forward by 100ms",
+        "recording: 4 lines; the local clock was behind, its times are put forward by 100ms",
         "3 depth of BTCUSD.SIM",
         "1 trades of BTCUSD.SIM",
+        "1 quotes of BTCUSD.SIM",
         "updates of depth applied: 1\nsnapshots: 1\n",
     ];
     stage.sim(&import(&[])).check(0, &expected);
-    stage.sim(&["data", "ls", "catalog"]).check(0, &["BTCUSD.SIM depth", "BTCUSD.SIM trades"]);
+    stage.sim(&["data", "ls", "catalog"]).check(0, &["BTCUSD.SIM depth", "BTCUSD.SIM quotes", "BTCUSD.SIM trades"]);
     stage.sim(&["data", "head", "catalog/depth"]).check(0, &["flags", "2023-11-14T22:13:20.105Z"]);
     stage.sim(&import(&["--kind", "trades"])).check(0, &["0 days written, 1 were there"]);
-    stage.sim(&import(&["--kind", "bars"])).check(2, &["recordings give depth and trades"]);
+    stage.sim(&import(&["--kind", "bars"])).check(2, &["recordings give depth, trades and quotes"]);
     stage.sim(&import(&["--time-unit", "ms"])).check(2, &["--time-unit means nothing"]);
     let text = "data import --format csv --venue SIM --symbol BTCUSD --tick 0.1 --lot 0.1 --into catalog recording";
     stage.sim(&text.split(' ').collect::<Vec<&str>>()).check(2, &["--kind is missing"]);

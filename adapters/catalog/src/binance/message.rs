@@ -25,6 +25,7 @@ pub(super) enum Message<'a> {
     Update(Update<'a>),
     Snapshot(Snapshot<'a>),
     Trade(Trade<'a>),
+    Ticker(Ticker<'a>),
     /// Something that we do not use.
     Other,
 }
@@ -89,6 +90,26 @@ pub(super) struct Trade<'a> {
     kind: Option<&'a str>,
 }
 
+/// The best bid and offer (`bookTicker`) of a futures stream; a spot stream tells no time.
+#[derive(Debug, Deserialize)]
+pub(super) struct Ticker<'a> {
+    s: &'a str,
+    /// Number of the change of the book that it tells of.
+    #[serde(rename = "u")]
+    pub(super) last: u64,
+    /// Milliseconds: when the book changed.
+    #[serde(rename = "T")]
+    changed: i64,
+    #[serde(rename = "b")]
+    pub(super) bid_px: &'a str,
+    #[serde(rename = "B")]
+    pub(super) bid_qty: &'a str,
+    #[serde(rename = "a")]
+    pub(super) ask_px: &'a str,
+    #[serde(rename = "A")]
+    pub(super) ask_qty: &'a str,
+}
+
 #[derive(Deserialize)]
 struct Envelope<'a> {
     #[serde(borrow)]
@@ -128,6 +149,13 @@ impl Trade<'_> {
     }
 }
 
+impl Ticker<'_> {
+    /// Nanoseconds: when the book changed.
+    pub(super) fn ts_event(&self) -> Result<i64, LineProblem> {
+        nanos("T", self.changed)
+    }
+}
+
 impl Message<'_> {
     /// When it happened, if it is one that we use and says so.
     pub(super) fn ts_event(&self) -> Result<Option<i64>, LineProblem> {
@@ -135,6 +163,7 @@ impl Message<'_> {
             Self::Update(update) => update.ts_event().map(Some),
             Self::Snapshot(snapshot) => snapshot.ts_event(),
             Self::Trade(trade) if trade.is_of_market() => trade.ts_event().map(Some),
+            Self::Ticker(ticker) => ticker.ts_event().map(Some),
             Self::Trade(_) | Self::Other => Ok(None),
         }
     }
@@ -151,6 +180,7 @@ pub(super) fn parse<'a>(line: &'a str, symbol: &str) -> Result<(i64, Message<'a>
     let found = match &message {
         Message::Update(update) => update.s,
         Message::Trade(trade) => trade.s,
+        Message::Ticker(ticker) => ticker.s,
         Message::Snapshot(_) | Message::Other => symbol,
     };
     if found != symbol {
@@ -164,6 +194,8 @@ fn of_stream(text: &str) -> Result<Message<'_>, LineProblem> {
     Ok(match e {
         Some("depthUpdate") => Message::Update(read(text)?),
         Some("trade") => Message::Trade(read(text)?),
+        // On spot it has neither a kind nor a time, so it cannot be put in order with depth.
+        Some("bookTicker") => Message::Ticker(read(text)?),
         Some(_) | None => Message::Other,
     })
 }

@@ -26,6 +26,7 @@ pub(super) struct Survey {
     pub(super) snapshots: Vec<Mark>,
     pub(super) updates: u64,
     pub(super) trades: u64,
+    pub(super) tickers: u64,
 }
 
 /// A snapshot to come.
@@ -55,6 +56,7 @@ impl Survey {
             snapshots: Vec::new(),
             updates: 0,
             trades: 0,
+            tickers: 0,
         };
         while let Some((line, outcome)) = lines.next(symbol) {
             if line % STOP_LINES == 0 && stop() {
@@ -87,6 +89,7 @@ impl Survey {
                 self.snapshots.push(Mark { line, last: snapshot.last, next_event: None });
             }
             Message::Trade(_) => self.trades += 1,
+            Message::Ticker(_) => self.tickers += 1,
             Message::Other => {}
         }
         Ok(())

@@ -7,7 +7,7 @@ use tapedeck_model::market::{Chunk, Columns, DepthFlags};
 use tapedeck_model::number::format_scaled;
 use tapedeck_model::{Instrument, Ts};
 
-use super::message::{Pair, Trade};
+use super::message::{Pair, Ticker, Trade};
 use crate::cells::{Scaling, from_text};
 use crate::error::LineProblem;
 use crate::spec::OnError;
@@ -41,6 +41,9 @@ pub(super) struct Tape<'a> {
     qty: Vec<i64>,
     /// Of depth only.
     flags: Vec<u8>,
+    /// Of quotes only; their bids are in `px` and `qty`.
+    ask_px: Vec<i64>,
+    ask_qty: Vec<i64>,
     /// When the last message happened, whether it left rows or not.
     last_event: i64,
     last: Stamp,
@@ -58,6 +61,8 @@ impl<'a> Tape<'a> {
             px: Vec::new(),
             qty: Vec::new(),
             flags: Vec::new(),
+            ask_px: Vec::new(),
+            ask_qty: Vec::new(),
             last_event: i64::MIN,
             last: Stamp { ts_event: i64::MIN, ts_recv: i64::MIN },
             issues: Vec::new(),
@@ -112,6 +117,17 @@ impl<'a> Tape<'a> {
         Ok(())
     }
 
+    /// A best bid and offer.
+    pub(super) fn ticker(&mut self, stamp: Stamp, ticker: &Ticker<'_>) -> Result<(), LineProblem> {
+        let (bid_px, ask_px) = (self.px("b", ticker.bid_px)?, self.px("a", ticker.ask_px)?);
+        let (bid_qty, ask_qty) = (self.qty("B", ticker.bid_qty, 0)?, self.qty("A", ticker.ask_qty, 0)?);
+        self.note_off_tick(stamp.ts_event, ask_px);
+        self.ask_px.push(ask_px);
+        self.ask_qty.push(ask_qty);
+        self.push(stamp, Level { side: 0, px: bid_px, qty: bid_qty });
+        Ok(())
+    }
+
     pub(super) fn count(&mut self, issue: DataIssue) {
         match self.issues.iter_mut().find(|(known, _)| *known == issue) {
             Some((_, count)) => *count += 1,
@@ -134,11 +150,14 @@ impl<'a> Tape<'a> {
         self.ts_event.len() >= CHUNK_ROWS
     }
 
-    /// What was collected, as records of depth or of trades.
+    /// What was collected, as records of depth, of quotes or of trades.
     pub(super) fn take(&mut self) -> Chunk {
         let [px, qty] = [&mut self.px, &mut self.qty].map(mem::take);
         let (side, flags) = (mem::take(&mut self.side), mem::take(&mut self.flags));
-        let columns = if flags.is_empty() {
+        let [ask_px, ask_qty] = [&mut self.ask_px, &mut self.ask_qty].map(mem::take);
+        let columns = if !ask_px.is_empty() {
+            Columns::Quotes { bid_px: px, ask_px, bid_qty: qty, ask_qty }
+        } else if flags.is_empty() {
             Columns::Trades { px, qty, aggressor: side }
         } else {
             Columns::Depth { side, px, qty, flags }
@@ -158,8 +177,12 @@ impl<'a> Tape<'a> {
         self.side.push(level.side);
         self.px.push(level.px);
         self.qty.push(level.qty);
+        self.note_off_tick(ts_event, level.px);
+    }
+
+    fn note_off_tick(&mut self, ts_event: i64, px: i64) {
         let tick = self.instrument.rules_at(Ts::from_nanos(ts_event)).tick_size.raw().max(1);
-        if level.px % tick != 0 {
+        if px % tick != 0 {
             self.count(DataIssue::OffTickPrice);
         }
     }

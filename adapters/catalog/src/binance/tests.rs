@@ -22,7 +22,7 @@ const LOCAL_ZERO: i64 = 1_700_000_000_000_000_000;
 const EVENT_ZERO: i64 = 1_700_000_000_000;
 
 fn recording(paths: Vec<PathBuf>) -> Recording {
-    Recording { paths, instrument: instrument(1), wanted: Wanted::Both, on_error: OnError::Fail }
+    Recording { paths, instrument: instrument(1), wanted: Wanted::All, on_error: OnError::Fail }
 }
 
 fn line(local_ms: i64, message: &str) -> String {

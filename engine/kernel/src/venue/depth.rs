@@ -1,16 +1,18 @@
 //! Matching on an order book: takers walk the venue's own levels, makers stand in line.
 //!
-//! Enters: rows of depth, prints, orders that arrive. Leaves: reports. Invariants: what we took of a
+//! Enters: rows of depth, best bids and offers beside them, prints, orders that arrive. Leaves: reports. Invariants: what we took of a
 //! level is not there again before the feed tells of that level anew (the refill rule); our orders take
 //! no more of a print or a level than it shows, but where the scenario wants makers filled whole; a
 //! resting order fills at its own limit, with a print through it, with a print at it after what stood
 //! before it, or when the opposite side of the book reaches it; nothing is matched on a book that lost
 //! messages, is crossed or locked.
 
+use tapedeck_model::book::Change;
 use tapedeck_model::order::{CancelReason, FillBasis};
 use tapedeck_model::port::QueueModel;
 use tapedeck_model::{
-    Book, DepthFlags, DepthTick, Level, Liquidity, Price, Qty, QuoteTick, RecordRef, Side, TimeInForce, TradeTick, Ts,
+    Book, BookLaw, DepthFlags, DepthTick, Level, Liquidity, Price, Qty, QuoteTick, RecordRef, Side, TimeInForce,
+    TradeTick, Ts,
 };
 
 use super::desk::{Desk, Stance, Working};
@@ -29,9 +31,34 @@ pub(super) struct Depth {
     at: RecordRef,
     /// Whether the message under way began a snapshot.
     anew: bool,
+    /// Levels that the quote at hand changed.
+    changes: Vec<(Side, Change)>,
 }
 
 impl Depth {
+    pub(super) fn new(law: BookLaw) -> Self {
+        Self { book: Book::with_law(law), ..Self::default() }
+    }
+
+    /// How its book is kept.
+    pub(super) const fn law(&self) -> BookLaw {
+        self.book.law()
+    }
+
+    /// Takes a best bid and offer, which may count for the book. Whether it does.
+    fn tell(&mut self, at: RecordRef, quote: &QuoteTick) -> bool {
+        let Self { book, changes, .. } = self;
+        changes.clear();
+        let counts = book.tell(quote, |side, change| changes.push((side, change)));
+        if !self.changes.is_empty() {
+            self.at = at;
+            // It tells of these levels anew.
+            let told = |side: Side, px: Price| self.changes.iter().any(|(s, change)| *s == side && change.px == px);
+            self.taken.retain(|(side, level)| !told(*side, level.px));
+        }
+        counts
+    }
+
     /// Takes a row; gives what its level showed before.
     #[inline]
     pub(super) fn apply(&mut self, at: RecordRef, row: &DepthTick) -> Qty {
@@ -43,7 +70,11 @@ impl Depth {
         if !self.taken.is_empty() {
             self.taken.retain(|(side, level)| Some(*side) != row.side || level.px != row.px);
         }
-        self.book.apply(row)
+        let before = self.book.apply(row);
+        if row.flags.has(DepthFlags::LAST) {
+            self.book.end_message(row);
+        }
+        before
     }
 
     /// The best price that is left of a side, if the book can be believed.
@@ -51,11 +82,10 @@ impl Depth {
         if self.is_believed() { self.book.best(side).map(|level| level.px) } else { None }
     }
 
-    /// Best levels as a quote, once the book is believed and shows both.
+    /// Best levels, once the book is believed and shows both.
     #[inline]
-    pub(super) fn quote(&self, row: &DepthTick) -> Option<QuoteTick> {
-        let both = self.book.best(Side::Buy).is_some() && self.book.best(Side::Sell).is_some();
-        (both && self.is_believed()).then(|| self.book.quote(row))
+    pub(super) fn top(&self) -> Option<(Level, Level)> {
+        self.book.best(Side::Buy).zip(self.book.best(Side::Sell)).filter(|_| self.is_believed())
     }
 
     /// Whether the message under way began a snapshot that no order has looked at.
@@ -102,17 +132,26 @@ impl Depth {
 
 /// A level changed: those who rest there may move up.
 #[inline]
-pub(super) fn move_up(desk: &mut Desk, row: &DepthTick, before: Qty, model: &dyn QueueModel) {
-    let Some(side) = row.side else { return };
-    if !desk.may_rest_at(side, row.px) {
+pub(super) fn move_up(desk: &mut Desk, side: Side, change: Change, model: &dyn QueueModel) {
+    if !desk.may_rest_at(side, change.px) {
         return;
     }
     for order in &mut desk.orders {
-        if order.request.side == side && order.stance() == Stance::Limit(row.px) {
+        if order.request.side == side && order.stance() == Stance::Limit(change.px) {
             let unit = tapedeck_model::number::pow10(desk.instrument.qty_scale) as f64;
-            order.place.level_changed((before, row.qty), unit, model);
+            order.place.level_changed((change.before, change.after), unit, model);
         }
     }
+}
+
+/// A best bid and offer beside the book: what it changes moves those who rest there up. Whether it counts.
+pub(super) fn take_quote(desk: &mut Desk, at: RecordRef, quote: &QuoteTick, model: &dyn QueueModel) -> bool {
+    let counts = desk.depth.tell(at, quote);
+    for nth in 0..desk.depth.changes.len() {
+        let (side, change) = desk.depth.changes[nth];
+        move_up(desk, side, change, model);
+    }
+    counts
 }
 
 /// A message is whole and may concern an order: every order meets the book.

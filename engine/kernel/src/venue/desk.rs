@@ -6,10 +6,11 @@
 //! number of orders; state grows with open orders only, never with the history. Deliberately
 //! absent: how orders are filled, which is each kind of record's own affair.
 
+use tapedeck_model::book::Change;
 use tapedeck_model::port::QueueModel;
 use tapedeck_model::{
-    Bar, ClientOrderId, DepthFlags, DepthTick, Instrument, MarkTick, MarketRecord, OrderKind, OrderRequest, Price, Qty,
-    QuoteTick, RecordRef, Side, Span, TimeInForce, TriggerBy, Ts,
+    Bar, BookLaw, ClientOrderId, DepthFlags, DepthTick, Instrument, MarkTick, MarketRecord, OrderKind, OrderRequest,
+    Price, Qty, QuoteTick, RecordRef, Side, Span, TimeInForce, TriggerBy, Ts,
 };
 
 use super::RecordKind;
@@ -214,13 +215,13 @@ impl Window {
             || ts >= self.expiry_min
     }
 
-    fn touched_by_quote(&self, quote: &QuoteTick) -> bool {
+    fn touched_by_quote(&self, bid_px: Price, ask_px: Price, ts: Ts) -> bool {
         self.eager
-            || quote.ask_px <= self.buy_limit_max
-            || quote.bid_px <= self.sell_stop_max
-            || quote.bid_px >= self.sell_limit_min
-            || quote.ask_px >= self.buy_stop_min
-            || quote.ts_event >= self.expiry_min
+            || ask_px <= self.buy_limit_max
+            || bid_px <= self.sell_stop_max
+            || bid_px >= self.sell_limit_min
+            || ask_px >= self.buy_stop_min
+            || ts >= self.expiry_min
     }
 }
 
@@ -260,14 +261,14 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    pub(super) fn new(instrument: Instrument, finest: RecordKind) -> Self {
+    pub(super) fn new(instrument: Instrument, finest: RecordKind, books: BookLaw) -> Self {
         Self {
             instrument,
             finest,
             interval_min: Span::from_nanos(i64::MAX),
             px_last: None,
             shown: None,
-            depth: Depth::default(),
+            depth: Depth::new(books),
             mark: None,
             expired: false,
             // From 1, so that there is a count before the first.
@@ -295,14 +296,17 @@ impl Desk {
                 touched
             }
             MarketRecord::Quote(quote) => {
-                if quote.bid_px >= quote.ask_px || self.finest == RecordKind::Depth {
-                    // Of a book the best levels are known already.
+                if quote.bid_px >= quote.ask_px {
                     return false;
+                }
+                if self.finest == RecordKind::Depth {
+                    return self.see_quote_of_book(at, quote, queue);
                 }
                 self.finest = RecordKind::Quotes;
                 self.shown =
                     Some(Shown { record: at, quote: *quote, bid_left: quote.bid_qty, ask_left: quote.ask_qty });
-                let touched = !self.orders.is_empty() && self.window.touched_by_quote(quote);
+                let touched =
+                    !self.orders.is_empty() && self.window.touched_by_quote(quote.bid_px, quote.ask_px, quote.ts_event);
                 self.observations += u64::from(!touched);
                 touched
             }
@@ -379,13 +383,24 @@ impl Desk {
         if self.orders.is_empty() {
             return false;
         }
-        depth::move_up(self, row, before, queue);
-        if !row.flags.has(DepthFlags::LAST) {
-            return false;
+        if let Some(side) = row.side {
+            depth::move_up(self, side, Change { px: row.px, before, after: row.qty }, queue);
         }
+        row.flags.has(DepthFlags::LAST) && self.see_book(row.ts_event)
+    }
+
+    /// A best bid and offer beside depth: it may say of the book what depth has not said yet.
+    fn see_quote_of_book(&mut self, at: RecordRef, quote: &QuoteTick, queue: &dyn QueueModel) -> bool {
+        let counts = depth::take_quote(self, at, quote, queue);
+        counts && !self.orders.is_empty() && self.see_book(quote.ts_event)
+    }
+
+    /// Whether the book, as it is now that a message is whole, may concern an order.
+    #[inline]
+    fn see_book(&mut self, ts: Ts) -> bool {
         let touched = self.depth.is_anew()
-            || row.ts_event >= self.window.expiry_min
-            || self.depth.quote(row).is_some_and(|quote| self.window.touched_by_quote(&quote));
+            || ts >= self.window.expiry_min
+            || self.depth.top().is_some_and(|(bid, ask)| self.window.touched_by_quote(bid.px, ask.px, ts));
         self.observations += u64::from(!touched);
         touched
     }

@@ -5,9 +5,9 @@
 
 use std::str::FromStr;
 
-use tapedeck_model::Decimal;
 use tapedeck_model::number::parse_decimal;
 use tapedeck_model::param::{ParamError, ParamKind, ParamSpec, Params};
+use tapedeck_model::{BookLaw, Decimal, QuoteLaw};
 
 /// Keys of `[[venue]]` beside the tables of its models.
 pub const PARAMS: &[ParamSpec] = &[
@@ -73,6 +73,14 @@ pub const PARAMS: &[ParamSpec] = &[
         "Whether the venue cancels every working order when the connection is lost.",
     )
     .or("false"),
+    ParamSpec::optional(
+        "book_quotes",
+        ParamKind::Choice(QUOTE_LAWS),
+        "",
+        "What a best bid and offer does to an order book that is older: prune (it takes away what it shows to be gone), \
+         fuse (it also adds and enlarges its own two levels) or ignore.",
+    )
+    .or("prune"),
 ];
 
 /// The path of prices through a bar.
@@ -228,6 +236,18 @@ impl Default for OrderRules {
     }
 }
 
+/// The words for a [`QuoteLaw`] in a scenario.
+const QUOTE_LAWS: &[&str] = &["prune", "fuse", "ignore"];
+
+fn parse_quote_law(text: &str) -> Result<QuoteLaw, ParamError> {
+    match text {
+        "prune" => Ok(QuoteLaw::Prune),
+        "fuse" => Ok(QuoteLaw::Fuse),
+        "ignore" => Ok(QuoteLaw::Ignore),
+        _ => Err(ParamError::new("book_quotes", format!("expected prune, fuse or ignore, found {text}"))),
+    }
+}
+
 /// How a venue matches: the part of `[[venue]]` that is not a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Matching {
@@ -243,6 +263,8 @@ pub struct Matching {
     pub maker_fill: MakerFill,
     /// How it treats orders.
     pub orders: OrderRules,
+    /// How order books are kept.
+    pub books: BookLaw,
 }
 
 impl Matching {
@@ -264,6 +286,7 @@ impl Matching {
                 amend_keeps_priority: params.bool_opt("amend_keeps_priority")?.unwrap_or(true),
                 cancel_on_disconnect: params.bool_opt("cancel_on_disconnect")?.unwrap_or(false),
             },
+            books: BookLaw { quotes: parse_quote_law(params.text_opt("book_quotes")?.as_deref().unwrap_or("prune"))? },
         })
     }
 }
@@ -304,6 +327,7 @@ mod tests {
         assert_eq!(Matching::from_params(&params), Matching::from_params(&Params::new()));
         assert_eq!(Matching::from_params(&params).unwrap().participation, Some(Decimal::new(1, 1)));
         assert!(SelfTrade::WORDS.iter().all(|word| word.parse::<SelfTrade>().is_ok()));
+        assert!(QUOTE_LAWS.iter().all(|word| parse_quote_law(word).is_ok()) && parse_quote_law("").is_err());
         for words in [PathModel::WORDS, LimitFill::WORDS] {
             assert!(words.iter().all(|w| w.parse::<PathModel>().is_ok() || w.parse::<LimitFill>().is_ok()));
         }

@@ -40,7 +40,7 @@ pub struct Args {
 /// Data described by arguments; they mean what the same keys of a scenario mean.
 #[derive(Debug, Clone, clap::Args)]
 struct Described {
-    /// bars, trades, quotes, depth, mark or funding; of recordings depth or trades, or both if it is left out.
+    /// bars, trades, quotes, depth, mark or funding; of recordings depth, trades or quotes, or all if it is left out.
     #[arg(long, required_unless_present_any = ["scenario", "format"])]
     kind: Option<String>,
     /// The venue.

@@ -208,6 +208,98 @@ fn an_amended_price_is_a_new_place_and_less_keeps_its_place() {
     assert_eq!(evidence(&stage.out), [(5_000, 5_000, 1_000), (3_000, 3_000, 1_000)]);
 }
 
+#[test]
+fn a_quote_takes_away_what_it_shows_to_be_gone_until_the_next_message() {
+    check(
+        "
+        venue book_quotes=prune
+        # Nothing is known of a book before its first message.
+        quote 99 1 101 1
+        depth clear bid 99 5 ask 101 2 ask 102 2 ask 103 9
+        # Asks of 101 are gone, and of 102 one is left; the bid of 100 is not told by depth yet.
+        quote 100 1 102 1
+        +0 1 buy 4 market
+        > 1 filled 102 1 taker book_take @3
+        > 1 filled 103 3 taker book_take @3
+        +0 2 sell 1 market
+        > 2 filled 99 1 taker book_take @3
+        # The message names neither 101 nor 102: both are as they were, less what we took since they were told of.
+        depth bid 98 1
+        +0 3 buy 14 market
+        > 3 filled 101 2 taker book_take @4
+        > 3 filled 102 1 taker book_take @4
+        > 3 filled 103 6 taker book_take @4
+        > 3 canceled no_liquidity @4
+        # A crossed quote says nothing.
+        quote 105 1 104 1
+        +0 4 sell 1 market
+        > 4 filled 99 1 taker book_take @5
+        ",
+    );
+}
+
+#[test]
+fn a_fused_quote_adds_its_levels_and_meets_what_rests() {
+    let script = "
+        depth clear bid 99 5 ask 101 2
+        +0 1 buy 1 limit 100
+        +0 2 buy 1 stop 102
+        quote 98 1 100 0.4
+        ";
+    check(&format!(
+        "
+        venue book_quotes=fuse
+        {script}
+        > 1 filled 100 0.4 maker book_cross @2
+        # The same again is not told anew.
+        quote 98 2 100 0.4
+        quote 98 2 100 0.1
+        > 1 filled 100 0.1 maker book_cross @4
+        quote 101 1 102 0.5
+        > 2 triggered @5
+        > 2 filled 102 0.5 taker book_take @5
+        > 2 canceled no_liquidity @5
+        "
+    ));
+    for law in ["prune", "ignore"] {
+        check(&format!(
+            "venue book_quotes={law}
+{script}"
+        ));
+    }
+}
+
+#[test]
+fn a_quote_moves_those_who_rest_at_its_level() {
+    let stage = check(
+        "
+        venue book_quotes=prune
+        depth clear bid 99 9 ask 101 5
+        +0 1 buy 1 limit 99
+        # The print and the quote tell of the same trade; three more have left.
+        trade 99 4 sell
+        quote 99 2 101 5
+        # Depth tells of it as well: nobody moves twice.
+        depth bid 99 2
+        trade 99 2.5 sell
+        > 1 filled 99 0.5 maker trade_queue @5
+        ",
+    );
+    assert_eq!(evidence(&stage.out), [(9_000, 2_000, 500)]);
+    check(
+        "
+        venue book_quotes=prune
+        depth clear bid 99 9 bid 98 9 ask 101 5
+        +0 1 buy 1 limit 99
+        # Nobody is left at 99 but us; whoever is told of later came later.
+        quote 98 9 101 5
+        depth bid 99 7
+        trade 99 1 sell
+        > 1 filled 99 1 maker trade_queue @4
+        ",
+    );
+}
+
 /// What a naive venue remembers of one side: what levels show, and what was taken since they were told of.
 #[derive(Default)]
 struct Shown(BTreeMap<i64, (i64, i64)>);

@@ -1,7 +1,7 @@
 //! Runs a case written as text and compares what the venue says with the lines after `>`.
 //!
 //! ```text
-//! venue path=ohlc participation=0.5 limit_fill=through queue=1 queue_model=power maker_fill=whole finest=trades funds=10:1000 bps=1 taker=0.001
+//! venue path=ohlc participation=0.5 limit_fill=through queue=1 queue_model=power maker_fill=whole book_quotes=fuse finest=trades funds=10:1000 bps=1 taker=0.001
 //! bar OPEN HIGH LOW CLOSE VOLUME        sixty seconds each, the first opens at 0
 //! venue margin=cross:WALLET:LEVERAGE[:FLOOR/RATE/LEVERAGE]... slip=0.01
 //! bar_to SECOND OPEN HIGH LOW CLOSE VOLUME   the same with its end
@@ -59,6 +59,7 @@ pub(super) fn plain_spec(count: u16) -> VenueSpec {
         maker_fill: MakerFill::Partial,
         orders: OrderRules::default(),
         display_draws: Draws::new(1, "display"),
+        books: BookLaw::default(),
         entry_latency: latency(),
         cancel_latency: latency(),
         report_latency: latency(),
@@ -114,6 +115,7 @@ fn spec_of(words: &[&str]) -> VenueSpec {
             "stp" => spec.orders.self_trade = value.parse().unwrap(),
             "keeps" => spec.orders.amend_keeps_priority = value == "true",
             "on_disconnect" => spec.orders.cancel_on_disconnect = value == "cancel",
+            "book_quotes" => spec.books = Matching::from_params(&params(&[(key, value)])).unwrap().books,
             "queue" => spec.queue_ahead = Some(value.parse().unwrap()),
             "finest" => {
                 let kind = if value == "quotes" { RecordKind::Quotes } else { RecordKind::Trades };

@@ -24,12 +24,13 @@ pub(super) const FORMAT: &str = "binance-ws";
 /// [`Failure`] as `import`.
 pub(super) fn import(asked: &Described, into: &Path, registry: &Registry) -> Result<(), Failure> {
     let wanted = match asked.kind.as_deref() {
-        None => Wanted::Both,
+        None => Wanted::All,
         Some("depth") => Wanted::Depth,
         Some("trades") => Wanted::Trades,
+        Some("quotes") => Wanted::Quotes,
         Some(other) => {
-            let problem = format!("--kind {other}: recordings give depth and trades");
-            return Err(Failure::input_with_help(problem, "leave `--kind` out to import both"));
+            let problem = format!("--kind {other}: recordings give depth, trades and quotes");
+            return Err(Failure::input_with_help(problem, "leave `--kind` out to import all"));
         }
     };
     let foreign = [
@@ -51,7 +52,7 @@ pub(super) fn import(asked: &Described, into: &Path, registry: &Registry) -> Res
     };
     let recording = Recording { paths: spec.paths, instrument: set.instrument, wanted, on_error: spec.on_error };
     let summary = import_recording(&recording, into, &interrupt::heed).map_err(stopped_or_refused)?;
-    let RecordingSummary { files, depth, trades, counts } = &summary;
+    let RecordingSummary { files, depth, trades, quotes, counts } = &summary;
     let mut out = String::new();
     for RecordingFile { path, lines, recv_shift } in files {
         let clock = if *recv_shift > Span::ZERO {
@@ -62,7 +63,7 @@ pub(super) fn import(asked: &Described, into: &Path, registry: &Registry) -> Res
         // Writing into a `String` cannot fail.
         let _ = writeln!(out, "{}: {lines} lines; {clock}", path.display());
     }
-    for (summary, kind) in [(depth, DataKind::Depth), (trades, DataKind::Trades)] {
+    for (summary, kind) in [(depth, DataKind::Depth), (trades, DataKind::Trades), (quotes, DataKind::Quotes)] {
         if let Some(summary) = summary {
             out.push_str(&said(summary, kind, &recording.instrument));
         }
@@ -86,6 +87,7 @@ fn counted(counts: RecordingCounts) -> impl Iterator<Item = (&'static str, u64)>
         trades_repeated,
         trades_missing,
         trades_off_market,
+        quotes_repeated,
         other,
     } = counts;
     let all = [
@@ -99,6 +101,7 @@ fn counted(counts: RecordingCounts) -> impl Iterator<Item = (&'static str, u64)>
         ("trades that came twice", trades_repeated),
         ("trades missing by their numbers", trades_missing),
         ("trades that did not go through the book", trades_off_market),
+        ("best bids and offers that came twice", quotes_repeated),
         ("other lines", other),
     ];
     all.into_iter().filter(|(_, count)| *count > 0)
