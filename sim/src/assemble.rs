@@ -268,6 +268,7 @@ impl Builder<'_> {
         let kinds = self.scenario.data.iter().filter(|item| item.own.text("instrument").as_deref() == Some(full));
         kinds
             .map(|item| match item.own.text("kind").as_deref() {
+                Some("mbo") => RecordKind::Mbo,
                 Some("depth") => RecordKind::Depth,
                 Some("quotes") => RecordKind::Quotes,
                 Some("trades") => RecordKind::Trades,

@@ -31,14 +31,7 @@ pub fn assumptions(scenario: &Scenario, facts: &RunFacts) -> Vec<(String, String
             ),
         );
         let uses = |kind: &str| uses_kind(scenario, &name, kind);
-        if uses("depth") {
-            let fills = text("maker_fill");
-            row(&key("Order book"), format!("queue {}; makers reached fill {fills}", part(venue, "queue")));
-            if uses("quotes") {
-                row(&key("Quotes beside a book"), quotes_said(&text("book_quotes")).to_owned());
-            }
-            row(&key("Refill"), "what we took of a level is back when the feed tells of it anew".to_owned());
-        }
+        books(venue, &uses, &mut |what, value| row(&key(what), value));
         if !uses("bars") {
             continue;
         }
@@ -138,6 +131,33 @@ fn funding(item: &Item, has_rates: bool, has_marks: bool) -> String {
         (false, Some(interval)) => format!("NONE PAID: due every {interval}, but there is no data; each rate is zero"),
         (false, None) if own.given("expiry") => "none: a dated contract without funding data".to_owned(),
         (false, None) => "NONE PAID: there is no funding data; a perpetual contract would pay or be paid".to_owned(),
+    }
+}
+
+/// How orders are filled on a venue's order books.
+fn books(venue: &Item, uses: &impl Fn(&str) -> bool, row: &mut impl FnMut(&str, String)) {
+    let text = |key: &str| venue.own.text(key).unwrap_or_default();
+    if uses("depth") {
+        let fills = text("maker_fill");
+        row("Order book", format!("queue {}; makers reached fill {fills}", part(venue, "queue")));
+        if uses("quotes") {
+            row("Quotes beside a book", quotes_said(&text("book_quotes")).to_owned());
+        }
+        row("Refill", "what we took of a level is back when the feed tells of it anew".to_owned());
+    }
+    if uses("mbo") {
+        let (fills, faults) = (text("maker_fill"), text("order_faults"));
+        row("Order by order", format!("exact places, first come first served; makers reached fill {fills}"));
+        row("Impossible orders", format!("{faults}: {}", faults_said(&faults)));
+        row("Orders taken", "what we took of an order does not come back while it rests".to_owned());
+    }
+}
+
+/// What `order_faults` means for a result.
+fn faults_said(law: &str) -> &'static str {
+    match law {
+        "skip" => "a record that cannot be true of the book is left out",
+        _ => "after a record that cannot be true of the book nothing is matched before the next snapshot",
     }
 }
 

@@ -57,6 +57,13 @@ fn good() -> Scenario {
 fn bad_scenarios_are_refused_at_the_line() {
     let rows: &[(&str, &str, &str, usize, &str)] = &[
         ("fast = 10", "fats = 10", "scenario::unknown_key", 31, "did you mean `fast`?"),
+        (
+            "[[venue]]\n",
+            "[[data]]\ninstrument = \"BTCUSD\"\nkind = \"depth\"\n[data.synthetic]\ngenerator = \"flow\"\n[[data]]\ninstrument = \"BTCUSD\"\nkind = \"mbo\"\n[data.synthetic]\ngenerator = \"flow\"\n[[venue]]\n",
+            "scenario::combination",
+            29,
+            "keep one; the levels of a book",
+        ),
         ("fast = 10", "", "scenario::missing_key", 28, "`strategy` needs `fast`"),
         ("fast = 10", "fast = \"10\"", "scenario::wrong_type", 31, "must be a whole number"),
         ("fast = 10", "fast = 0", "scenario::out_of_bounds", 31, "not 0"),

@@ -113,10 +113,12 @@ fn allocations(text: &str) -> (u64, u64) {
 fn a_longer_run_allocates_no_more() {
     let bars = "generator = \"garch\"\nstart_price = \"40000\"";
     let ticks = "generator = \"ticks\"\nstart_price = \"40000\"";
+    let flow = "generator = \"flow\"\nstart_price = \"40000\"";
     let cases = [
         ("bars\"\ninterval = \"1m", bars, "type = \"noop\""),
         ("bars\"\ninterval = \"1m", bars, "type = \"sma_cross\"\nfast = 5\nslow = 20\nsize = \"all_in\""),
         ("trades", ticks, "type = \"noop\""),
+        ("mbo", flow, "type = \"noop\""),
     ];
     for (kind, data, strategy) in cases {
         let short = allocations(&scenario(kind, data, strategy, 200_000));

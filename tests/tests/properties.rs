@@ -30,7 +30,7 @@ struct Choice {
 
 fn choices() -> impl Strategy<Value = Choice> {
     let models = (
-        prop::sample::select(vec!["bars", "trades", "quotes", "depth"]),
+        prop::sample::select(vec!["bars", "trades", "quotes", "depth", "mbo"]),
         prop::sample::select(vec!["adaptive", "worst", "best", "ohlc", "olhc"]),
         prop::sample::select(vec![
             "model = \"none\"",
@@ -155,6 +155,7 @@ fn data_of(kind: &str) -> (&'static str, &'static str, &'static str) {
             "[[data]]\ninstrument = \"BTCUSD\"\nkind = \"trades\"\n[data.synthetic]\ngenerator = \"flow\"\n\
              start_price = \"100\"\nsize = \"2\"\ngap = \"2s\"\n",
         ),
+        "mbo" => ("flow", "size = \"2\"\ngap = \"2s\"", ""),
         _ => ("ticks", "", ""),
     }
 }
@@ -166,11 +167,11 @@ proptest! {
     fn whatever_happens(choice in choices()) {
         let text = choice.text();
         // The whole way, state is the fold of the journal. A turn takes one input, or all inputs of one
-        // time: with trading as lively as here, most turns that write take one. Rows of a message of depth are
+        // time: with trading as lively as here, most turns that write take one. Rows of a message of a book are
         // inputs, too, of which only the last can lead to anything.
         let kind = if choice.spot { AccountKind::Spot } else { AccountKind::Netting { max_leverage: 2_000_000 } };
         let (played, turns) = play_checked(&text, kind);
-        prop_assert!(choice.kind == "depth" || turns.of_many_inputs * 2 <= turns.writing, "{turns:?}");
+        prop_assert!(["depth", "mbo"].contains(&choice.kind) || turns.of_many_inputs * 2 <= turns.writing, "{turns:?}");
         time_and_numbers_rise(&played.records);
         postings_balance_and_cash_is_never_owed(&played.records, choice.spot);
         fills_obey_their_law(&played.records);
@@ -287,6 +288,10 @@ fn last_mark_x2(text: &str) -> Option<i64> {
                 book.apply(&row);
                 let top = if row.flags.has(DepthFlags::LAST) { book.top() } else { Ok(None) };
                 book_mark = top.ok().flatten().map(|(bid, ask)| bid.px.raw() + ask.px.raw()).or(book_mark);
+            } else if let MarketRecord::Mbo(row) = chunk.record(row) {
+                book.apply_order(&row);
+                let top = if row.flags.has(DepthFlags::LAST) { book.top() } else { Ok(None) };
+                book_mark = top.ok().flatten().map(|(bid, ask)| bid.px.raw() + ask.px.raw()).or(book_mark);
             }
         }
         last = (0..chunk.len()).next_back().map(|row| chunk.record(row)).or(last);
@@ -298,7 +303,7 @@ fn last_mark_x2(text: &str) -> Option<i64> {
         MarketRecord::Bar(bar) => 2 * bar.close.raw(),
         MarketRecord::Trade(trade) => 2 * trade.px.raw(),
         MarketRecord::Quote(quote) => quote.bid_px.raw() + quote.ask_px.raw(),
-        MarketRecord::Depth(_) | MarketRecord::Mark(_) | MarketRecord::Funding(_) => {
+        MarketRecord::Depth(_) | MarketRecord::Mbo(_) | MarketRecord::Mark(_) | MarketRecord::Funding(_) => {
             unreachable!("the data sets of these scenarios are bars, trades and quotes")
         }
     })

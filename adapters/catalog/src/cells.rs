@@ -12,9 +12,9 @@ use arrow_array::types::{
 };
 use arrow_array::{Array, ArrowPrimitiveType};
 use arrow_schema::{DataType, TimeUnit as ArrowUnit};
-use tapedeck_model::Ts;
 use tapedeck_model::market::DepthFlags;
 use tapedeck_model::number::{parse_decimal, pow10};
+use tapedeck_model::{MboAction, Ts};
 
 use crate::rows::Bad;
 use crate::spec::TimeUnit;
@@ -365,6 +365,61 @@ pub(crate) fn flags_reader(array: &dyn Array) -> Read<'_, u8> {
         let flags = u8::try_from(read(row)?).ok().and_then(DepthFlags::from_bits);
         flags.map(DepthFlags::bits).ok_or(Bad::Flags)
     })
+}
+
+/// What happened to orders on `out`, at once where the column is as we write it; 0 for a row that bears flags only.
+pub(crate) fn actions(array: &dyn Array, out: &mut Vec<u8>, mut bad: impl FnMut(usize, Bad)) {
+    let last = MboAction::ALL.last().map_or(0, |action| action.number());
+    let ours = array.as_primitive_opt::<UInt8Type>().filter(|_| array.null_count() == 0);
+    if let Some(ours) = ours.filter(|ours| ours.values().iter().all(|action| *action <= last)) {
+        out.extend_from_slice(ours.values());
+        return;
+    }
+    let read = action_reader(array);
+    out.extend((0..array.len()).map(|row| match read(row) {
+        Ok(action) => action,
+        Err(Bad::Missing) => 0,
+        Err(problem) => {
+            bad(row, problem);
+            0
+        }
+    }));
+}
+
+/// What happened to an order, as a word or a number; 0 for nothing.
+fn action_reader(array: &dyn Array) -> Read<'_, u8> {
+    if array.data_type().is_integer() {
+        let read = whole_reader(array);
+        return Box::new(move |row| {
+            let number = u8::try_from(read(row)?).map_err(|_| Bad::Action)?;
+            if number == 0 || MboAction::from_number(number).is_some() { Ok(number) } else { Err(Bad::Action) }
+        });
+    }
+    text_reader(array, |text| {
+        let action = MboAction::ALL.iter().find(|action| text.eq_ignore_ascii_case(action.text()));
+        action.map(|action| action.number()).ok_or(Bad::Action)
+    })
+}
+
+/// Ids of orders on `out`, at once where the column is as we write it.
+pub(crate) fn order_ids(array: &dyn Array, out: &mut Vec<u64>, mut bad: impl FnMut(usize, Bad)) {
+    if let Some(ids) = array.as_primitive_opt::<UInt64Type>().filter(|_| array.null_count() == 0) {
+        out.extend_from_slice(ids.values());
+        return;
+    }
+    let read: Read<'_, u64> = if is_text(array.data_type()) {
+        text_reader(array, |text| text.trim().parse().map_err(|_| Bad::NotReadable))
+    } else {
+        let read = whole_reader(array);
+        Box::new(move |row| u64::try_from(read(row)?).map_err(|_| Bad::NotReadable))
+    };
+    out.extend((0..array.len()).map(|row| {
+        let id = read(row);
+        id.unwrap_or_else(|problem| {
+            bad(row, problem);
+            0
+        })
+    }));
 }
 
 /// Whole numbers of a column of integers or text.

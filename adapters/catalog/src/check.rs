@@ -6,6 +6,7 @@
 
 mod derivative;
 mod messages;
+mod orders;
 mod prelude;
 
 use std::collections::BTreeMap;
@@ -78,7 +79,7 @@ impl Checker {
             qty_scale: spec.instrument.qty_scale,
             prices: match spec.kind {
                 DataKind::Bars { .. } => 4,
-                DataKind::Trades | DataKind::Depth | DataKind::Marks => 1,
+                DataKind::Trades | DataKind::Depth | DataKind::Mbo | DataKind::Marks => 1,
                 DataKind::Quotes => 2,
                 DataKind::Funding => 0,
             },
@@ -125,7 +126,7 @@ impl Checker {
         if let Some(last) = rows.ts_recv.last() {
             self.last_recv = *last;
         }
-        if self.kind == DataKind::Depth {
+        if self.kind.is_of_book() {
             self.end_messages(rows, origin.layout.position(Field::Flags).is_some());
         }
         self.emit(rows, chunk);
@@ -175,11 +176,11 @@ impl Checker {
                 let rises = self.last.is_none_or(|t| t < first) && rows.ts.is_sorted_by(|a, b| a < b);
                 rises.then_some(0)?
             }
-            DataKind::Trades | DataKind::Quotes | DataKind::Depth | DataKind::Marks => {
+            DataKind::Trades | DataKind::Quotes | DataKind::Depth | DataKind::Mbo | DataKind::Marks => {
                 (self.last.is_none_or(|t| t <= first) && rows.ts.is_sorted()).then_some(0)?
             }
         };
-        let whole = self.kind != DataKind::Depth || self.messages.admit_all(rows);
+        let whole = !self.kind.is_of_book() || self.messages.admit_all(rows);
         let fine = whole && values_are_fine(self.kind, rows) && !(self.strict_ticks && self.count_off_tick(rows) > 0);
         fine.then_some(gaps)
     }
@@ -243,7 +244,7 @@ impl Checker {
             let time_known = !faults.iter().any(|f| is_time(origin, f.column));
             let ts = rows.ts.get(row).copied().unwrap_or_default();
             let early = ts < self.start;
-            if time_known && (early && self.kind != DataKind::Depth || ts >= self.end) {
+            if time_known && (early && !self.kind.is_of_book() || ts >= self.end) {
                 continue;
             }
             if time_known {
@@ -304,7 +305,7 @@ impl Checker {
     fn keep_flags(&self, rows: &mut Rows, row: usize) -> bool {
         let ts = rows.ts.get(row).copied().unwrap_or_default();
         let in_order = self.time_defect(ts, rows.ts_recv.get(row).copied()).is_none();
-        self.kind == DataKind::Depth && in_order && messages::keep_flags(rows, row)
+        self.kind.is_of_book() && in_order && messages::keep_flags(rows, row)
     }
 
     /// Two files hold the same time: which one is right cannot be known.
@@ -357,11 +358,14 @@ impl Checker {
         if let Some(defect) = self.time_defect(ts, rows.ts_recv.get(row).copied()) {
             return Some(defect);
         }
-        if self.kind == DataKind::Depth {
+        if self.kind.is_of_book() {
             if !self.messages.admits(rows, row) {
                 let problem = "the row before does not end its message (flag 1) and has other times";
                 let value = Ts::from_nanos(ts).to_string();
                 return Some(Defect { field: Field::Ts, value, problem: problem.to_owned(), mend: Mend::Drop });
+            }
+            if self.kind == DataKind::Mbo {
+                return self.order_defect(rows, row);
             }
             if rows.side.get(row) == Some(&0) {
                 return flag_row_defect(rows, [value(0), value(1)]);
@@ -397,6 +401,23 @@ impl Checker {
                 .to_owned(),
             mend: Mend::Drop,
         })
+    }
+
+    /// The first thing that is wrong with a row of orders.
+    fn order_defect(&self, rows: &Rows, row: usize) -> Option<Defect> {
+        let ts = rows.ts.get(row).copied().unwrap_or_default();
+        let tick = if self.strict_ticks { self.tick_at(ts) } else { 1 };
+        let (field, problem) = orders::wrong(rows, row, tick)?;
+        let number = |slot: usize, scale: u8| {
+            let raw = rows.values.get(slot).and_then(|column| column.get(row)).copied().unwrap_or_default();
+            format_scaled(i128::from(raw), scale)
+        };
+        let value = match field {
+            Field::Price(slot) => number(slot, self.price_scale),
+            Field::Qty(slot) => number(slot, self.qty_scale),
+            _ => "nothing".to_owned(),
+        };
+        Some(Defect { field, value, problem: problem.to_owned(), mend: Mend::Drop })
     }
 
     fn time_defect(&self, ts: i64, recv: Option<i64>) -> Option<Defect> {
@@ -459,6 +480,10 @@ fn swap_columns(kind: DataKind, rows: &mut Rows, chunk: &mut Chunk) {
         DataKind::Depth => Columns::Depth { side, px: open, qty: high, flags },
         DataKind::Marks => Columns::Marks { mark_px: open, index_px: high },
         DataKind::Funding => Columns::Funding { rate: open, interval: high, mark_px: low },
+        DataKind::Mbo => {
+            let (action, order_id) = (mem::take(&mut rows.action), mem::take(&mut rows.order_id));
+            Columns::Mbo { action, side, px: open, qty: high, order_id, flags }
+        }
     };
     rows.values = match mem::replace(&mut chunk.columns, new) {
         Columns::Bars { open, high, low, close, volume, .. } => [open, high, low, close, volume],
@@ -473,6 +498,10 @@ fn swap_columns(kind: DataKind, rows: &mut Rows, chunk: &mut Chunk) {
         }
         Columns::Marks { mark_px, index_px } => [mark_px, index_px, Vec::new(), Vec::new(), Vec::new()],
         Columns::Funding { rate, interval, mark_px } => [rate, interval, mark_px, Vec::new(), Vec::new()],
+        Columns::Mbo { action, side, px, qty, order_id, flags } => {
+            (rows.side, rows.flags, rows.action, rows.order_id) = (side, flags, action, order_id);
+            [px, qty, Vec::new(), Vec::new(), Vec::new()]
+        }
     };
 }
 
@@ -492,6 +521,7 @@ fn values_are_fine(kind: DataKind, rows: &Rows) -> bool {
         }
         DataKind::Trades => least(first) > 0 && least(second) > 0,
         DataKind::Depth => messages::levels_are_fine(rows),
+        DataKind::Mbo => (0..rows.ts.len()).all(|row| orders::wrong(rows, row, 1).is_none()),
         DataKind::Marks | DataKind::Funding => derivative::values_are_fine(kind, rows),
         DataKind::Quotes => least(first) > 0 && least(second) > 0 && least(third) >= 0 && least(fourth) >= 0,
     }
@@ -569,8 +599,11 @@ fn move_row(rows: &mut Rows, from: usize, to: usize) {
     if !rows.side.is_empty() {
         rows.side.swap(from, to);
     }
-    if !rows.flags.is_empty() {
-        rows.flags.swap(from, to);
+    for column in [&mut rows.flags, &mut rows.action].into_iter().filter(|column| !column.is_empty()) {
+        column.swap(from, to);
+    }
+    if !rows.order_id.is_empty() {
+        rows.order_id.swap(from, to);
     }
 }
 
@@ -580,4 +613,6 @@ fn truncate(rows: &mut Rows, len: usize) {
     rows.ts_recv.truncate(len);
     rows.side.truncate(len);
     rows.flags.truncate(len);
+    rows.action.truncate(len);
+    rows.order_id.truncate(len);
 }

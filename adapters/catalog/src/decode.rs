@@ -14,11 +14,11 @@ use arrow_array::types::{Float32Type, Float64Type};
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::{DataType, Schema};
 use tapedeck_model::number::format_scaled;
-use tapedeck_model::{FundingTick, SourceError, Ts};
+use tapedeck_model::{FundingTick, MboAction, SourceError, Ts};
 
 use crate::cells::{
-    Read, Scaling, buyer_maker_reader, fast_flags, fast_sides, flags_reader, level_side_reader, number_reader, numbers,
-    side_from_text, text_reader, times,
+    Read, Scaling, actions, buyer_maker_reader, fast_flags, fast_sides, flags_reader, level_side_reader, number_reader,
+    numbers, order_ids, side_from_text, text_reader, times,
 };
 use crate::error::CatalogError;
 use crate::layout::{Field, Layout, VOLUME, may_be_unknown};
@@ -139,6 +139,7 @@ impl FileReader {
             DataKind::Depth => self.clear_flag_rows(rows),
             DataKind::Marks => self.clear_unknown(spec.kind, rows, [1, 1]),
             DataKind::Funding => self.clear_unknown(spec.kind, rows, [1, 2]),
+            DataKind::Mbo => self.clear_unneeded(rows),
             DataKind::Bars { .. } | DataKind::Trades | DataKind::Quotes => {}
         }
         Ok(true)
@@ -165,9 +166,25 @@ impl FileReader {
         faults.retain(|fault| fault.bad != Bad::Missing || side.get(fault.row) != Some(&0) || !of_level(fault.column));
     }
 
+    /// Of an order each action needs its own cells; others may be empty.
+    fn clear_unneeded(&self, rows: &mut Rows) {
+        let Rows { action, faults, .. } = rows;
+        let field = |column: usize| self.layout.columns.get(column).map(|c| c.field);
+        let needed = |action: Option<MboAction>, field: Field| match (action, field) {
+            (None, Field::Price(_) | Field::Qty(_) | Field::OrderId)
+            | (Some(MboAction::Cancel), Field::Price(_) | Field::Qty(_))
+            | (Some(MboAction::Execute), Field::Price(_)) => false,
+            (_, _) => true,
+        };
+        faults.retain(|fault| {
+            let action = action.get(fault.row).copied().and_then(MboAction::from_number);
+            fault.bad != Bad::Missing || field(fault.column).is_none_or(|field| needed(action, field))
+        });
+    }
+
     fn decode_column(&self, spec: &FileSpec, column: usize, array: &dyn Array, rows: &mut Rows) {
         let Some(field) = self.layout.columns.get(column).map(|c| c.field) else { return };
-        let Rows { ts, ts_recv, values, side, flags, faults, cut, .. } = rows;
+        let Rows { ts, ts_recv, values, side, flags, action, order_id, faults, cut, .. } = rows;
         let mut bad = |row, bad| faults.push(Fault { row, column, bad, value: cell_text(array, row) });
         match field {
             Field::Ts => times(array, spec.time_unit, ts, bad),
@@ -211,6 +228,8 @@ impl FileReader {
                     }
                 }));
             }
+            Field::OrderId => order_ids(array, order_id, bad),
+            Field::Action => actions(array, action, bad),
             Field::Flags => {
                 if let Some(all) = fast_flags(array) {
                     flags.extend_from_slice(all);
@@ -254,7 +273,7 @@ impl FileReader {
 
 fn side_reader(kind: DataKind, field: Field, array: &dyn Array) -> Read<'_, i8> {
     match (kind, field) {
-        (DataKind::Depth, _) => level_side_reader(array),
+        (DataKind::Depth | DataKind::Mbo, _) => level_side_reader(array),
         (_, Field::BuyerMaker) => buyer_maker_reader(array),
         _ => text_reader(array, side_from_text),
     }
@@ -308,7 +327,7 @@ fn wanted_range(spec: &FileSpec, layout: &Layout, schema: &Schema) -> Option<Tim
     let data = schema.field(column.index).data_type();
     let step = parquet_file::step_of(data, spec.time_unit)?;
     // Levels before the start make the book at the start.
-    let from = spec.start.filter(|_| spec.kind != DataKind::Depth);
+    let from = spec.start.filter(|_| !spec.kind.is_of_book());
     let (start, end) = (bound(from, i64::MIN), bound(spec.end, i64::MAX));
     (spec.start.is_some() || spec.end.is_some()).then_some(TimeRange { column: column.index, step, start, end })
 }

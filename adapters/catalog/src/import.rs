@@ -108,7 +108,12 @@ impl<'a> Days<'a> {
     fn day_of(&self, ts_event: i64) -> Ts {
         let shift = match self.series.kind {
             DataKind::Bars { interval } => interval.nanos(),
-            DataKind::Trades | DataKind::Quotes | DataKind::Depth | DataKind::Marks | DataKind::Funding => 0,
+            DataKind::Trades
+            | DataKind::Quotes
+            | DataKind::Depth
+            | DataKind::Marks
+            | DataKind::Funding
+            | DataKind::Mbo => 0,
         };
         Ts::from_nanos(ts_event.saturating_sub(shift)).floor_to(Span::DAY)
     }

@@ -28,6 +28,8 @@ pub(crate) enum Field {
     Hours,
     /// The same in seconds, in the same slot.
     Seconds,
+    Action,
+    OrderId,
 }
 
 struct Known {
@@ -109,9 +111,20 @@ pub(crate) fn may_be_unknown(kind: DataKind, field: Field) -> bool {
     match kind {
         DataKind::Marks => field == INDEX,
         DataKind::Funding => matches!(field, Field::Hours | Field::Seconds | FUNDING_MARK),
-        DataKind::Bars { .. } | DataKind::Trades | DataKind::Quotes | DataKind::Depth => false,
+        DataKind::Bars { .. } | DataKind::Trades | DataKind::Quotes | DataKind::Depth | DataKind::Mbo => false,
     }
 }
+
+const MBO: &[Known] = &[
+    TS,
+    TS_RECV,
+    known(Field::Action, "action", &["action"]),
+    known(Field::Side, "side", &["side"]),
+    known(Field::Price(0), "px", &["px", "price"]),
+    known(Field::Qty(1), "qty", &["qty", "size", "quantity", "amount"]),
+    known(Field::OrderId, "order_id", &["order_id"]),
+    known(Field::Flags, "flags", &["flags"]),
+];
 
 fn fields(kind: DataKind) -> &'static [Known] {
     match kind {
@@ -121,6 +134,7 @@ fn fields(kind: DataKind) -> &'static [Known] {
         DataKind::Depth => DEPTH,
         DataKind::Marks => MARKS,
         DataKind::Funding => FUNDING,
+        DataKind::Mbo => MBO,
     }
 }
 
@@ -156,10 +170,10 @@ impl Layout {
                 Field::CloseTime | Field::TsRecv | Field::BuyerMaker | Field::Flags | Field::Hours | Field::Seconds => {
                     true
                 }
-                Field::Side => spec.kind != DataKind::Depth,
+                Field::Side => !spec.kind.is_of_book(),
                 Field::Qty(_) => volume && spec.volume_optional,
                 Field::Price(_) => may_be_unknown(spec.kind, known.field),
-                Field::Ts | Field::Rate => false,
+                Field::Ts | Field::Rate | Field::Action | Field::OrderId => false,
             };
             match found {
                 Some(column) => columns.push(column),
@@ -185,7 +199,7 @@ impl Layout {
     }
 
     fn check_types(&self, spec: &FileSpec, finder: &Finder<'_>) -> Result<(), CatalogError> {
-        let is_depth = spec.kind == DataKind::Depth;
+        let is_of_book = spec.kind.is_of_book();
         for column in &self.columns {
             let data = finder.schema.field(column.index).data_type();
             let outcome = match column.field {
@@ -193,12 +207,13 @@ impl Layout {
                 Field::Price(_) => check_number(data, spec.price_scale, "price_scale"),
                 Field::Qty(_) => check_number(data, spec.qty_scale, "qty_scale"),
                 Field::Rate | Field::Hours | Field::Seconds => check_number(data, Some(0), ""),
-                Field::Side if is_text(data) || is_depth && data.is_integer() => Ok(()),
-                Field::Flags if is_text(data) || data.is_integer() => Ok(()),
+                Field::Side if is_text(data) || is_of_book && data.is_integer() => Ok(()),
+                Field::Flags | Field::Action | Field::OrderId if is_text(data) || data.is_integer() => Ok(()),
                 Field::BuyerMaker if is_text(data) || data == &DataType::Boolean => Ok(()),
                 Field::Side => Err(format!("has type {data}; expected text such as buy or sell")),
                 Field::BuyerMaker => Err(format!("has type {data}; expected true or false")),
-                Field::Flags => Err(format!("has type {data}; expected integers")),
+                Field::Action => Err(format!("has type {data}; expected text such as add or cancel")),
+                Field::Flags | Field::OrderId => Err(format!("has type {data}; expected integers")),
             };
             outcome.map_err(|problem| finder.refuse(format!("column `{}` {problem}", column.name)))?;
         }

@@ -48,7 +48,12 @@ pub fn ls(root: &Path) -> Result<Vec<CatalogEntry>, CatalogError> {
         let bytes = file.metadata().map_err(|e| CatalogError::io(&file, e))?.len();
         let interval = match kind {
             DataKind::Bars { interval } => interval,
-            DataKind::Trades | DataKind::Quotes | DataKind::Depth | DataKind::Marks | DataKind::Funding => Span::ZERO,
+            DataKind::Trades
+            | DataKind::Quotes
+            | DataKind::Depth
+            | DataKind::Marks
+            | DataKind::Funding
+            | DataKind::Mbo => Span::ZERO,
         };
         let none = CatalogEntry { kind, instrument: instrument.clone(), first, last, rows: 0, files: 0, bytes: 0 };
         let entry = entries.entry((kind.text(), instrument, interval)).or_insert(none);

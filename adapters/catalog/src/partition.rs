@@ -54,6 +54,7 @@ impl Series {
             "depth" => DataKind::Depth,
             "mark" => DataKind::Marks,
             "funding" => DataKind::Funding,
+            "mbo" => DataKind::Mbo,
             _ => return None,
         };
         part()?.strip_prefix("date=")?;

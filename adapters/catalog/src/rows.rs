@@ -17,6 +17,8 @@ pub(crate) enum Bad {
     Fields { found: usize, expected: usize },
     /// Not a sum of the flags that we know.
     Flags,
+    /// Not what can happen to an order.
+    Action,
 }
 
 impl Bad {
@@ -32,6 +34,7 @@ impl Bad {
             Self::Fields { found, expected } => {
                 format!("the line has {found} fields, the first one has {expected}")
             }
+            Self::Action => "expected add, modify, cancel, execute, or nothing".to_owned(),
             Self::Flags => {
                 "no sum of 1 (last of its message), 2 (a snapshot begins) and 4 (messages were lost)".to_owned()
             }
@@ -66,10 +69,14 @@ pub(crate) struct Rows {
     /// Prices and quantities in the order of the layout; unused ones are empty.
     pub(crate) values: [Vec<i64>; SLOTS],
     /// Trades: 1 = the buyer took, -1 = the seller, 0 = not known. Depth: 1 = bids, -1 = asks, 0 = flags
-    /// only. Else empty.
+    /// only. Orders: the same, 0 = not said. Else empty.
     pub(crate) side: Vec<i8>,
-    /// Of depth, if the file has them; else empty.
+    /// Of depth and orders, if the file has them; else empty.
     pub(crate) flags: Vec<u8>,
+    /// Of orders only: [`tapedeck_model::MboAction`] as numbers, 0 = flags only.
+    pub(crate) action: Vec<u8>,
+    /// Of orders only.
+    pub(crate) order_id: Vec<u64>,
     /// Cells that could not be decoded.
     pub(crate) faults: Vec<Fault>,
     /// Rows in which a quantity was cut to its scale, once per quantity.
@@ -83,6 +90,8 @@ impl Rows {
         self.values.iter_mut().for_each(Vec::clear);
         self.side.clear();
         self.flags.clear();
+        self.action.clear();
+        self.order_id.clear();
         self.faults.clear();
         self.cut.clear();
     }

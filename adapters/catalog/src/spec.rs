@@ -23,6 +23,8 @@ pub enum DataKind {
     Marks,
     /// Funding rates at their settlements.
     Funding,
+    /// Changes of orders at the venue.
+    Mbo,
 }
 
 impl DataKind {
@@ -35,6 +37,15 @@ impl DataKind {
             Self::Depth => "depth",
             Self::Marks => "mark",
             Self::Funding => "funding",
+            Self::Mbo => "mbo",
+        }
+    }
+
+    /// Whether its rows tell of a book: they stand in messages, and mean something only after those before them.
+    pub(crate) const fn is_of_book(self) -> bool {
+        match self {
+            Self::Bars { .. } | Self::Trades | Self::Quotes | Self::Marks | Self::Funding => false,
+            Self::Depth | Self::Mbo => true,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod depth;
 mod derivative;
+mod mbo;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

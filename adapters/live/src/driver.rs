@@ -199,6 +199,7 @@ impl LiveDriver {
                     MarketRecord::Depth(row) => row.ts_recv = self.now,
                     MarketRecord::Mark(mark) => mark.ts_recv = self.now,
                     MarketRecord::Funding(funding) => funding.ts_recv = self.now,
+                    MarketRecord::Mbo(row) => row.ts_recv = self.now,
                 }
                 InputRecord::Market { at, record }
             }

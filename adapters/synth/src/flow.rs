@@ -13,14 +13,18 @@
 //!
 //! As `trades` a market order gives one print per level, at the step's time. As `depth` every step gives one
 //! message: a snapshot at the step's time, else a microsecond after it, so that the venue tells of a print
-//! before it tells of what the print left. Both draw the same numbers, so they are one market.
+//! before it tells of what the print left. As `mbo` every step gives one message at its time, order by order: a
+//! level of the snapshot is one order, a limit order is one more, a market order trades with each level's orders from the
+//! first on, and a cancel takes from an order of the level, by a part of the step's own draw, and the ones behind it, then
+//! from the first on; an order that loses a part is modified. All draw the same numbers, so they are one market.
 
 use std::collections::VecDeque;
 
+use tapedeck_model::book::Resting;
 use tapedeck_model::param::{ParamKind, ParamSpec};
 use tapedeck_model::{
-    Book, Chunk, Columns, Decimal, DepthFlags, InstrumentIx, Level, ParamError, Params, Price, Qty, Side, Source,
-    SourceError, Span, Stream, math,
+    Book, Chunk, Columns, Decimal, DepthFlags, InstrumentIx, Level, MboAction, MboTick, ParamError, Params, Price, Qty,
+    Side, Source, SourceError, Span, Stream, Ts, math,
 };
 
 use crate::given::{self, COUNT, PRICE};
@@ -37,7 +41,7 @@ const RATE: ParamKind = ParamKind::Decimal { min: "0", max: "1" };
 
 pub(crate) const COMPONENT: SynthComponent = SynthComponent {
     name: "flow",
-    help: "Depth or trades of one market: an order book moved by random limit orders, cancels and market orders.",
+    help: "Depth, orders or trades of one market: an order book moved by random limit orders, cancels and market orders.",
     params: &[
         ParamSpec::required("start_price", PRICE, "quote per unit", "First best bid, a multiple of the tick.")
             .or("100"),
@@ -75,6 +79,19 @@ struct Row {
     px: i64,
     qty: i64,
     flags: DepthFlags,
+    /// Of orders only.
+    order: Option<(MboAction, u64)>,
+}
+
+/// Why a level changes.
+#[derive(Debug, Clone, Copy)]
+enum Why {
+    /// A limit order joins it.
+    Joins,
+    /// Something is taken back, by this draw.
+    Leaves(u64),
+    /// A market order takes.
+    Trades,
 }
 
 /// The market: constants and state. Prices in ticks, quantities in lots.
@@ -90,6 +107,11 @@ struct Market {
     start: (i64, i64),
     ts: i64,
     book: Book,
+    /// The same, order by order, where that is wanted.
+    orders: Book,
+    order_id_last: u64,
+    /// The orders of a level that loses something.
+    line: Vec<Resting>,
 }
 
 impl Market {
@@ -124,6 +146,9 @@ impl Market {
             start: (bid, given::int_from(params, "spread", 1)?),
             ts: context.start.nanos(),
             book: Book::new(),
+            orders: Book::new(),
+            order_id_last: 0,
+            line: Vec::new(),
         })
     }
 
@@ -145,7 +170,7 @@ impl Market {
             let nth = scaled(place >> 32, self.book.depth(side) as u64) as usize;
             let level = self.book.levels(side).nth(nth)?;
             let part = 1 + scaled(place % HALF, level.qty.raw().unsigned_abs().min(HALF - 1)) as i64;
-            self.change(side, level, -part, rows)?;
+            self.change(side, level, (-part, Why::Leaves(place)), rows)?;
         } else {
             let distance = 1 + scaled(place >> 32, self.levels.unsigned_abs()) as i64;
             let px = match side {
@@ -153,7 +178,8 @@ impl Market {
                 Side::Sell => self.book.best(Side::Buy)?.px.raw().checked_add(distance)?,
             };
             let px = Price::from_raw(px);
-            self.change(side, Level { px, qty: self.book.qty_at(side, px) }, sized as i64, rows)?;
+            let level = Level { px, qty: self.book.qty_at(side, px) };
+            self.change(side, level, (sized as i64, Why::Joins), rows)?;
         }
         rows.end_message();
         Some(())
@@ -166,9 +192,12 @@ impl Market {
         for nth in 0..self.levels {
             let places = [(Side::Buy, bid - nth), (Side::Sell, ask.checked_add(nth)?)];
             for (side, px) in places.into_iter().filter(|(_, px)| *px > 0) {
-                let level = Level { px: Price::from_raw(px), qty: Qty::ZERO };
-                self.book.set(side, level.px, Qty::from_raw(self.size));
-                rows.depth(self.row(self.ts, side, (px, self.size))?);
+                self.book.set(side, Price::from_raw(px), Qty::from_raw(self.size));
+                match rows.output {
+                    Output::Depth => rows.book(self.row(self.ts, side, (px, self.size))?),
+                    Output::Orders => self.join(side, (px, self.size), rows)?,
+                    Output::Trades => {}
+                }
             }
         }
         rows.end_message();
@@ -187,32 +216,106 @@ impl Market {
             if part == 0 {
                 break;
             }
-            rows.trade(self.row(self.ts, side, (level.px.raw(), part))?);
-            self.change(from, level, -part, rows)?;
+            if rows.output == Output::Trades {
+                rows.waiting.push_back(self.row(self.ts, side, (level.px.raw(), part))?);
+            }
+            self.change(from, level, (-part, Why::Trades), rows)?;
             lots -= part;
         }
         Some(())
     }
 
     /// A level gains or loses; `level` is as it was.
-    fn change(&mut self, side: Side, level: Level, lots: i64, rows: &mut Rows) -> Option<()> {
+    fn change(&mut self, side: Side, level: Level, (lots, why): (i64, Why), rows: &mut Rows) -> Option<()> {
         let qty = level.qty.raw().checked_add(lots)?;
         self.book.set(side, level.px, Qty::from_raw(qty));
-        let ts = self.ts.checked_add(DEPTH_DELAY_NS)?;
-        rows.depth(self.row(ts, side, (level.px.raw(), qty))?);
+        match (rows.output, why) {
+            (Output::Trades, _) => {}
+            (Output::Depth, _) => {
+                let ts = self.ts.checked_add(DEPTH_DELAY_NS)?;
+                rows.book(self.row(ts, side, (level.px.raw(), qty))?);
+            }
+            (Output::Orders, Why::Joins) => self.join(side, (level.px.raw(), lots), rows)?,
+            (Output::Orders, Why::Trades) => self.leave(side, (level.px, -lots), None, rows)?,
+            (Output::Orders, Why::Leaves(draw)) => self.leave(side, (level.px, -lots), Some(draw), rows)?,
+        }
+        Some(())
+    }
+
+    /// An order joins a level.
+    fn join(&mut self, side: Side, (px, lots): (i64, i64), rows: &mut Rows) -> Option<()> {
+        self.order_id_last += 1;
+        self.tell((MboAction::Add, self.order_id_last), side, (px, lots), rows)
+    }
+
+    /// Orders of a level lose `lots` together: they trade from the first on, or are taken back from the one that `draw` falls on.
+    fn leave(&mut self, side: Side, (px, lots): (Price, i64), draw: Option<u64>, rows: &mut Rows) -> Option<()> {
+        let mut line = std::mem::take(&mut self.line);
+        line.clear();
+        line.extend(self.orders.line(side, px));
+        // The draw's halves are used already: their product is as good as a third.
+        let mixed = draw.map_or(0, |draw| draw.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32);
+        let first = scaled(mixed, line.len() as u64) as usize;
+        let mut left = lots;
+        for order in line.iter().cycle().skip(first).take(line.len()) {
+            let part = left.min(order.qty.raw());
+            let rest = order.qty.raw() - part;
+            let (action, qty) = match draw {
+                _ if part == 0 => break,
+                None => (MboAction::Execute, part),
+                Some(_) if rest == 0 => (MboAction::Cancel, 0),
+                Some(_) => (MboAction::Modify, rest),
+            };
+            self.tell((action, order.order_id), side, (px.raw(), qty), rows)?;
+            left -= part;
+        }
+        assert!(left == 0, "a level has no more than its orders");
+        self.line = line;
+        Some(())
+    }
+
+    /// A row of an order, in ticks and lots in our own book.
+    fn tell(
+        &mut self,
+        (action, order_id): (MboAction, u64),
+        side: Side,
+        (px, lots): (i64, i64),
+        rows: &mut Rows,
+    ) -> Option<()> {
+        let ts = Ts::from_nanos(self.ts);
+        self.orders.apply_order(&MboTick {
+            instrument: InstrumentIx(0),
+            ts_event: ts,
+            ts_recv: ts,
+            action: Some(action),
+            side: Some(side),
+            px: Price::from_raw(px),
+            qty: Qty::from_raw(lots),
+            order_id,
+            flags: DepthFlags::NONE,
+        });
+        let row = self.row(self.ts, side, (px, lots))?;
+        rows.book(Row { order: Some((action, order_id)), ..row });
         Some(())
     }
 
     fn row(&self, ts: i64, side: Side, (px, qty): (i64, i64)) -> Option<Row> {
         let (px, qty) = (px.checked_mul(self.tick)?, qty.checked_mul(self.lot)?);
-        Some(Row { ts, side, px, qty, flags: DepthFlags::NONE })
+        Some(Row { ts, side, px, qty, flags: DepthFlags::NONE, order: None })
     }
+}
+
+/// Which side of the market is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Output {
+    Depth,
+    Orders,
+    Trades,
 }
 
 /// Rows of steps that are made and not handed over yet.
 struct Rows {
-    /// Whether depth is wanted; else prints.
-    wants_depth: bool,
+    output: Output,
     waiting: VecDeque<Row>,
     flags_next: DepthFlags,
     /// Rows of the message under way.
@@ -224,18 +327,11 @@ impl Rows {
         self.flags_next = DepthFlags::CLEAR;
     }
 
-    fn depth(&mut self, row: Row) {
-        if self.wants_depth {
-            let flags = std::mem::take(&mut self.flags_next);
-            self.waiting.push_back(Row { flags, ..row });
-            self.open += 1;
-        }
-    }
-
-    fn trade(&mut self, row: Row) {
-        if !self.wants_depth {
-            self.waiting.push_back(row);
-        }
+    /// A row of the message under way.
+    fn book(&mut self, row: Row) {
+        let flags = std::mem::take(&mut self.flags_next);
+        self.waiting.push_back(Row { flags, ..row });
+        self.open += 1;
     }
 
     fn end_message(&mut self) {
@@ -266,11 +362,12 @@ fn build(params: &Params, context: &SynthContext<'_>) -> Result<Box<dyn Source>,
 }
 
 pub(crate) fn tape(params: &Params, context: &SynthContext<'_>) -> Result<FlowTape, ParamError> {
-    let wants_depth = match context.kind {
-        SynthKind::Depth => true,
-        SynthKind::Trades => false,
+    let output = match context.kind {
+        SynthKind::Depth => Output::Depth,
+        SynthKind::Mbo => Output::Orders,
+        SynthKind::Trades => Output::Trades,
         SynthKind::Bars { .. } | SynthKind::Quotes | SynthKind::Marks { .. } | SynthKind::Funding { .. } => {
-            return Err(ParamError::new("", format!("makes depth or trades, not {}", context.kind.text())));
+            return Err(ParamError::new("", format!("makes depth, mbo or trades, not {}", context.kind.text())));
         }
     };
     let (left, end) = given::limits(params, context)?;
@@ -278,7 +375,7 @@ pub(crate) fn tape(params: &Params, context: &SynthContext<'_>) -> Result<FlowTa
         instrument: context.instrument.ix,
         market: Market::from_params(params, context)?,
         blocks: Blocks::new(&context.draws),
-        rows: Rows { wants_depth, waiting: VecDeque::new(), flags_next: DepthFlags::NONE, open: 0 },
+        rows: Rows { output, waiting: VecDeque::new(), flags_next: DepthFlags::NONE, open: 0 },
         number: 0,
         left,
         end,
@@ -322,6 +419,7 @@ impl Source for FlowTape {
     fn next_chunk(&mut self, chunk: &mut Chunk) -> Result<bool, SourceError> {
         restart(chunk, self.instrument, self.number);
         let (mut sides, mut px, mut qty, mut flags) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut actions, mut order_ids) = (Vec::new(), Vec::new());
         while chunk.ts_event.len() < self.chunk_rows {
             let Some(row) = self.next_row() else { break };
             chunk.ts_event.push(row.ts);
@@ -329,12 +427,16 @@ impl Source for FlowTape {
             px.push(row.px);
             qty.push(row.qty);
             flags.push(row.flags.bits());
+            if let Some((action, order_id)) = row.order {
+                actions.push(action.number());
+                order_ids.push(order_id);
+            }
         }
         self.number += chunk.ts_event.len() as u64;
-        chunk.columns = if self.rows.wants_depth {
-            Columns::Depth { side: sides, px, qty, flags }
-        } else {
-            Columns::Trades { px, qty, aggressor: sides }
+        chunk.columns = match self.rows.output {
+            Output::Depth => Columns::Depth { side: sides, px, qty, flags },
+            Output::Orders => Columns::Mbo { action: actions, side: sides, px, qty, order_id: order_ids, flags },
+            Output::Trades => Columns::Trades { px, qty, aggressor: sides },
         };
         if chunk.is_empty() && std::mem::take(&mut self.failed) {
             return Err(out_of_range("flow", self.number + 1));

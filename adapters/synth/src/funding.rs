@@ -86,7 +86,12 @@ fn build(params: &Params, context: &SynthContext<'_>) -> Result<Box<dyn Source>,
     let interval = match context.kind {
         SynthKind::Funding { interval } if interval > Span::ZERO => interval,
         SynthKind::Funding { .. } => return Err(ParamError::new("", "an interval above zero is needed")),
-        SynthKind::Bars { .. } | SynthKind::Trades | SynthKind::Quotes | SynthKind::Depth | SynthKind::Marks { .. } => {
+        SynthKind::Bars { .. }
+        | SynthKind::Trades
+        | SynthKind::Quotes
+        | SynthKind::Depth
+        | SynthKind::Mbo
+        | SynthKind::Marks { .. } => {
             return Err(ParamError::new("", format!("makes funding, not {}", context.kind.text())));
         }
     };

@@ -47,6 +47,8 @@ pub enum SynthKind {
         /// Between two of them, above zero.
         interval: Span,
     },
+    /// Orders of an order book.
+    Mbo,
 }
 
 impl SynthKind {
@@ -54,7 +56,7 @@ impl SynthKind {
     pub(crate) const fn interval(self) -> Span {
         match self {
             Self::Bars { interval } | Self::Marks { interval } | Self::Funding { interval } => interval,
-            Self::Trades | Self::Quotes | Self::Depth => Span::ZERO,
+            Self::Trades | Self::Quotes | Self::Depth | Self::Mbo => Span::ZERO,
         }
     }
 
@@ -67,6 +69,7 @@ impl SynthKind {
             Self::Depth => "depth",
             Self::Marks { .. } => "mark",
             Self::Funding { .. } => "funding",
+            Self::Mbo => "mbo",
         }
     }
 }

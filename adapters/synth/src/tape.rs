@@ -126,7 +126,7 @@ pub(crate) fn schedule(params: &Params, context: &SynthContext<'_>) -> Result<Sc
     let last_open = match context.kind {
         SynthKind::Bars { .. } => 1,
         SynthKind::Marks { .. } => 0,
-        SynthKind::Trades | SynthKind::Quotes | SynthKind::Depth | SynthKind::Funding { .. } => {
+        SynthKind::Trades | SynthKind::Quotes | SynthKind::Depth | SynthKind::Mbo | SynthKind::Funding { .. } => {
             return Err(ParamError::new("", format!("makes bars or marks, not {}", context.kind.text())));
         }
     };

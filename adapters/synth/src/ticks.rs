@@ -168,7 +168,11 @@ pub(crate) fn tape(params: &Params, context: &SynthContext<'_>) -> Result<TickTa
     let output = match context.kind {
         SynthKind::Trades => Output::Trades,
         SynthKind::Quotes => Output::Quotes,
-        SynthKind::Bars { .. } | SynthKind::Depth | SynthKind::Marks { .. } | SynthKind::Funding { .. } => {
+        SynthKind::Bars { .. }
+        | SynthKind::Depth
+        | SynthKind::Mbo
+        | SynthKind::Marks { .. }
+        | SynthKind::Funding { .. } => {
             return Err(ParamError::new("", format!("makes trades or quotes, not {}", context.kind.text())));
         }
     };

@@ -15,9 +15,9 @@ use tapedeck_model::order::{CancelReason, Evidence, FillBasis, RejectReason};
 use tapedeck_model::{
     Amendment, Amount, Bar, ClientOrderId, CurrencyIx, DatedRules, DepthFlags, DepthTick, Display, Event, FillReport,
     FundingReport, FundingTick, GroupKind, GroupLeg, Instrument, InstrumentId, InstrumentIx, InstrumentKind, Intent,
-    Liquidity, MarkTick, MarketRecord, OrderKind, OrderRequest, Price, Qty, QuoteTick, RecordRef, RuleIx,
-    SettlementReport, Side, SourceIx, Span, StrategyIx, Terms, TimeInForce, TradeId, TradeTick, Trail, TriggerBy, Ts,
-    VenueOrderId, VenueReport,
+    Liquidity, MarkTick, MarketRecord, MboAction, MboTick, OrderKind, OrderRequest, Price, Qty, QuoteTick, RecordRef,
+    RuleIx, SettlementReport, Side, SourceIx, Span, StrategyIx, Terms, TimeInForce, TradeId, TradeTick, Trail,
+    TriggerBy, Ts, VenueOrderId, VenueReport,
 };
 
 use crate::input::InputRecord;
@@ -125,12 +125,13 @@ make! { draw;
         _ => Self::Cancel { client_order_id: draw.make() },
     };
     DepthFlags => Self::from_bits(draw.below(8) as u8).unwrap_or(Self::NONE);
-    MarketRecord => match draw.below(6) {
+    MarketRecord => match draw.below(7) {
         0 => Self::Bar(draw.make()),
         1 => Self::Trade(draw.make()),
         2 => Self::Depth(draw.make()),
         3 => Self::Mark(draw.make()),
         4 => Self::Funding(draw.make()),
+        5 => Self::Mbo(draw.make()),
         _ => Self::Quote(draw.make()),
     };
     VenueReport => match draw.below(14) {
@@ -228,7 +229,7 @@ impl<T: Make> Make for Box<T> {
 
 make_numbered! {
     Anomaly CancelReason DataIssue DenyReason FillBasis HaltAction InstrumentKind LedgerAccount Liquidity LogLevel
-    GroupKind LiquidationStage MaintenanceBasis MarginMode MarketException PostingReason RejectReason RiskDecision Side
+    GroupKind LiquidationStage MaintenanceBasis MarginMode MarketException MboAction PostingReason RejectReason RiskDecision Side
     TriggerBy
 }
 
@@ -253,6 +254,7 @@ make_struct! {
     DepthTick { instrument, ts_event, ts_recv, side, px, qty, flags }
     MarkTick { instrument, ts_event, ts_recv, mark_px, index_px }
     FundingTick { instrument, ts_event, ts_recv, rate, interval, mark_px }
+    MboTick { instrument, ts_event, ts_recv, action, side, px, qty, order_id, flags }
     QuoteTick { instrument, ts_event, ts_recv, bid_px, ask_px, bid_qty, ask_qty }
     InstrumentId { venue, symbol }
     Liquidation {

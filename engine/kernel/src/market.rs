@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_mark_price_is_not_the_last_known_price() {
-        let mut view = MarketView::new(1);
+        let mut view = MarketView::new(&[BookLaw::default()]);
         let (instrument, ts_event, ts_recv) = (InstrumentIx(0), Ts::from_nanos(2), Ts::from_nanos(3));
         let mark = MarkTick { instrument, ts_event, ts_recv, mark_px: Price::from_raw(90), index_px: None };
         assert_eq!(view.apply(&quote(99, 102)), Ok(Some(201)));

@@ -221,6 +221,7 @@ impl Core {
             MarketRecord::Depth(row) => self.on_tick(now, row),
             MarketRecord::Mark(mark) => self.on_tick(now, mark),
             MarketRecord::Funding(funding) => self.on_tick(now, funding),
+            MarketRecord::Mbo(row) => self.on_tick(now, row),
         }
     }
 
@@ -460,6 +461,10 @@ impl Core {
             MarketRecord::Quote(quote) => self.note(&Event::MarketRefused { exception, quote: *quote }),
             MarketRecord::Depth(row) => {
                 let quote = self.state.market.book(row.instrument).quote(row);
+                self.note(&Event::MarketRefused { exception, quote });
+            }
+            MarketRecord::Mbo(row) => {
+                let quote = self.state.market.book(row.instrument).quote(&row.as_depth());
                 self.note(&Event::MarketRefused { exception, quote });
             }
             MarketRecord::Bar(_) | MarketRecord::Trade(_) | MarketRecord::Mark(_) | MarketRecord::Funding(_) => {}

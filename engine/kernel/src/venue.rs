@@ -6,7 +6,8 @@
 //! venue's counters and a spot account's balances. Deliberately absent: the way there and back
 //! (the driver adds latency), our own risk and accounts.
 //!
-//! Four kinds of record match orders, each in its own module: `bars`, `trades`, `quotes`, `depth`.
+//! Five kinds of record match orders, each in its own module: `bars`, `trades`, `quotes`, `depth` and, of a book
+//! that is told order by order, `depth::by_order`.
 //! They differ in what they offer; that an order takes an offer is the same for all: `fills`.
 //!
 //! A cancel or an amendment takes effect when it arrives. Inside a bar that means: before the bar's
@@ -480,7 +481,7 @@ impl SimVenue {
             }
             MarketRecord::Quote(quote) => {
                 scene.expire_due(quote.ts_event);
-                if scene.desk.finest == RecordKind::Depth {
+                if scene.desk.finest.is_of_book() {
                     return depth::on_message(scene, quote.ts_event);
                 }
                 quotes::on_quote(scene)
@@ -488,6 +489,10 @@ impl SimVenue {
             MarketRecord::Depth(row) => {
                 scene.expire_due(row.ts_event);
                 depth::on_message(scene, row.ts_event)
+            }
+            MarketRecord::Mbo(row) => {
+                scene.expire_due(row.ts_event);
+                depth::by_order::on_row(scene, row.ts_event)
             }
             MarketRecord::Mark(mark) => triggers::on_mark(scene, mark),
             MarketRecord::Funding(tick) => funding::settle(scene, tick),

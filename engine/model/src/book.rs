@@ -1,15 +1,21 @@
 //! An order book by price level, as one feed shows it.
 //!
-//! Enters: rows of depth messages, and best bids and offers beside them. Leaves: the best levels, any
+//! Enters: rows of depth messages, and best bids and offers beside them; or orders one by one. Leaves: the best levels, any
 //! level's quantity, and whether the book can be believed. Invariants: no level is empty; each side stands in order of price; a book that lost
 //! messages is not believed before the next snapshot. Memory is that of the levels in use. Used twice
 //! per instrument: the venue's own book, and ours, which is behind by the feed's latency.
+
+mod by_order;
+mod orders;
 
 use crate::event::MarketException;
 use crate::market::{DepthFlags, DepthTick, QuoteTick};
 use crate::number::{Price, Qty};
 use crate::order::Side;
 use crate::time::Ts;
+use orders::Orders;
+
+pub use orders::{Left, Resting};
 
 /// What a best bid and offer does to the book of the same instrument, if it is not older than the book's
 /// last message. It counts until the next message that is not older than it: that one tells what changed
@@ -26,11 +32,24 @@ pub enum QuoteLaw {
     Fuse,
 }
 
+/// What an order-by-order record does that cannot be true of the book (an unknown id, one that is there already,
+/// more than there is).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FaultLaw {
+    /// The book is not believed before the next snapshot.
+    #[default]
+    Suspend,
+    /// The record is left out, and its message is not told to strategies.
+    Skip,
+}
+
 /// How a book of an instrument is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BookLaw {
-    /// What best bids and offers do to it.
+    /// What best bids and offers do to it, where levels are told.
     pub quotes: QuoteLaw,
+    /// What impossible records do to it, where orders are told one by one.
+    pub faults: FaultLaw,
 }
 
 /// A price level with something on it.
@@ -54,12 +73,12 @@ pub struct Change {
 }
 
 /// Price levels of both sides.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Book {
     bids: Ladder,
     asks: Ladder,
-    /// Messages were lost since the last snapshot.
-    lost: bool,
+    /// Why nothing has been believed since the last snapshot, if messages were lost.
+    lost: Option<MarketException>,
     /// Why the book was not believed after its last message.
     trouble: Option<MarketException>,
     law: BookLaw,
@@ -69,6 +88,10 @@ pub struct Book {
     fresh: Option<QuoteTick>,
     /// Levels that quotes changed since the last message, as that left them.
     changed: Vec<(Side, Level)>,
+    /// Where orders are told one by one.
+    orders: Option<Box<Orders>>,
+    /// What an order-by-order record of the message under way did wrong, where that is passed over.
+    fault: Option<MarketException>,
 }
 
 impl Book {
@@ -77,12 +100,14 @@ impl Book {
         Self {
             bids: Ladder::new(),
             asks: Ladder::new(),
-            lost: false,
+            lost: None,
             trouble: None,
-            law: BookLaw { quotes: QuoteLaw::Ignore },
+            law: BookLaw { quotes: QuoteLaw::Ignore, faults: FaultLaw::Suspend },
             told: None,
             fresh: None,
             changed: Vec::new(),
+            orders: None,
+            fault: None,
         }
     }
 
@@ -101,9 +126,9 @@ impl Book {
     pub fn apply(&mut self, row: &DepthTick) -> Qty {
         if row.flags.has(DepthFlags::CLEAR) {
             self.clear();
-            self.lost = false;
+            self.lost = None;
         } else if row.flags.has(DepthFlags::GAP) {
-            self.lost = true;
+            self.lost = Some(MarketException::BookGap);
         }
         if !self.changed.is_empty() {
             self.changed.retain(|(side, level)| Some(*side) != row.side || level.px != row.px);
@@ -136,7 +161,7 @@ impl Book {
     #[inline]
     pub fn tell(&mut self, quote: &QuoteTick, changed: impl FnMut(Side, Change)) -> bool {
         let counts = self.law.quotes != QuoteLaw::Ignore
-            && !self.lost
+            && self.lost.is_none()
             && quote.bid_px < quote.ask_px
             && self.told.is_some_and(|told| told <= quote.ts_event);
         if counts {
@@ -184,6 +209,9 @@ impl Book {
     /// Takes every level away.
     pub fn clear(&mut self) {
         self.changed.clear();
+        if let Some(orders) = &mut self.orders {
+            orders.clear();
+        }
         self.bids.clear();
         self.asks.clear();
     }
@@ -211,7 +239,7 @@ impl Book {
 
     /// Whether messages were lost since the last snapshot.
     pub const fn is_lost(&self) -> bool {
-        self.lost
+        self.lost.is_some()
     }
 
     /// After a whole message: best bid and offer, if the book can be believed and shows both.
@@ -223,6 +251,9 @@ impl Book {
         let trouble = self.trouble_now();
         let began = trouble.is_some() && trouble != self.trouble;
         self.trouble = trouble;
+        if let Some(fault) = self.fault.take() {
+            return Err(fault);
+        }
         match trouble {
             Some(exception) if began => Err(exception),
             Some(_) => Ok(None),
@@ -233,8 +264,8 @@ impl Book {
     /// Why the book cannot be believed as it stands.
     #[inline]
     pub fn trouble_now(&self) -> Option<MarketException> {
-        if self.lost {
-            return Some(MarketException::BookGap);
+        if self.lost.is_some() {
+            return self.lost;
         }
         let (bid, ask) = (self.best(Side::Buy)?, self.best(Side::Sell)?);
         match bid.px.cmp(&ask.px) {

@@ -210,6 +210,14 @@ numbered! {
         LockedBook = 4 "locked_book",
         /// Depth messages were lost: the book is not believed before the next snapshot.
         BookGap = 5 "book_gap",
+        /// An order that is not on the book was changed, taken back or traded.
+        UnknownOrder = 60 "unknown_order",
+        /// An order came that is on the book already.
+        DuplicateOrder = 61 "duplicate_order",
+        /// More of an order was taken back or traded than there was.
+        ExcessQty = 62 "excess_qty",
+        /// An order came without a side, a price or a quantity, or changed to have none.
+        ImpossibleOrder = 63 "impossible_order",
     }
 }
 

@@ -13,6 +13,7 @@ pub mod instrument;
 pub mod margin;
 pub mod market;
 pub mod math;
+pub mod mbo;
 pub mod number;
 pub mod order;
 pub mod param;
@@ -22,7 +23,7 @@ pub mod terms;
 pub mod tick;
 pub mod time;
 
-pub use book::{Book, BookLaw, Level, QuoteLaw};
+pub use book::{Book, BookLaw, FaultLaw, Level, QuoteLaw};
 pub use event::{Event, Header, Record};
 pub use ids::{
     ClientOrderId, Currency, CurrencyIx, InstrumentId, InstrumentIx, RuleIx, SourceIx, StrategyIx, TradeId,
@@ -33,6 +34,7 @@ pub use market::{
     Bar, Chunk, Columns, DepthFlags, DepthTick, FundingTick, MarkTick, MarketRecord, MarketState, QuoteTick, RecordRef,
     TradeTick,
 };
+pub use mbo::{MboAction, MboTick};
 pub use number::{Amount, Price, Qty};
 pub use order::{
     Amendment, Command, FillReport, FundingReport, Intent, Liquidity, Order, OrderKind, OrderRequest, OrderStatus,

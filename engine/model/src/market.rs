@@ -7,6 +7,7 @@ pub use derivative::{FundingTick, MarkTick};
 use derivative::{px_from_column, span_from_column};
 
 use crate::ids::{InstrumentIx, SourceIx};
+use crate::mbo::MboTick;
 use crate::number::{Price, Qty};
 use crate::order::Side;
 use crate::time::{Span, Ts};
@@ -166,6 +167,8 @@ pub enum MarketRecord {
     Mark(MarkTick),
     /// A settlement of funding.
     Funding(FundingTick),
+    /// A change of an order at the venue.
+    Mbo(MboTick),
 }
 
 impl MarketRecord {
@@ -178,6 +181,7 @@ impl MarketRecord {
             Self::Depth(r) => r.instrument,
             Self::Mark(r) => r.instrument,
             Self::Funding(r) => r.instrument,
+            Self::Mbo(r) => r.instrument,
         }
     }
 
@@ -190,6 +194,7 @@ impl MarketRecord {
             Self::Depth(r) => r.ts_event,
             Self::Mark(r) => r.ts_event,
             Self::Funding(r) => r.ts_event,
+            Self::Mbo(r) => r.ts_event,
         }
     }
 
@@ -202,6 +207,7 @@ impl MarketRecord {
             Self::Depth(r) => r.ts_recv,
             Self::Mark(r) => r.ts_recv,
             Self::Funding(r) => r.ts_recv,
+            Self::Mbo(r) => r.ts_recv,
         }
     }
 }
@@ -279,6 +285,21 @@ pub enum Columns {
         interval: Vec<i64>,
         /// Mark prices of the settlements, zero where not known.
         mark_px: Vec<i64>,
+    },
+    /// Orders at the venue.
+    Mbo {
+        /// [`crate::mbo::MboAction`] as numbers, 0 = flags only.
+        action: Vec<u8>,
+        /// 1 = bids, -1 = asks, 0 = not said.
+        side: Vec<i8>,
+        /// Prices.
+        px: Vec<i64>,
+        /// Quantities.
+        qty: Vec<i64>,
+        /// The venue's numbers of the orders.
+        order_id: Vec<u64>,
+        /// [`DepthFlags`] as numbers.
+        flags: Vec<u8>,
     },
 }
 
@@ -380,6 +401,17 @@ impl Chunk {
                 interval: span_from_column(interval[row]),
                 mark_px: px_from_column(mark_px[row]),
             }),
+            Columns::Mbo { action, side, px, qty, order_id, flags } => MarketRecord::Mbo(MboTick {
+                instrument,
+                ts_event,
+                ts_recv,
+                action: MboTick::action_from(action[row]),
+                side: TradeTick::aggressor_from(side[row]),
+                px: Price::from_raw(px[row]),
+                qty: Qty::from_raw(qty[row]),
+                order_id: order_id[row],
+                flags: DepthFlags::from_bits_truncate(flags[row]),
+            }),
         }
     }
 }
@@ -395,6 +427,8 @@ pub struct MarketState {
     pub quote: Option<QuoteTick>,
     /// The last row of the last message after which the book was whole and not crossed.
     pub depth: Option<DepthTick>,
+    /// The same where orders are received one by one.
+    pub mbo: Option<MboTick>,
     /// Twice the last known price (a mid-price needs the half), if any price is known. What the venue
     /// calls its mark price does not change it.
     pub mark_x2: Option<i64>,

@@ -63,7 +63,7 @@ impl Builder<'_> {
     fn turn(&self, item: &Item) -> u8 {
         let beside_depth = |name: &str| self.finest(name) == RecordKind::Depth;
         match item.own.text("kind").as_deref() {
-            Some("depth") => 2,
+            Some("depth" | "mbo") => 2,
             Some("mark") => 3,
             Some("funding") => 4,
             Some("quotes") if item.own.text("instrument").is_some_and(|name| beside_depth(&name)) => 1,
@@ -175,6 +175,7 @@ fn synth_kind(item: &Item) -> Result<SynthKind, ParamError> {
         DataKind::Depth => SynthKind::Depth,
         DataKind::Marks => SynthKind::Marks { interval: interval()? },
         DataKind::Funding => SynthKind::Funding { interval: interval()? },
+        DataKind::Mbo => SynthKind::Mbo,
     })
 }
 
@@ -187,6 +188,7 @@ pub(super) fn data_kind(item: &Item) -> Result<DataKind, ParamError> {
         "depth" => Ok(DataKind::Depth),
         "mark" => Ok(DataKind::Marks),
         "funding" => Ok(DataKind::Funding),
+        "mbo" => Ok(DataKind::Mbo),
         other => Err(ParamError::new("kind", format!("there is no kind `{other}`"))),
     }
 }

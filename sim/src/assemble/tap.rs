@@ -73,7 +73,7 @@ impl Chart {
             Columns::Trades { px, .. } => (px, px, px),
             Columns::Quotes { bid_px, ask_px, .. } => (bid_px, ask_px, bid_px),
             // A level or a mark is no price at which anything was dealt.
-            Columns::Depth { .. } | Columns::Marks { .. } | Columns::Funding { .. } => return,
+            Columns::Depth { .. } | Columns::Mbo { .. } | Columns::Marks { .. } | Columns::Funding { .. } => return,
         };
         let mut series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
         let rows = chunk.ts_event.chunks(STRIDE).zip(low.chunks(STRIDE));

@@ -22,6 +22,7 @@ pub fn check(scenario: &Scenario, problems: &mut Vec<Problem>) {
     }
     for item in &scenario.data {
         check_data(item, scenario, problems);
+        check_books(item, scenario, problems);
     }
     check_account(scenario, problems);
     check_margin(scenario, problems);
@@ -272,7 +273,7 @@ fn check_data(item: &Item, scenario: &Scenario, problems: &mut Vec<Problem>) {
                 own.place_of("interval"),
             ));
         }
-        (Some("trades" | "quotes" | "depth"), true) => {
+        (Some("trades" | "quotes" | "depth" | "mbo"), true) => {
             problems.push(combination(
                 "only bars, synthetic marks and synthetic funding have an `interval`",
                 own,
@@ -289,6 +290,19 @@ fn check_data(item: &Item, scenario: &Scenario, problems: &mut Vec<Problem>) {
         && own.text("volume_unit").as_deref() == Some("quote")
     {
         problems.push(combination("only bars have a `volume_unit`", own, "volume_unit"));
+    }
+}
+
+/// An instrument has one book, told by its levels or by its orders.
+fn check_books(item: &Item, scenario: &Scenario, problems: &mut Vec<Problem>) {
+    let (kind, instrument) = (item.own.text("kind"), item.own.text("instrument"));
+    let tells = |other: &Item, kind: &str| {
+        other.own.text("kind").as_deref() == Some(kind) && other.own.text("instrument") == instrument
+    };
+    if kind.as_deref() == Some("mbo") && scenario.data.iter().any(|other| tells(other, "depth")) {
+        let message = "`depth` and `mbo` of one instrument: which of them is its book?";
+        let problem = combination(message, &item.own, "kind");
+        problems.push(problem.help("keep one; the levels of a book are the sums of its orders"));
     }
 }
 

@@ -223,9 +223,9 @@ pub const DATA: SectionSpec = SectionSpec {
         ParamSpec::required("instrument", ParamKind::Text, "", "Symbol, or `SYMBOL.VENUE`."),
         ParamSpec::required(
             "kind",
-            ParamKind::Choice(&["bars", "trades", "quotes", "depth", "mark", "funding"]),
+            ParamKind::Choice(&["bars", "trades", "quotes", "depth", "mbo", "mark", "funding"]),
             "",
-            "What the records are.",
+            "What the records are; depth: price levels of an order book (L2), mbo: its orders one by one (L3).",
         ),
         ParamSpec::optional(
             "interval",

@@ -1,4 +1,4 @@
-//! Rows of depth as messages.
+//! Rows of books as messages.
 //!
 //! Enters: checked rows. Leaves: the same, each message with its end marked. Invariants: where a batch
 //! or chunk ends changes nothing; a file without flags ends its last message with its last row.
@@ -25,6 +25,8 @@ struct Held {
     side: i8,
     px: i64,
     qty: i64,
+    /// Of orders only.
+    order: Option<(u8, u64)>,
 }
 
 impl Messages {
@@ -80,7 +82,8 @@ impl Held {
     fn pop(rows: &mut Rows) -> Option<Self> {
         let ts_recv = rows.ts_recv.pop();
         let [px, qty, ..] = &mut rows.values;
-        Some(Self { ts: rows.ts.pop()?, ts_recv, side: rows.side.pop()?, px: px.pop()?, qty: qty.pop()? })
+        let order = rows.action.pop().zip(rows.order_id.pop());
+        Some(Self { ts: rows.ts.pop()?, ts_recv, side: rows.side.pop()?, px: px.pop()?, qty: qty.pop()?, order })
     }
 
     fn push_front(self, rows: &mut Rows) {
@@ -89,6 +92,10 @@ impl Held {
         rows.side.insert(0, self.side);
         px.insert(0, self.px);
         qty.insert(0, self.qty);
+        if let Some((action, order_id)) = self.order {
+            rows.action.insert(0, action);
+            rows.order_id.insert(0, order_id);
+        }
         if let Some(ts_recv) = self.ts_recv {
             rows.ts_recv.insert(0, ts_recv);
         }
@@ -120,6 +127,12 @@ pub(super) fn keep_flags(rows: &mut Rows, row: usize) -> bool {
     }
     if let Some(side) = rows.side.get_mut(row) {
         *side = 0;
+    }
+    if let Some(action) = rows.action.get_mut(row) {
+        *action = 0;
+    }
+    if let Some(order_id) = rows.order_id.get_mut(row) {
+        *order_id = 0;
     }
     true
 }

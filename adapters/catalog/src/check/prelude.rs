@@ -1,11 +1,11 @@
-//! What a tape of depth begins with.
+//! What a tape of a book begins with.
 //!
-//! A row of depth means something only after those before it. So rows before the wanted time are not
-//! passed over: the book that they give stands as a snapshot at its beginning.
+//! A row of depth or of orders means something only after those before it. So rows before the wanted time are not
+//! passed over: the book that they give stands as a snapshot at its beginning, orders of a level first to last.
 
 use tapedeck_model::book::Book;
 use tapedeck_model::market::{DepthFlags, DepthTick};
-use tapedeck_model::{InstrumentIx, Price, Qty, Side, Ts};
+use tapedeck_model::{InstrumentIx, MboAction, MboTick, Price, Qty, Side, TradeTick, Ts};
 
 use crate::rows::Rows;
 
@@ -38,19 +38,18 @@ impl Prelude {
         let value = |slot: usize| rows.values.get(slot).and_then(|v| v.get(row)).copied().unwrap_or_default();
         let flags = rows.flags.get(row).copied().and_then(DepthFlags::from_bits).unwrap_or_default();
         let ts = Ts::from_nanos(rows.ts.get(row).copied().unwrap_or_default());
-        book.apply(&DepthTick {
-            instrument: InstrumentIx(0),
-            ts_event: ts,
-            ts_recv: ts,
-            side: match rows.side.get(row) {
-                Some(1) => Some(Side::Buy),
-                Some(-1) => Some(Side::Sell),
-                Some(_) | None => None,
-            },
-            px: Price::from_raw(value(0)),
-            qty: Qty::from_raw(value(1)),
-            flags,
-        });
+        let side = rows.side.get(row).copied().and_then(TradeTick::aggressor_from);
+        let (instrument, ts_event, ts_recv) = (InstrumentIx(0), ts, ts);
+        let (px, qty) = (Price::from_raw(value(0)), Qty::from_raw(value(1)));
+        match (rows.action.get(row), rows.order_id.get(row)) {
+            (Some(action), Some(order_id)) => {
+                let (action, order_id) = (MboTick::action_from(*action), *order_id);
+                book.apply_order(&MboTick { instrument, ts_event, ts_recv, action, side, px, qty, order_id, flags });
+            }
+            (_, _) => {
+                book.apply(&DepthTick { instrument, ts_event, ts_recv, side, px, qty, flags });
+            }
+        }
         *self = Self::Book { book, ts_recv: rows.ts_recv.get(row).copied().unwrap_or_default() };
     }
 
@@ -77,13 +76,24 @@ impl Prelude {
 
 fn put_snapshot(book: &Book, rows: &mut Rows, ts: i64, recv: i64) {
     let mut levels: Vec<(i8, i64, i64)> = Vec::new();
+    let mut orders: Vec<(u8, u64)> = Vec::new();
     if !book.is_lost() {
         for (side, sign) in [(Side::Buy, 1), (Side::Sell, -1)] {
-            levels.extend(book.levels(side).map(|level| (sign, level.px.raw(), level.qty.raw())));
+            if book.is_by_order() {
+                levels.extend(book.queue(side).map(|order| (sign, order.px.raw(), order.qty.raw())));
+                orders.extend(book.queue(side).map(|order| (MboAction::Add.number(), order.order_id)));
+            } else {
+                levels.extend(book.levels(side).map(|level| (sign, level.px.raw(), level.qty.raw())));
+            }
         }
     }
     if levels.is_empty() {
         levels.push((0, 0, 0));
+        orders.push((0, 0));
+    }
+    if book.is_by_order() {
+        rows.action.splice(0..0, orders.iter().map(|(action, _)| *action));
+        rows.order_id.splice(0..0, orders.iter().map(|(_, order_id)| *order_id));
     }
     let count = levels.len();
     let begins = if book.is_lost() { GAP } else { CLEAR };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::{
     ArrayRef, Decimal128Array, Float64Array, Int8Array, RecordBatch, StringArray, TimestampNanosecondArray, UInt8Array,
+    UInt64Array,
 };
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use tapedeck_model::market::{Chunk, Columns};
@@ -65,10 +66,14 @@ pub(super) struct Slices<'a> {
     /// Receive times, or empty.
     pub(super) ts_recv: &'a [i64],
     pub(super) values: Vec<Values<'a>>,
-    /// Of trades who took, of depth the side of the level; else empty.
+    /// Of trades who took, of depth and orders the side of the book; else empty.
     pub(super) side: &'a [i8],
-    /// Of depth, else empty.
+    /// Of depth and orders, else empty.
     pub(super) flags: &'a [u8],
+    /// Of orders, else empty.
+    pub(super) action: &'a [u8],
+    /// Of orders, else empty.
+    pub(super) order_id: &'a [u64],
 }
 
 impl Shape {
@@ -101,6 +106,7 @@ impl Shape {
         }
         let part = |name, unit, column: &'a [i64]| Values { name, unit, raw: rows_of(column, &rows) };
         let (mut shift, mut side, mut flags): (i64, &[i8], &[u8]) = (0, &[], &[]);
+        let (mut action, mut order_id): (&[u8], &[u64]) = (&[], &[]);
         let values = match (&chunk.columns, self.kind) {
             (Columns::Bars { interval, open, high, low, close, volume }, DataKind::Bars { interval: wanted })
                 if *interval == wanted =>
@@ -117,6 +123,11 @@ impl Shape {
             }
             (Columns::Depth { side: sides, px, qty, flags: bits }, DataKind::Depth) => {
                 (side, flags) = (rows_of(sides, &rows), rows_of(bits, &rows));
+                vec![part("px", Unit::Price, px), part("qty", Unit::Qty, qty)]
+            }
+            (Columns::Mbo { action: what, side: sides, px, qty, order_id: ids, flags: bits }, DataKind::Mbo) => {
+                (side, flags) = (rows_of(sides, &rows), rows_of(bits, &rows));
+                (action, order_id) = (rows_of(what, &rows), rows_of(ids, &rows));
                 vec![part("px", Unit::Price, px), part("qty", Unit::Qty, qty)]
             }
             (Columns::Quotes { bid_px, ask_px, bid_qty, ask_qty }, DataKind::Quotes) => vec![
@@ -136,7 +147,7 @@ impl Shape {
             _ => return Err(format!("the source gives other records than {}", self.facts_text())),
         };
         let ts = rows_of(&chunk.ts_event, &rows).iter().map(|ts| ts.saturating_sub(shift)).collect();
-        Ok(Slices { ts, ts_recv: rows_of(&chunk.ts_recv, &rows), values, side, flags })
+        Ok(Slices { ts, ts_recv: rows_of(&chunk.ts_recv, &rows), values, side, flags, action, order_id })
     }
 
     fn facts_text(&self) -> String {
@@ -168,10 +179,14 @@ impl Shape {
                 fields.extend([number("px", Unit::Price), number("qty", Unit::Qty)]);
                 fields.push(Field::new("side", DataType::Utf8, true));
             }
-            DataKind::Depth => {
+            DataKind::Depth | DataKind::Mbo => {
                 fields.extend([number("px", Unit::Price), number("qty", Unit::Qty)]);
                 fields.push(Field::new("side", DataType::Int8, false));
                 fields.push(Field::new("flags", DataType::UInt8, false));
+                if self.kind == DataKind::Mbo {
+                    fields.push(Field::new("action", DataType::UInt8, false));
+                    fields.push(Field::new("order_id", DataType::UInt64, false));
+                }
             }
             DataKind::Quotes => {
                 fields.extend(["bid_px", "ask_px"].map(|name| number(name, Unit::Price)));
@@ -215,9 +230,13 @@ impl Shape {
         }
         match self.kind {
             DataKind::Trades => arrays.push(words(slices.side)),
-            DataKind::Depth => {
+            DataKind::Depth | DataKind::Mbo => {
                 arrays.push(Arc::new(Int8Array::from(slices.side.to_vec())));
                 arrays.push(Arc::new(UInt8Array::from(slices.flags.to_vec())));
+                if self.kind == DataKind::Mbo {
+                    arrays.push(Arc::new(UInt8Array::from(slices.action.to_vec())));
+                    arrays.push(Arc::new(UInt64Array::from(slices.order_id.to_vec())));
+                }
             }
             DataKind::Bars { .. } | DataKind::Quotes | DataKind::Marks | DataKind::Funding => {}
         }

@@ -14,8 +14,10 @@ pub(super) struct ContentHash {
     ts_recv: Hasher,
     values: Vec<(&'static str, Hasher)>,
     side: Hasher,
-    /// Of depth only: what has no flags has no hash of them.
+    /// Of books only: what has no flags has no hash of them.
     flags: Option<Hasher>,
+    /// Of orders only: actions and ids.
+    orders: Option<[Hasher; 2]>,
     bytes: Vec<u8>,
 }
 
@@ -26,12 +28,13 @@ impl ContentHash {
             meaning.update(format!("{key}={value}\n").as_bytes());
         }
         let [ts, ts_recv, side] = std::array::from_fn(|_| Hasher::new());
-        let flags = (shape.kind == DataKind::Depth).then(Hasher::new);
-        Self { meaning, ts, ts_recv, values: Vec::new(), side, flags, bytes: Vec::new() }
+        let flags = shape.kind.is_of_book().then(Hasher::new);
+        let orders = (shape.kind == DataKind::Mbo).then(|| std::array::from_fn(|_| Hasher::new()));
+        Self { meaning, ts, ts_recv, values: Vec::new(), side, flags, orders, bytes: Vec::new() }
     }
 
     pub(super) fn update(&mut self, rows: &Slices<'_>) {
-        let Self { ts, ts_recv, values, side, flags, bytes, .. } = self;
+        let Self { ts, ts_recv, values, side, flags, orders, bytes, .. } = self;
         add(ts, &rows.ts, bytes);
         add(ts_recv, rows.ts_recv, bytes);
         if values.is_empty() {
@@ -46,13 +49,20 @@ impl ContentHash {
         if let Some(flags) = flags {
             flags.update(rows.flags);
         }
+        if let Some([actions, ids]) = orders {
+            actions.update(rows.action);
+            bytes.clear();
+            bytes.extend(rows.order_id.iter().flat_map(|id| id.to_le_bytes()));
+            ids.update(bytes);
+        }
     }
 
     pub(super) fn finish(&mut self) -> [u8; 32] {
         let columns = [("ts", &self.ts), ("ts_recv", &self.ts_recv), ("aggressor", &self.side)];
         let values = self.values.iter().map(|(name, hasher)| (*name, hasher));
         let flags = self.flags.iter().map(|hasher| ("flags", hasher));
-        for (name, hasher) in columns.into_iter().chain(values).chain(flags) {
+        let orders = self.orders.iter().flat_map(|[actions, ids]| [("action", actions), ("order_id", ids)]);
+        for (name, hasher) in columns.into_iter().chain(values).chain(flags).chain(orders) {
             self.meaning.update(name.as_bytes()).update(hasher.finalize().as_bytes());
         }
         *self.meaning.finalize().as_bytes()

@@ -36,8 +36,15 @@ impl Source for Given {
     }
 }
 
-const KINDS: [DataKind; 6] =
-    [MINUTE_BARS, DataKind::Trades, DataKind::Quotes, DataKind::Depth, DataKind::Marks, DataKind::Funding];
+const KINDS: [DataKind; 7] = [
+    MINUTE_BARS,
+    DataKind::Trades,
+    DataKind::Quotes,
+    DataKind::Depth,
+    DataKind::Mbo,
+    DataKind::Marks,
+    DataKind::Funding,
+];
 
 /// `rows` records from minute `from`, in chunks of `chunk_rows`.
 fn given(kind: DataKind, rows: i64, chunk_rows: usize, has_recv: bool) -> Given {
@@ -79,6 +86,14 @@ fn given(kind: DataKind, rows: i64, chunk_rows: usize, has_recv: bool) -> Given 
                 DataKind::Marks => Columns::Marks {
                     mark_px: column(|n| 10_001 + n * 3, n),
                     index_px: column(|n| if n % 4 == 0 { 0 } else { 10_000 + n }, n),
+                },
+                DataKind::Mbo => Columns::Mbo {
+                    action: n.iter().map(|n| (n % 4 + 1) as u8).collect(),
+                    side: n.iter().map(|n| (n % 2 * 2 - 1) as i8).collect(),
+                    px: column(|n| 1 + n * 7, n),
+                    qty: column(|n| 1 + n % 5 * 3, n),
+                    order_id: n.iter().map(|n| u64::MAX - *n as u64).collect(),
+                    flags: n.iter().map(|n| 1 + ((n + 1) % 4 * 2) as u8).collect(),
                 },
                 DataKind::Funding => Columns::Funding {
                     rate: column(|n| (n - 500) * 10_007, n),

@@ -50,10 +50,55 @@ fn the_book_is_whole_after_every_message_and_every_print_leaves_it() {
     assert!(depth[0].flags.has(DepthFlags::CLEAR) && !depth[1].flags.has(DepthFlags::CLEAR));
 }
 
+/// Order by order it is the same market: after each message the same levels, and its trades the same prints.
+#[test]
+fn orders_and_levels_are_one_market() {
+    let given = "count=20000 size=0.02 market_rate=0.2 cancel_rate=0.4";
+    let (depth, trades) = depth_and_trades(given, 7);
+    let item = instrument();
+    let mut source = tape(&params("flow", given), &context(&item, SynthKind::Mbo, 7)).unwrap();
+    let (mut levels, mut orders) = (Book::new(), Book::new());
+    let mut depth = depth.iter();
+    let mut prints: Vec<(i64, i64, i64)> = Vec::new();
+    let (mut messages, mut longest) = (0, 0);
+    for record in records(&mut source) {
+        let MarketRecord::Mbo(row) = record else { panic!("an order") };
+        let left = orders.apply_order(&row);
+        assert_eq!(orders.trouble_now().filter(|_| row.flags.has(DepthFlags::LAST)), None);
+        if let Some(left) = left.filter(|left| left.executed) {
+            let line: Vec<Resting> = orders.line(left.order.side, left.order.px).collect();
+            assert!(line.iter().all(|other| other.place >= left.order.place), "first come, first traded");
+            longest = longest.max(line.len());
+            let (ts, px) = (row.ts_event.nanos(), left.order.px.raw());
+            match prints.last_mut().filter(|(at, of, _)| (*at, *of) == (ts, px)) {
+                Some((_, _, qty)) => *qty += left.qty.raw(),
+                None => prints.push((ts, px, left.qty.raw())),
+            }
+        }
+        if row.flags.has(DepthFlags::LAST) {
+            for level in depth.by_ref() {
+                levels.apply(level);
+                if level.flags.has(DepthFlags::LAST) {
+                    break;
+                }
+            }
+            for side in [Side::Buy, Side::Sell] {
+                assert!(orders.levels(side).eq(levels.levels(side)), "message {messages}");
+            }
+            messages += 1;
+        }
+    }
+    let told: Vec<(i64, i64, i64)> =
+        trades.iter().map(|print| (print.ts_event.nanos(), print.px.raw(), print.qty.raw())).collect();
+    // A print per step and level; the tapes end at the same count of rows, not at the same step.
+    assert!(prints.len() > 2_000 && prints.iter().zip(&told).all(|(a, b)| a == b));
+    assert!(messages > 5_000 && longest > 5, "{messages} messages, {longest} in a line");
+}
+
 #[test]
 fn chunk_sizes_and_the_other_kind_change_nothing() {
     let item = instrument();
-    for kind in [SynthKind::Depth, SynthKind::Trades] {
+    for kind in [SynthKind::Depth, SynthKind::Mbo, SynthKind::Trades] {
         let made = |rows: usize| {
             let given = params("flow", "count=3000 market_rate=0.3");
             records(&mut tape(&given, &context(&item, kind, 3)).unwrap().with_chunk_rows(rows))

@@ -9,9 +9,9 @@ use tapedeck_model::order::{CancelReason, Evidence, FillBasis, RejectReason};
 use tapedeck_model::{
     Amendment, Amount, Bar, ClientOrderId, CurrencyIx, DatedRules, DepthFlags, DepthTick, Display, FillReport,
     FundingReport, FundingTick, GroupKind, GroupLeg, Instrument, InstrumentId, InstrumentIx, InstrumentKind, Intent,
-    Liquidity, MarkTick, MarketRecord, OrderKind, OrderRequest, Price, Qty, QuoteTick, RecordRef, RuleIx,
-    SettlementReport, Side, SourceIx, Span, StrategyIx, Terms, TimeInForce, TradeId, TradeTick, Trail, TriggerBy, Ts,
-    VenueOrderId, VenueReport,
+    Liquidity, MarkTick, MarketRecord, MboAction, MboTick, OrderKind, OrderRequest, Price, Qty, QuoteTick, RecordRef,
+    RuleIx, SettlementReport, Side, SourceIx, Span, StrategyIx, Terms, TimeInForce, TradeId, TradeTick, Trail,
+    TriggerBy, Ts, VenueOrderId, VenueReport,
 };
 
 use super::{Cursor, Defect, Room, Wire, length, wire_enum, wire_struct};
@@ -125,7 +125,7 @@ wire_raw! {
 
 wire_numbered! {
     Anomaly CancelReason DataIssue DenyReason FillBasis HaltAction InstrumentKind LedgerAccount Liquidity LogLevel
-    GroupKind MarketException PostingReason RejectReason RiskDecision Side TriggerBy
+    GroupKind MarketException MboAction PostingReason RejectReason RiskDecision Side TriggerBy
 }
 
 wire_struct! {
@@ -150,6 +150,7 @@ wire_struct! {
     DepthTick { instrument, ts_event, ts_recv, side, px, qty, flags }
     MarkTick { instrument, ts_event, ts_recv, mark_px, index_px }
     FundingTick { instrument, ts_event, ts_recv, rate, interval, mark_px }
+    MboTick { instrument, ts_event, ts_recv, action, side, px, qty, order_id, flags }
     QuoteTick[50] { instrument, ts_event, ts_recv, bid_px, ask_px, bid_qty, ask_qty }
     InstrumentId { venue, symbol }
     DatedRules[56] { from, tick_size, lot_size, qty_min, qty_max, notional_min }
@@ -210,6 +211,7 @@ wire_enum! {
         4 = Depth(row),
         5 = Mark(mark),
         6 = Funding(funding),
+        60 = Mbo(row),
     }
 }
 

@@ -257,7 +257,7 @@ fn a_failing_input_is_reported_with_its_place() {
 fn the_layout_is_as_released() {
     let sealed = seal(fixed_events(), 1_000);
     assert_eq!(sealed.bytes.len(), 3_032);
-    assert_eq!(sealed.fingerprint.to_string(), "94470373e670337330249b17b97217199d339dfe3034eca66ec2af1c101d98f3");
+    assert_eq!(sealed.fingerprint.to_string(), "a6186aa0f2aa0adaa35e58c9a3832502882fb9b64d2e6fc98577ac4672116125");
 }
 
 #[test]

@@ -7,7 +7,8 @@ use std::ops::Range;
 
 use tapedeck_model::market::derivative::{px_from_column, span_from_column};
 use tapedeck_model::{
-    Bar, Chunk, Columns, DepthFlags, DepthTick, FundingTick, MarkTick, Price, Qty, QuoteTick, Tick, TradeTick, Ts,
+    Bar, Chunk, Columns, DepthFlags, DepthTick, FundingTick, MarkTick, MboTick, Price, Qty, QuoteTick, Tick, TradeTick,
+    Ts,
 };
 
 use super::{Play, times_received};
@@ -88,13 +89,15 @@ pub(super) fn play_rows<P: Play>(
                 flags: DepthFlags::from_bits_truncate(flags[row]),
             })
         }
-        Columns::Marks { .. } | Columns::Funding { .. } => play_derived(chunk, (first, len), rows, go, play),
+        Columns::Mbo { .. } | Columns::Marks { .. } | Columns::Funding { .. } => {
+            play_others(chunk, (first, len), rows, go, play)
+        }
     }
 }
 
-/// The same for the records that only contracts have, of which there are few.
+/// The same for orders one by one, and for the records that only contracts have, of which there are few.
 #[inline(never)]
-fn play_derived<P: Play>(
+fn play_others<P: Play>(
     chunk: &Chunk,
     (first, len): (usize, usize),
     rows: Rows<'_>,
@@ -103,6 +106,21 @@ fn play_derived<P: Play>(
 ) -> (usize, Result<(), P::Error>) {
     let instrument = chunk.instrument;
     match &chunk.columns {
+        Columns::Mbo { action, side, px, qty, order_id, flags } => {
+            let (action, side, px) = (cut(action, first, len), cut(side, first, len), cut(px, first, len));
+            let (qty, order_id, flags) = (cut(qty, first, len), cut(order_id, first, len), cut(flags, first, len));
+            rows.play(go, play, |row, ts_event, ts_recv| MboTick {
+                instrument,
+                ts_event,
+                ts_recv,
+                action: MboTick::action_from(action[row]),
+                side: TradeTick::aggressor_from(side[row]),
+                px: Price::from_raw(px[row]),
+                qty: Qty::from_raw(qty[row]),
+                order_id: order_id[row],
+                flags: DepthFlags::from_bits_truncate(flags[row]),
+            })
+        }
         Columns::Marks { mark_px, index_px } => {
             let (mark_px, index_px) = (cut(mark_px, first, len), cut(index_px, first, len));
             rows.play(go, play, |row, ts_event, ts_recv| MarkTick {

@@ -7,6 +7,8 @@
 //! before it, or when the opposite side of the book reaches it; nothing is matched on a book that lost
 //! messages, is crossed or locked.
 
+pub(super) mod by_order;
+
 use tapedeck_model::book::Change;
 use tapedeck_model::order::{CancelReason, FillBasis};
 use tapedeck_model::port::QueueModel;
@@ -33,6 +35,20 @@ pub(super) struct Depth {
     anew: bool,
     /// Levels that the quote at hand changed.
     changes: Vec<(Side, Change)>,
+    /// Where orders are told one by one.
+    by_order: by_order::State,
+}
+
+/// What a taker meets: a level, or where they are told one by one an order of it.
+#[derive(Debug, Clone, Copy)]
+struct Standing {
+    px: Price,
+    /// What it shows.
+    qty: Qty,
+    /// What is left of that.
+    left: Qty,
+    /// The order.
+    order_id: Option<u64>,
 }
 
 impl Depth {
@@ -82,10 +98,14 @@ impl Depth {
         if self.is_believed() { self.book.best(side).map(|level| level.px) } else { None }
     }
 
-    /// Best levels, once the book is believed and shows both.
+    /// Best bid and ask, if the book can be believed; of a side that shows nothing the price that no order reaches.
     #[inline]
-    pub(super) fn top(&self) -> Option<(Level, Level)> {
-        self.book.best(Side::Buy).zip(self.book.best(Side::Sell)).filter(|_| self.is_believed())
+    pub(super) fn top(&self) -> Option<(Price, Price)> {
+        if !self.is_believed() {
+            return None;
+        }
+        let bid = self.book.best(Side::Buy).map_or(Price::from_raw(i64::MIN), |level| level.px);
+        Some((bid, self.book.best(Side::Sell).map_or(Price::from_raw(i64::MAX), |level| level.px)))
     }
 
     /// Whether the message under way began a snapshot that no order has looked at.
@@ -104,29 +124,42 @@ impl Depth {
         Qty::from_raw(level.qty.raw() - taken.map_or(0, |(_, taken)| taken.qty.raw()))
     }
 
-    fn take(&mut self, side: Side, px: Price, qty: Qty) {
+    fn take(&mut self, side: Side, Standing { px, order_id, .. }: Standing, qty: Qty) {
+        if let Some(order_id) = order_id {
+            return self.by_order.take(order_id, qty);
+        }
         match self.taken.iter_mut().find(|(other, at)| *other == side && at.px == px) {
             Some((_, taken)) => taken.qty = Qty::from_raw(taken.qty.raw() + qty.raw()),
             None => self.taken.push((side, Level { px, qty })),
         }
     }
 
-    /// The `nth` level of a side, best first, with what is left of it.
-    fn level(&self, side: Side, nth: usize) -> Option<(Level, Qty)> {
-        self.book.levels(side).nth(nth).map(|level| (level, self.left_of(side, level)))
+    /// The `nth` of what stands on a side, best first.
+    fn standing(&self, side: Side, nth: usize) -> Option<Standing> {
+        if self.book.is_by_order() {
+            return self.book.queue(side).nth(nth).map(|order| self.by_order.standing(order));
+        }
+        self.book.levels(side).nth(nth).map(|level| {
+            let (Level { px, qty }, left) = (level, self.left_of(side, level));
+            Standing { px, qty, left, order_id: None }
+        })
     }
 
     /// What is left on a side at a price that `order` accepts.
     fn left_within(&self, order: &Working, limit: Option<Price>) -> Qty {
         let side = order.request.side.opposite();
         let reached = self.book.levels(side).take_while(|level| limit.is_none_or(|px| order.within(level.px, px)));
-        let sum = reached.fold(0_i64, |sum, level| sum.saturating_add(self.left_of(side, level).raw()));
+        let left = |level: Level| {
+            let by_order = self.book.is_by_order();
+            if by_order { self.by_order.left_of(self.book.line(side, level.px)) } else { self.left_of(side, level) }
+        };
+        let sum = reached.fold(0_i64, |sum, level| sum.saturating_add(left(level).raw()));
         Qty::from_raw(sum)
     }
 
     /// Where a resting order stands that comes now.
     fn join(&self, order: &Working, limit: Price) -> Place {
-        Place::behind(self.book.qty_at(order.request.side, limit))
+        Place::behind(self.book.qty_at(order.request.side, limit)).joined_at(self.book.place_next())
     }
 }
 
@@ -164,7 +197,11 @@ pub(super) fn on_message(scene: &mut Scene<'_>, ts: Ts) -> Result<(), VenueError
     if std::mem::take(&mut depth.anew) {
         for order in hand.orders.iter_mut() {
             if let Stance::Limit(limit) = order.stance() {
-                order.place.cap(depth.book.qty_at(order.request.side, limit));
+                if depth.book.is_by_order() {
+                    by_order::seat_again(&depth.book, order, limit);
+                } else {
+                    order.place.cap(depth.book.qty_at(order.request.side, limit));
+                }
             }
         }
     }
@@ -248,17 +285,17 @@ impl Meeting<'_> {
         let side = order.request.side.opposite();
         let whole = order.request.time_in_force != TimeInForce::Fok || self.may_fill_whole(hand, place, limit);
         let mut nth = 0;
-        while let Some((level, left)) = self.depth.level(side, nth).filter(|_| whole && !hand.orders[place].done) {
+        while let Some(standing) = self.depth.standing(side, nth).filter(|_| whole && !hand.orders[place].done) {
             nth += 1;
-            if limit.is_some_and(|limit| !order.within(level.px, limit)) {
+            if limit.is_some_and(|limit| !order.within(standing.px, limit)) {
                 break;
             }
-            if left <= Qty::ZERO {
+            if standing.left <= Qty::ZERO {
                 continue;
             }
-            let offer = self.taker_offer(&order, limit, (level, left));
+            let offer = self.taker_offer(&order, limit, standing);
             let filled = hand.execute(terms, place, &offer)?;
-            self.depth.take(side, level.px, filled);
+            self.depth.take(side, standing, filled);
         }
         hand.end_if_immediate(place, self.ts);
         match limit {
@@ -269,20 +306,20 @@ impl Meeting<'_> {
         Ok(())
     }
 
-    /// What a level offers to an order that takes.
-    fn taker_offer(&self, order: &Working, limit_px: Option<Price>, (level, left): (Level, Qty)) -> Offer {
+    /// What a level, or an order of it, offers to an order that takes.
+    fn taker_offer(&self, order: &Working, limit_px: Option<Price>, standing: Standing) -> Offer {
         Offer {
             record: self.depth.at,
             ts: self.ts,
             basis: FillBasis::BookTake,
             liquidity: Liquidity::Taker,
-            reference_px: level.px,
+            reference_px: standing.px,
             limit_px,
-            available_qty: Some(left),
-            market_qty: level.qty,
+            available_qty: Some(standing.left),
+            market_qty: standing.qty,
             queue_entry_qty: Qty::ZERO,
             queue_ahead_qty: Qty::ZERO,
-            // The level's own price is the price: the half of the spread is paid.
+            // Its own price is the price: the half of the spread is paid.
             half_spread: Some(Price::ZERO),
             own_side_px: self.depth.best_px(order.request.side),
             more_follow: true,
@@ -294,15 +331,14 @@ impl Meeting<'_> {
         let order = hand.orders[place];
         let side = order.request.side.opposite();
         let (mut left, mut nth) = (order.leaves(), 0);
-        while let Some((level, shown)) = self.depth.level(side, nth) {
-            if limit.is_some_and(|limit| !order.within(level.px, limit)) {
+        while let Some(standing) = self.depth.standing(side, nth) {
+            if limit.is_some_and(|limit| !order.within(standing.px, limit)) {
                 return false;
             }
-            if shown >= left {
-                let offer = self.taker_offer(&order, limit, (level, shown));
-                return hand.may_take(place, &offer, left);
+            if standing.left >= left {
+                return hand.may_take(place, &self.taker_offer(&order, limit, standing), left);
             }
-            left = Qty::from_raw(left.raw() - shown.raw());
+            left = Qty::from_raw(left.raw() - standing.left.raw());
             nth += 1;
         }
         false
@@ -326,10 +362,10 @@ impl Meeting<'_> {
         let order = &mut hand.orders[place];
         order.show_anew(terms.draws, lot, self.depth.join(order, limit));
         let mut nth = 0;
-        while let Some((level, left)) = self.depth.level(side, nth).filter(|_| filled > Qty::ZERO) {
-            let part = left.min(filled);
+        while let Some(standing) = self.depth.standing(side, nth).filter(|_| filled > Qty::ZERO) {
+            let part = standing.left.min(filled);
             if part > Qty::ZERO {
-                self.depth.take(side, level.px, part);
+                self.depth.take(side, standing, part);
                 filled = Qty::from_raw(filled.raw() - part.raw());
             }
             nth += 1;

@@ -14,7 +14,7 @@ use tapedeck_model::{
 };
 
 use super::RecordKind;
-use super::depth::{self, Depth};
+use super::depth::{self, Depth, by_order};
 use super::queue::Place;
 use super::triggers::Trailed;
 
@@ -290,8 +290,10 @@ impl Desk {
                     self.finest = RecordKind::Trades;
                 }
                 self.px_last = Some(trade.px);
-                let touched =
-                    !self.orders.is_empty() && self.window.touched_by_prices(trade.px, trade.px, trade.ts_event);
+                // Where orders are told one by one, theirs are the trades.
+                let touched = !self.orders.is_empty()
+                    && self.finest != RecordKind::Mbo
+                    && self.window.touched_by_prices(trade.px, trade.px, trade.ts_event);
                 self.observations += u64::from(self.finest == RecordKind::Trades && !touched);
                 touched
             }
@@ -299,7 +301,7 @@ impl Desk {
                 if quote.bid_px >= quote.ask_px {
                     return false;
                 }
-                if self.finest == RecordKind::Depth {
+                if self.finest.is_of_book() {
                     return self.see_quote_of_book(at, quote, queue);
                 }
                 self.finest = RecordKind::Quotes;
@@ -317,6 +319,10 @@ impl Desk {
             }
             // Only who holds something pays.
             MarketRecord::Funding(_) => self.positions.iter().any(|qty| *qty != Qty::ZERO),
+            MarketRecord::Mbo(row) => {
+                self.finest = RecordKind::Mbo;
+                by_order::see(self, at, row)
+            }
         }
     }
 
@@ -348,6 +354,11 @@ impl Desk {
         self.mark.and_then(|mark| mark.index_px)
     }
 
+    /// Whether trading at a price concerns an order.
+    pub(super) fn is_touched_at(&self, px: Price, ts: Ts) -> bool {
+        self.window.touched_by_prices(px, px, ts)
+    }
+
     /// Whether an order may rest at a price; of most prices it is known that none does.
     #[inline]
     pub(super) fn may_rest_at(&self, side: Side, px: Price) -> bool {
@@ -364,7 +375,11 @@ impl Desk {
         let only_last = match record {
             MarketRecord::Bar(bar) => self.finest == RecordKind::Bars && bar.interval <= self.interval_min,
             MarketRecord::Trade(_) => self.finest == RecordKind::Trades,
-            MarketRecord::Quote(_) | MarketRecord::Depth(_) | MarketRecord::Mark(_) | MarketRecord::Funding(_) => false,
+            MarketRecord::Quote(_)
+            | MarketRecord::Depth(_)
+            | MarketRecord::Mbo(_)
+            | MarketRecord::Mark(_)
+            | MarketRecord::Funding(_) => false,
         };
         only_last && self.orders.is_empty()
     }
@@ -378,7 +393,12 @@ impl Desk {
     /// A row of depth changes the book at once; orders look at it when its message is whole.
     #[inline]
     fn see_depth(&mut self, at: RecordRef, row: &DepthTick, queue: &dyn QueueModel) -> bool {
-        self.finest = RecordKind::Depth;
+        if self.finest != RecordKind::Depth {
+            if self.finest == RecordKind::Mbo {
+                return false;
+            }
+            self.finest = RecordKind::Depth;
+        }
         let before = self.depth.apply(at, row);
         if self.orders.is_empty() {
             return false;
@@ -397,10 +417,10 @@ impl Desk {
 
     /// Whether the book, as it is now that a message is whole, may concern an order.
     #[inline]
-    fn see_book(&mut self, ts: Ts) -> bool {
+    pub(super) fn see_book(&mut self, ts: Ts) -> bool {
         let touched = self.depth.is_anew()
             || ts >= self.window.expiry_min
-            || self.depth.top().is_some_and(|(bid, ask)| self.window.touched_by_quote(bid.px, ask.px, ts));
+            || self.depth.top().is_some_and(|(bid, ask)| self.window.touched_by_quote(bid, ask, ts));
         self.observations += u64::from(!touched);
         touched
     }
@@ -429,7 +449,7 @@ impl Desk {
 
     /// The price that an order of this side would meet now, as far as it is known.
     pub(super) fn known_px(&self, side: Side) -> Option<Price> {
-        if self.finest == RecordKind::Depth {
+        if self.finest.is_of_book() {
             return self.depth.best_px(side.opposite());
         }
         match (&self.shown, side) {

@@ -321,10 +321,12 @@ impl Desk {
             MarketRecord::Trade(trade) if self.finest == RecordKind::Trades => Some(trade.px),
             MarketRecord::Quote(quote) if self.finest == RecordKind::Quotes && quote.bid_px < quote.ask_px => middle(),
             MarketRecord::Depth(row) if row.flags.has(DepthFlags::LAST) => middle(),
+            MarketRecord::Mbo(row) if row.flags.has(DepthFlags::LAST) => middle(),
             MarketRecord::Bar(_)
             | MarketRecord::Trade(_)
             | MarketRecord::Quote(_)
             | MarketRecord::Depth(_)
+            | MarketRecord::Mbo(_)
             | MarketRecord::Mark(_)
             | MarketRecord::Funding(_) => None,
         }

@@ -110,14 +110,37 @@ pub(super) struct Place {
     ahead: i128,
     /// The same as it came.
     entry: Qty,
-    /// Printed at its price since the level last changed.
-    traded: Qty,
+    /// On levels: what was printed at its price since the level last changed. Where orders are told one by one: those
+    /// of its level with a smaller place stand before it. One field for both, as orders are copied often.
+    since: u64,
 }
 
 impl Place {
     /// Behind all that the level shows.
     pub(super) const fn behind(shown: Qty) -> Self {
-        Self { ahead: shown.raw() as i128 * FINE, entry: shown, traded: Qty::ZERO }
+        Self { ahead: shown.raw() as i128 * FINE, entry: shown, since: 0 }
+    }
+
+    /// The same, in a line of orders that have places.
+    pub(super) const fn joined_at(self, joined: u64) -> Self {
+        Self { since: joined, ..self }
+    }
+
+    /// Whether the order with this place, of the same level, stands before it.
+    pub(super) const fn is_behind(&self, place: u64) -> bool {
+        place < self.since
+    }
+
+    /// A part of an order that stands before it is gone.
+    pub(super) fn move_up(&mut self, gone: Qty) {
+        self.ahead -= i128::from(gone.raw()) * FINE;
+        assert!(self.ahead >= 0, "no more is gone than stood before it");
+    }
+
+    /// After a snapshot: orders with smaller places than `joined` stand before it, together `ahead`.
+    pub(super) fn seat(&mut self, joined: u64, ahead: Qty) {
+        self.ahead = i128::from(ahead.raw()) * FINE;
+        self.since = joined;
     }
 
     /// What stood before it as it came.
@@ -133,7 +156,7 @@ impl Place {
     /// A print at its price; gives what is left for the order, to the nearest lot.
     pub(super) fn serve(&mut self, printed: Qty, lot: Qty) -> Qty {
         self.ahead -= i128::from(printed.raw()) * FINE;
-        self.traded = Qty::from_raw(self.traded.raw().saturating_add(printed.raw()));
+        self.since = self.since.saturating_add(printed.raw().unsigned_abs());
         let unit = i128::from(lot.raw().max(1)) * FINE;
         let lots = if self.ahead < 0 { (-self.ahead + unit / 2) / unit } else { 0 };
         if lots > 0 {
@@ -146,8 +169,8 @@ impl Place {
     pub(super) fn level_changed(&mut self, (before, after): (Qty, Qty), unit: f64, model: &dyn QueueModel) {
         let fine = |qty: Qty| i128::from(qty.raw()) * FINE;
         // What was traded has moved the order already.
-        let lost = fine(before) - fine(after) - fine(self.traded);
-        self.traded = Qty::ZERO;
+        let lost = fine(before) - fine(after) - i128::from(self.since) * FINE;
+        self.since = 0;
         if lost > 0 && self.ahead > 0 {
             let behind = fine(before) - self.ahead;
             let units = |amount: i128| amount as f64 / FINE as f64 / unit;
@@ -168,7 +191,7 @@ impl Place {
     /// The level shows `shown` in a new snapshot: no more than that stands before the order.
     pub(super) fn cap(&mut self, shown: Qty) {
         self.ahead = self.ahead.min(i128::from(shown.raw()) * FINE);
-        self.traded = Qty::ZERO;
+        self.since = 0;
     }
 }
 

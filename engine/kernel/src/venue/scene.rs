@@ -158,7 +158,7 @@ impl Scene<'_> {
             return Ok(());
         }
         match self.desk.finest {
-            RecordKind::Depth => depth::on_arrival(self, place, now),
+            RecordKind::Depth | RecordKind::Mbo => depth::on_arrival(self, place, now),
             RecordKind::Quotes => quotes::on_arrival(self, place, now),
             RecordKind::Bars | RecordKind::Trades => {
                 self.enter_unseen(place, now);

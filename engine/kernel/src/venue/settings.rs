@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use tapedeck_model::number::parse_decimal;
 use tapedeck_model::param::{ParamError, ParamKind, ParamSpec, Params};
-use tapedeck_model::{BookLaw, Decimal, QuoteLaw};
+use tapedeck_model::{BookLaw, Decimal, FaultLaw, QuoteLaw};
 
 /// Keys of `[[venue]]` beside the tables of its models.
 pub const PARAMS: &[ParamSpec] = &[
@@ -81,6 +81,14 @@ pub const PARAMS: &[ParamSpec] = &[
          fuse (it also adds and enlarges its own two levels) or ignore.",
     )
     .or("prune"),
+    ParamSpec::optional(
+        "order_faults",
+        ParamKind::Choice(FAULT_LAWS),
+        "",
+        "What a record of orders one by one does that cannot be true of the book: suspend (nothing is matched before \
+         the next snapshot) or skip (it is left out).",
+    )
+    .or("suspend"),
 ];
 
 /// The path of prices through a bar.
@@ -157,6 +165,18 @@ pub enum RecordKind {
     Quotes,
     /// Price levels of an order book.
     Depth,
+    /// The orders of an order book one by one.
+    Mbo,
+}
+
+impl RecordKind {
+    /// Whether it tells of a book.
+    pub const fn is_of_book(self) -> bool {
+        match self {
+            Self::Bars | Self::Trades | Self::Quotes => false,
+            Self::Depth | Self::Mbo => true,
+        }
+    }
 }
 
 /// How much of a resting order fills on an order book.
@@ -248,6 +268,17 @@ fn parse_quote_law(text: &str) -> Result<QuoteLaw, ParamError> {
     }
 }
 
+/// The words for a [`FaultLaw`] in a scenario.
+const FAULT_LAWS: &[&str] = &["suspend", "skip"];
+
+fn parse_fault_law(text: &str) -> Result<FaultLaw, ParamError> {
+    match text {
+        "suspend" => Ok(FaultLaw::Suspend),
+        "skip" => Ok(FaultLaw::Skip),
+        _ => Err(ParamError::new("order_faults", format!("expected suspend or skip, found {text}"))),
+    }
+}
+
 /// How a venue matches: the part of `[[venue]]` that is not a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Matching {
@@ -286,7 +317,10 @@ impl Matching {
                 amend_keeps_priority: params.bool_opt("amend_keeps_priority")?.unwrap_or(true),
                 cancel_on_disconnect: params.bool_opt("cancel_on_disconnect")?.unwrap_or(false),
             },
-            books: BookLaw { quotes: parse_quote_law(params.text_opt("book_quotes")?.as_deref().unwrap_or("prune"))? },
+            books: BookLaw {
+                quotes: parse_quote_law(params.text_opt("book_quotes")?.as_deref().unwrap_or("prune"))?,
+                faults: parse_fault_law(params.text_opt("order_faults")?.as_deref().unwrap_or("suspend"))?,
+            },
         })
     }
 }
@@ -327,6 +361,7 @@ mod tests {
         assert_eq!(Matching::from_params(&params), Matching::from_params(&Params::new()));
         assert_eq!(Matching::from_params(&params).unwrap().participation, Some(Decimal::new(1, 1)));
         assert!(SelfTrade::WORDS.iter().all(|word| word.parse::<SelfTrade>().is_ok()));
+        assert!(FAULT_LAWS.iter().all(|word| parse_fault_law(word).is_ok()) && parse_fault_law("").is_err());
         assert!(QUOTE_LAWS.iter().all(|word| parse_quote_law(word).is_ok()) && parse_quote_law("").is_err());
         for words in [PathModel::WORDS, LimitFill::WORDS] {
             assert!(words.iter().all(|w| w.parse::<PathModel>().is_ok() || w.parse::<LimitFill>().is_ok()));

@@ -92,7 +92,7 @@ proptest! {
             (any::<bool>(), prop::collection::vec((any::<bool>(), 1_i64..20, 0_i64..5), 1..4), -2_i64..3), 1..80),
         law in prop::sample::select(vec![QuoteLaw::Ignore, QuoteLaw::Prune, QuoteLaw::Fuse]),
     ) {
-        let mut book = Book::with_law(BookLaw { quotes: law });
+        let mut book = Book::with_law(BookLaw { quotes: law, ..BookLaw::default() });
         let mut depth: Levels = Default::default();
         let mut seen = depth.clone();
         let (mut told, mut last): (Option<i64>, Option<QuoteTick>) = (None, None);

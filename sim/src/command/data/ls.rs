@@ -43,7 +43,9 @@ pub fn ls(args: &Args) -> Result<(), Failure> {
 fn interval(kind: DataKind, before: &str) -> String {
     match kind {
         DataKind::Bars { interval } => format!("{before}{interval}"),
-        DataKind::Trades | DataKind::Quotes | DataKind::Depth | DataKind::Marks | DataKind::Funding => String::new(),
+        DataKind::Trades | DataKind::Quotes | DataKind::Depth | DataKind::Marks | DataKind::Funding | DataKind::Mbo => {
+            String::new()
+        }
     }
 }
 

@@ -124,7 +124,7 @@ fn quotes_agree(records: &[MarketRecord], truth: &Value, instrument: &Instrument
 /// book is that of depth alone, and after each quote its best levels are never better than the quote's, or
 /// exactly those.
 fn quotes_count_between_messages(depth: &[MarketRecord], quotes: &[MarketRecord], law: QuoteLaw) {
-    let (mut alone, mut book) = (Book::new(), Book::with_law(BookLaw { quotes: law }));
+    let (mut alone, mut book) = (Book::new(), Book::with_law(BookLaw { quotes: law, ..BookLaw::default() }));
     let told = quotes.len() as u64;
     let mut quotes = quotes.iter().peekable();
     let (mut counted, mut changes) = (0, 0);

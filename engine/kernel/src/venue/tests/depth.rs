@@ -172,6 +172,19 @@ fn nothing_is_matched_on_a_book_that_cannot_be_believed() {
 }
 
 #[test]
+fn a_book_of_one_side_fills_what_it_reaches() {
+    check(
+        "
+        depth clear bid 99 5 ask 101 5
+        +0 1 buy 1 limit 99
+        +0 2 sell 1 stop 97
+        depth bid 99 0 ask 99 0.4
+        > 1 filled 99 0.4 maker book_cross @2
+        ",
+    );
+}
+
+#[test]
 fn stops_look_at_the_side_they_would_take() {
     check(
         "

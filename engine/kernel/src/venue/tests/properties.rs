@@ -217,6 +217,7 @@ fn bound(record: &MarketRecord, side: Side) -> i64 {
         },
         MarketRecord::Depth(row) => row.qty.raw(),
         MarketRecord::Mark(_) | MarketRecord::Funding(_) => 0,
+        MarketRecord::Mbo(row) => row.qty.raw(),
     }
 }
 

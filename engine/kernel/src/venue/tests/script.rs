@@ -11,6 +11,7 @@
 //! expiry                                likewise
 //! funding RATE [MARK]                   likewise
 //! depth [clear] [gap] bid|ask PX QTY ... likewise, one message
+//! mbo [clear] [gap] add ID bid|ask PX QTY|modify ID PX QTY|cancel ID QTY|exec ID QTY ... likewise
 //! [+SECONDS] NUMBER buy|sell QTY market|limit PX|stop PX|stop_limit TRIGGER LIMIT|touch PX|
 //!     touch_limit TRIGGER LIMIT|trail DISTANCE|trail_bps BPS [TIF] [post] [reprice] [reduce] [from=PX] [show=QTY]
 //!     [vary=BPS] [by=mark|index] [as=STRATEGY]
@@ -31,8 +32,8 @@ use tapedeck_model::order::{OrderKind, Side, TimeInForce};
 use tapedeck_model::param::{ParamValue, Params};
 use tapedeck_model::random::Draws;
 use tapedeck_model::{
-    Amendment, Bar, DepthFlags, DepthTick, Display, FundingTick, GroupKind, GroupLeg, MarkTick, Price, QuoteTick, Span,
-    StrategyIx, Terms, TradeTick, Trail, TriggerBy,
+    Amendment, Bar, DepthFlags, DepthTick, Display, FundingTick, GroupKind, GroupLeg, MarkTick, MboAction, MboTick,
+    Price, QuoteTick, Span, StrategyIx, Terms, TradeTick, Trail, TriggerBy,
 };
 
 pub(super) const SECOND: i64 = 1_000_000_000;
@@ -115,7 +116,9 @@ fn spec_of(words: &[&str]) -> VenueSpec {
             "stp" => spec.orders.self_trade = value.parse().unwrap(),
             "keeps" => spec.orders.amend_keeps_priority = value == "true",
             "on_disconnect" => spec.orders.cancel_on_disconnect = value == "cancel",
-            "book_quotes" => spec.books = Matching::from_params(&params(&[(key, value)])).unwrap().books,
+            "book_quotes" | "order_faults" => {
+                spec.books = Matching::from_params(&params(&[(key, value)])).unwrap().books;
+            }
             "queue" => spec.queue_ahead = Some(value.parse().unwrap()),
             "finest" => {
                 let kind = if value == "quotes" { RecordKind::Quotes } else { RecordKind::Trades };
@@ -237,6 +240,7 @@ impl Stage {
                 mark_px: (words.len() > 2).then(|| px(2)),
             }),
             "depth" => return self.depth(&words[1..]),
+            "mbo" => return self.orders(&words[1..]),
             _ => return self.command(&words),
         };
         self.record(&record);
@@ -267,6 +271,50 @@ impl Stage {
         last.flags = last.flags.with(DepthFlags::LAST);
         for row in &rows {
             self.record(&MarketRecord::Depth(*row));
+        }
+    }
+
+    /// One message: what happened to orders at the venue, and flags.
+    fn orders(&mut self, words: &[&str]) {
+        let ts = Ts::from_nanos(self.now + SECOND);
+        let px = |text: &str| Price::parse(text, 2).unwrap();
+        let qty = |text: &str| Qty::parse(text, 3).unwrap();
+        let mut flags = DepthFlags::NONE;
+        let mut rows: Vec<MboTick> = Vec::new();
+        let mut rest = words;
+        while let Some(word) = rest.first() {
+            let (action, side, px, qty, used) = match *word {
+                "clear" | "gap" => {
+                    flags = flags.with(if *word == "clear" { DepthFlags::CLEAR } else { DepthFlags::GAP });
+                    rest = &rest[1..];
+                    continue;
+                }
+                "add" => {
+                    let side = if rest[2] == "bid" { Side::Buy } else { Side::Sell };
+                    (MboAction::Add, Some(side), px(rest[3]), qty(rest[4]), 5)
+                }
+                "modify" => (MboAction::Modify, None, px(rest[2]), qty(rest[3]), 4),
+                "cancel" => (MboAction::Cancel, None, Price::ZERO, qty(rest[2]), 3),
+                "exec" => (MboAction::Execute, None, Price::ZERO, qty(rest[2]), 3),
+                other => panic!("unknown word {other}"),
+            };
+            rows.push(MboTick {
+                instrument: InstrumentIx(0),
+                ts_event: ts,
+                ts_recv: ts,
+                action: Some(action),
+                side,
+                px,
+                qty,
+                order_id: rest[1].parse().unwrap(),
+                flags: std::mem::take(&mut flags),
+            });
+            rest = &rest[used..];
+        }
+        let last = rows.last_mut().unwrap();
+        last.flags = last.flags.with(DepthFlags::LAST);
+        for row in &rows {
+            self.record(&MarketRecord::Mbo(*row));
         }
     }
 
