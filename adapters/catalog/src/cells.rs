@@ -117,6 +117,10 @@ fn fast_numbers(array: &dyn Array, scaling: Scaling, out: &mut Vec<i64>) -> bool
             out.extend(values.iter().map(|v| *v as i64));
             values.iter().fold(0, |lost, v| lost | (*v ^ i128::from(*v as i64))) == 0
         }
+        DataType::Decimal64(_, scale) if i64::from(*scale) == i64::from(scaling.scale) => {
+            out.extend_from_slice(array.as_primitive::<Decimal64Type>().values());
+            true
+        }
         DataType::Int64 if scaling.stated == Some(scaling.scale) => {
             out.extend_from_slice(array.as_primitive::<Int64Type>().values());
             true
@@ -267,15 +271,10 @@ pub(crate) fn from_text(text: &str, scaling: Scaling) -> Result<Scaled, Bad> {
 
 /// Times of `array` in nanoseconds onto `out`; calls `bad` for cells that are none.
 pub(crate) fn times(array: &dyn Array, unit: Option<TimeUnit>, out: &mut Vec<i64>, mut bad: impl FnMut(usize, Bad)) {
+    if array.null_count() == 0 && fast_times(array, unit, out) {
+        return;
+    }
     out.clear();
-    if array.null_count() == 0 && array.data_type() == &DataType::Int64 && unit == Some(TimeUnit::Nanos) {
-        out.extend_from_slice(array.as_primitive::<Int64Type>().values());
-        return;
-    }
-    if array.null_count() == 0 && matches!(array.data_type(), DataType::Timestamp(ArrowUnit::Nanosecond, _)) {
-        out.extend_from_slice(array.as_primitive::<TimestampNanosecondType>().values());
-        return;
-    }
     let read = time_reader(array, unit);
     out.extend((0..array.len()).map(|row| {
         read(row).unwrap_or_else(|problem| {
@@ -283,6 +282,38 @@ pub(crate) fn times(array: &dyn Array, unit: Option<TimeUnit>, out: &mut Vec<i64
             0
         })
     }));
+}
+
+/// The whole column at once; `false` if any cell needs a closer look.
+fn fast_times(array: &dyn Array, unit: Option<TimeUnit>, out: &mut Vec<i64>) -> bool {
+    let (steps, step): (&[i64], i64) = match (array.data_type(), unit) {
+        (DataType::Int64, Some(unit)) => (array.as_primitive::<Int64Type>().values(), unit.nanos()),
+        (DataType::Timestamp(ArrowUnit::Second, _), _) => {
+            (array.as_primitive::<TimestampSecondType>().values(), 1_000_000_000)
+        }
+        (DataType::Timestamp(ArrowUnit::Millisecond, _), _) => {
+            (array.as_primitive::<TimestampMillisecondType>().values(), 1_000_000)
+        }
+        (DataType::Timestamp(ArrowUnit::Microsecond, _), _) => {
+            (array.as_primitive::<TimestampMicrosecondType>().values(), 1_000)
+        }
+        (DataType::Timestamp(ArrowUnit::Nanosecond, _), _) => {
+            (array.as_primitive::<TimestampNanosecondType>().values(), 1)
+        }
+        _ => return false,
+    };
+    out.clear();
+    if step == 1 {
+        out.extend_from_slice(steps);
+        return true;
+    }
+    let (low, high) = (i64::MIN / step, i64::MAX / step);
+    let mut fits = true;
+    out.extend(steps.iter().map(|count| {
+        fits &= (low..=high).contains(count);
+        count.wrapping_mul(step)
+    }));
+    fits
 }
 
 /// Reads times cell by cell, in nanoseconds.
@@ -464,4 +495,48 @@ pub(crate) fn buyer_maker_reader(array: &dyn Array) -> Read<'_, i8> {
         (false, true) => Ok(-1),
         (false, false) => Ok(1),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::{ArrayRef, Decimal64Array, TimestampMicrosecondArray, TimestampMillisecondArray};
+
+    use super::*;
+
+    /// Times of a column: as a whole, and cell by cell.
+    fn both_ways(array: &dyn Array) -> [(Vec<i64>, Vec<usize>); 2] {
+        let (mut whole, mut odd) = (Vec::new(), Vec::new());
+        times(array, None, &mut whole, |row, bad| {
+            assert_eq!(bad, Bad::TooLarge);
+            odd.push(row);
+        });
+        let read = time_reader(array, None);
+        let cells: Vec<_> = (0..array.len()).map(&read).collect();
+        let odd_cells = (0..array.len()).filter(|row| cells[*row].is_err()).collect();
+        [(whole, odd), (cells.iter().map(|cell| *cell.as_ref().unwrap_or(&0)).collect(), odd_cells)]
+    }
+
+    #[test]
+    fn a_column_of_times_is_the_same_whole_and_cell_by_cell() {
+        let last = i64::MAX / 1_000;
+        for steps in [vec![], vec![-1, 0, 1_700_000_000_000_000], vec![last, -last], vec![1, last + 1, 2, i64::MIN]] {
+            let micros: ArrayRef = std::sync::Arc::new(TimestampMicrosecondArray::from(steps.clone()));
+            let [whole, cells] = both_ways(&micros);
+            assert_eq!(whole, cells, "{steps:?}");
+            let millis: ArrayRef = std::sync::Arc::new(TimestampMillisecondArray::from(steps.clone()));
+            let [whole, cells] = both_ways(&millis);
+            assert_eq!(whole, cells, "{steps:?}");
+        }
+    }
+
+    #[test]
+    fn decimals_of_64_bits_are_taken_as_they_are_or_rescaled() {
+        let array = Decimal64Array::from(vec![15, -7]).with_precision_and_scale(18, 1).unwrap();
+        for (scale, expected) in [(1, [15, -7]), (3, [1_500, -700])] {
+            let mut out = Vec::new();
+            let none = |row: usize| panic!("row {row} is a number");
+            numbers(&array, Scaling { scale, stated: None, cut: false }, &mut out, |row, _| none(row), none);
+            assert_eq!(out, expected);
+        }
+    }
 }

@@ -16,8 +16,8 @@ use crate::hash::FileHash;
 use crate::rows::Rows;
 use crate::spec::{DataKind, FileSpec};
 
-/// Rows that are decoded at a time.
-const BATCH_ROWS: usize = 65_536;
+/// Rows that are decoded at a time: few enough that they are still in the cache when they are played.
+const BATCH_ROWS: usize = 16_384;
 /// Rows that are looked at to find a file's first time.
 const PROBE_ROWS: usize = 256;
 

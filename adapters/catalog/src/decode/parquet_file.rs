@@ -7,8 +7,10 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, Schema, TimeUnit as ArrowUnit};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::basic::Type as PhysicalType;
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
+use parquet::schema::types::SchemaDescriptor;
 
 use super::{Batch, Batches, Opened, TimeRange};
 use crate::error::CatalogError;
@@ -18,7 +20,7 @@ pub(super) fn open(path: &Path) -> Result<Opened, CatalogError> {
     let file = File::open(path).map_err(|e| CatalogError::io(path, e))?;
     let refuse = |e| CatalogError::format(path, format!("it is not a readable Parquet file: {e}"));
     let mut metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(refuse)?;
-    if let Some(plain) = without_dictionaries(metadata.schema()) {
+    if let Some(plain) = plain_schema(metadata.schema(), metadata.parquet_schema()) {
         let options = ArrowReaderOptions::new().with_schema(Arc::new(plain));
         metadata = ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options).map_err(refuse)?;
     }
@@ -39,16 +41,22 @@ pub(super) fn open(path: &Path) -> Result<Opened, CatalogError> {
     Ok(Opened { schema, start })
 }
 
-/// The schema with plain columns in place of dictionaries, if it has any.
-fn without_dictionaries(schema: &Schema) -> Option<Schema> {
+/// The schema with plain columns in place of dictionaries, and with decimals as wide as they are in the file,
+/// if that makes a difference.
+fn plain_schema(schema: &Schema, parquet: &SchemaDescriptor) -> Option<Schema> {
+    let in_64_bits = |name: &str| {
+        parquet.columns().iter().any(|c| c.path().parts() == [name] && c.physical_type() == PhysicalType::INT64)
+    };
     let plain = |field: &Arc<Field>| match field.data_type() {
         DataType::Dictionary(_, value) => Arc::new(field.as_ref().clone().with_data_type(value.as_ref().clone())),
+        DataType::Decimal128(precision, scale) if in_64_bits(field.name()) => {
+            Arc::new(field.as_ref().clone().with_data_type(DataType::Decimal64(*precision, *scale)))
+        }
         _ => Arc::clone(field),
     };
-    let has_any = schema.fields().iter().any(|f| matches!(f.data_type(), DataType::Dictionary(..)));
-    has_any.then(|| {
-        Schema::new_with_metadata(schema.fields().iter().map(plain).collect::<Vec<_>>(), schema.metadata().clone())
-    })
+    let fields: Vec<_> = schema.fields().iter().map(plain).collect();
+    let differs = fields.iter().zip(schema.fields()).any(|(plain, field)| plain.data_type() != field.data_type());
+    differs.then(|| Schema::new_with_metadata(fields, schema.metadata().clone()))
 }
 
 /// Nanoseconds of one step of a numeric column of times; `None` if it is not numeric.
