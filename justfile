@@ -34,3 +34,7 @@ bench-peers:
 # The property tests with other cases than CI's
 explore:
     PROPTEST_RNG_SEED=$(date +%s) cargo test --workspace
+
+# Random scenarios without end; prints the seed that fails
+soak:
+    TAPEDECK_SOAK_FROM=$(date +%s) TAPEDECK_SOAK_COUNT=forever cargo test --release -p tapedeck-tests --test soak -- --nocapture

@@ -14,6 +14,8 @@ use tapedeck_kernel::run::Core;
 use tapedeck_kernel::spec::RunSpec;
 use tapedeck_model::{ClientOrderId, CurrencyIx, Event, Instrument, Record};
 
+pub mod soak;
+
 /// A run, whole.
 pub struct Played {
     /// The journal, decoded.
@@ -223,6 +225,19 @@ pub fn decode(bytes: &[u8]) -> Vec<Record> {
     }
 }
 
+/// Account and orders as a journal alone makes them.
+///
+/// # Panics
+/// If a record is missing or cannot be applied.
+pub fn refold(records: &[Record], kind: AccountKind) -> (Account, Oms) {
+    let mut folded = Folded::new(kind);
+    for record in records {
+        folded.note(record);
+    }
+    let (account, oms) = folded.state();
+    (account.clone(), oms.clone())
+}
+
 /// The names that a journal declares.
 #[derive(Debug, Default)]
 pub struct Declared {
@@ -291,20 +306,24 @@ impl Folded {
 
     /// Takes the records of a frame that were not taken before.
     fn take(&mut self, frame: &RawFrame) {
-        let taken = frame.visit_from(self.place, |Record { header, event }| {
-            assert_eq!(header.seq, self.next_seq, "a record was passed over");
-            self.next_seq += 1;
-            self.inputs += u64::from(header.input > self.last_input);
-            self.last_input = header.input;
-            self.touched.extend(event.client_order_id());
-            if self.state.is_some() || !self.names.take(event) {
-                let (account, oms) = self.state();
-                oms.apply(header.ts, event);
-                account.apply(event).unwrap_or_else(|error| panic!("record {}: {error}", header.seq));
-            }
+        let taken = frame.visit_from(self.place, |record| {
+            self.note(record);
             Ok::<(), Defect>(())
         });
         self.place = taken.unwrap_or_else(|defect| panic!("{defect}"));
+    }
+
+    fn note(&mut self, Record { header, event }: &Record) {
+        assert_eq!(header.seq, self.next_seq, "a record was passed over");
+        self.next_seq += 1;
+        self.inputs += u64::from(header.input > self.last_input);
+        self.last_input = header.input;
+        self.touched.extend(event.client_order_id());
+        if self.state.is_some() || !self.names.take(event) {
+            let (account, oms) = self.state();
+            oms.apply(header.ts, event);
+            account.apply(event).unwrap_or_else(|error| panic!("record {}: {error}", header.seq));
+        }
     }
 
     fn state(&mut self) -> (&mut Account, &mut Oms) {

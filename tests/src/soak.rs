@@ -1,0 +1,158 @@
+//! Random scenarios: a seed gives a whole scenario, instruments, data, models and strategies among it.
+//!
+//! Enters: a seed. Leaves: the text of a scenario that loads and can be played. Invariant: the same seed
+//! gives the same text. A day of trading is far too long here: scenarios last some hours, so that hundreds
+//! of them can be played in a minute.
+
+use std::fmt::Write as _;
+
+use tapedeck_model::random::{Draws, Stream};
+
+/// A random scenario.
+pub fn scenario(seed: u64) -> String {
+    let mut dice = Dice(Draws::new(seed, "soak").stream(0));
+    let spot = dice.chance(50);
+    let instruments = 1 + dice.below(3);
+    let venues = 1 + dice.below(2.min(instruments));
+    let mut text = format!(
+        "[scenario]\nname = \"soak\"\nseed = {seed}\nbase_currency = \"USD\"\nstart = \"2024-01-01\"\n\
+         end = \"2024-01-01T0{}:00:00Z\"\n{}\n",
+        1 + dice.below(6),
+        if dice.chance(25) { "warm_up = \"30m\"\n" } else { "" },
+    );
+    for nth in 0..instruments {
+        let venue = nth % venues;
+        text.push_str(&instrument(&mut dice, (nth, venue), spot));
+    }
+    for nth in 0..venues {
+        text.push_str(&venue(&mut dice, nth, spot));
+    }
+    text.push_str(&account(&mut dice, spot));
+    for nth in 0..=dice.below(2) {
+        text.push_str(&strategy(&mut dice, nth, instruments));
+    }
+    for rule in RULES {
+        if dice.chance(20) {
+            let _ = writeln!(text, "[[risk]]\n{rule}\n");
+        }
+    }
+    text
+}
+
+/// Draws that read well.
+struct Dice(Stream);
+
+impl Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0.below(bound)
+    }
+
+    /// Whether something of `percent` probability happens.
+    fn chance(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+
+    fn pick<'a>(&mut self, of: &[&'a str]) -> &'a str {
+        of[self.below(of.len() as u64) as usize]
+    }
+}
+
+const RULES: [&str; 8] = [
+    "rule = \"drawdown\"\nfraction = \"0.02\"\naction = \"flatten\"",
+    "rule = \"daily_loss\"\nlimit = \"50\"\naction = \"cancel\"",
+    "rule = \"losing_streak\"\ncount = 5\npause = \"20m\"",
+    "rule = \"order_rate\"\ncount = 20\ninterval = \"10m\"",
+    "rule = \"max_position\"\nlimit = \"20\"\nshrink = true",
+    "rule = \"max_order_notional\"\nlimit = \"500\"\nshrink = true",
+    "rule = \"price_collar\"\nbps = \"500\"",
+    "rule = \"max_open_orders\"\nlimit = 10",
+];
+
+const LATENCIES: [&str; 3] = [
+    "model = \"none\"",
+    "model = \"constant\"\ndelay = \"2s\"",
+    "model = \"lognormal\"\nmedian = \"500ms\"\nsigma = \"1\"",
+];
+
+/// One instrument with its data: `nth` of the run, traded at a venue.
+fn instrument(dice: &mut Dice, (nth, venue): (u64, u64), spot: bool) -> String {
+    let kind = if spot { "spot" } else { "linear" };
+    let tick = dice.pick(&["0.01", "0.05", "0.25"]);
+    let lot = dice.pick(&["0.01", "0.001"]);
+    let least = dice.pick(&["", "notional_min = \"5\"\n", "qty_min = \"0.05\"\n", "qty_max = \"2\"\n"]);
+    let mut text = format!(
+        "[[instrument]]\nsymbol = \"C{nth}USD\"\nvenue = \"V{venue}\"\nkind = \"{kind}\"\nbase = \"C{nth}\"\n\
+         quote = \"USD\"\ntick_size = \"{tick}\"\nlot_size = \"{lot}\"\n{least}\n"
+    );
+    let feed =
+        if dice.chance(30) { format!("[data.feed_latency]\n{}\n", dice.pick(&LATENCIES)) } else { String::new() };
+    let mut data = |kind: &str, interval: &str, generator: &str| {
+        let _ = writeln!(
+            text,
+            "[[data]]\ninstrument = \"C{nth}USD\"\nkind = \"{kind}\"\n{interval}[data.synthetic]\n\
+             start_price = \"100\"\n{generator}\n{feed}"
+        );
+    };
+    match dice.below(5) {
+        0 => data("bars", "interval = \"1m\"\n", "generator = \"garch\"\nvolatility = \"4\""),
+        1 => data("bars", "interval = \"5m\"\n", "generator = \"garch\"\nvolatility = \"2\"\nvolume = \"3\""),
+        2 => data("trades", "", "generator = \"ticks\"\ngap = \"3s\""),
+        3 => data("quotes", "", "generator = \"ticks\"\ngap = \"3s\"\nspread = 2"),
+        _ => {
+            let flow = "generator = \"flow\"\nsize = \"2\"\ngap = \"3s\"";
+            data("depth", "", flow);
+            data("trades", "", flow);
+        }
+    }
+    text
+}
+
+fn venue(dice: &mut Dice, nth: u64, spot: bool) -> String {
+    let mut text = format!(
+        "[[venue]]\nname = \"V{nth}\"\npath = \"{}\"\nlimit_fill = \"{}\"\nparticipation = \"{}\"\nmaker_fill = \"{}\"\n{}",
+        dice.pick(&["adaptive", "worst", "best", "ohlc", "olhc"]),
+        dice.pick(&["touch", "through"]),
+        dice.pick(&["0.1", "0.3", "1", "none"]),
+        dice.pick(&["partial", "whole"]),
+        dice.pick(&["", "queue_ahead = \"2\"\n"]),
+    );
+    for table in ["entry_latency", "cancel_latency", "report_latency"] {
+        let _ = writeln!(text, "[venue.{table}]\n{}", dice.pick(&LATENCIES));
+    }
+    let slippage = dice.pick(&[
+        "model = \"none\"",
+        "model = \"fixed_bps\"\nbps = \"5\"",
+        "model = \"half_spread\"\nnoise_bps = \"1\"",
+        "model = \"volume_share\"\nshape = \"linear\"",
+    ]);
+    // A contract charges in the currency of its profit.
+    let currency = if spot { dice.pick(&["base", "quote"]) } else { "quote" };
+    let fees = dice.pick(&["maker = \"-0.0001\"\ntaker = \"0.001\"", "maker = \"0.0002\"\ntaker = \"0.0005\""]);
+    let queue = dice.pick(&["risk_averse", "power", "power2", "power3", "log", "log2"]);
+    let _ = writeln!(
+        text,
+        "[venue.slippage]\n{slippage}\n[venue.fees]\nmodel = \"maker_taker\"\n{fees}\ncurrency = \"{currency}\"\n\
+         [venue.queue]\nmodel = \"{queue}\"\n"
+    );
+    text
+}
+
+fn account(dice: &mut Dice, spot: bool) -> String {
+    if spot {
+        return "[account]\nkind = \"spot\"\ndeposits = { USD = \"5000\" }\n\n".to_owned();
+    }
+    let leverage = dice.pick(&["1", "3", "10"]);
+    format!("[account]\nkind = \"netting\"\nmax_leverage = \"{leverage}\"\ndeposits = {{ USD = \"3000\" }}\n\n")
+}
+
+fn strategy(dice: &mut Dice, nth: u64, instruments: u64) -> String {
+    let first = dice.below(instruments);
+    let names: Vec<String> = (first..instruments).map(|nth| format!("\"C{nth}USD\"")).collect();
+    format!(
+        "[[strategy]]\nid = \"s{nth}\"\ntype = \"random\"\ninstruments = [{}]\nrate = \"{}\"\nlots_max = {}\nreach = {}\n\n",
+        names.join(", "),
+        dice.pick(&["0.05", "0.2", "0.5"]),
+        dice.pick(&["20", "300", "3000"]),
+        dice.pick(&["5", "50"]),
+    )
+}
