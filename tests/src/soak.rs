@@ -11,9 +11,11 @@ use tapedeck_model::random::{Draws, Stream};
 /// A random scenario.
 pub fn scenario(seed: u64) -> String {
     let mut dice = Dice(Draws::new(seed, "soak").stream(0));
-    let spot = dice.chance(50);
+    let kind = dice.pick(&["spot", "spot", "netting", "margin"]);
+    let spot = kind == "spot";
     let instruments = 1 + dice.below(3);
-    let venues = 1 + dice.below(2.min(instruments));
+    // A margin account is at one venue.
+    let venues = if kind == "margin" { 1 } else { 1 + dice.below(2.min(instruments)) };
     let mut text = format!(
         "[scenario]\nname = \"soak\"\nseed = {seed}\nbase_currency = \"USD\"\nstart = \"2024-01-01\"\n\
          end = \"2024-01-01T0{}:00:00Z\"\n{}\n",
@@ -27,7 +29,7 @@ pub fn scenario(seed: u64) -> String {
     for nth in 0..venues {
         text.push_str(&venue(&mut dice, nth, spot));
     }
-    text.push_str(&account(&mut dice, spot));
+    text.push_str(&account(&mut dice, kind));
     for nth in 0..=dice.below(2) {
         text.push_str(&strategy(&mut dice, nth, instruments));
     }
@@ -109,12 +111,16 @@ fn instrument(dice: &mut Dice, (nth, venue): (u64, u64), spot: bool) -> String {
 
 fn venue(dice: &mut Dice, nth: u64, spot: bool) -> String {
     let mut text = format!(
-        "[[venue]]\nname = \"V{nth}\"\npath = \"{}\"\nlimit_fill = \"{}\"\nparticipation = \"{}\"\nmaker_fill = \"{}\"\n{}",
+        "[[venue]]\nname = \"V{nth}\"\npath = \"{}\"\nlimit_fill = \"{}\"\nparticipation = \"{}\"\nmaker_fill = \"{}\"\n{}\
+         self_trade_prevention = \"{}\"\namend_keeps_priority = {}\ncancel_on_disconnect = {}\n",
         dice.pick(&["adaptive", "worst", "best", "ohlc", "olhc"]),
         dice.pick(&["touch", "through"]),
         dice.pick(&["0.1", "0.3", "1", "none"]),
         dice.pick(&["partial", "whole"]),
         dice.pick(&["", "queue_ahead = \"2\"\n"]),
+        dice.pick(&["cancel_taker", "cancel_maker", "cancel_both"]),
+        dice.chance(70),
+        dice.chance(50),
     );
     for table in ["entry_latency", "cancel_latency", "report_latency"] {
         let _ = writeln!(text, "[venue.{table}]\n{}", dice.pick(&LATENCIES));
@@ -127,32 +133,51 @@ fn venue(dice: &mut Dice, nth: u64, spot: bool) -> String {
     ]);
     // A contract charges in the currency of its profit.
     let currency = if spot { dice.pick(&["base", "quote"]) } else { "quote" };
-    let fees = dice.pick(&["maker = \"-0.0001\"\ntaker = \"0.001\"", "maker = \"0.0002\"\ntaker = \"0.0005\""]);
+    let fees = match dice.below(4) {
+        0 => "model = \"schedule\"\ntiers = [\"0 0.0002 0.0005\", \"300 -0.0001 0.0004\"]\nwindow = \"1d\"".to_owned(),
+        1 => format!("model = \"maker_taker\"\nmaker = \"-0.0001\"\ntaker = \"0.001\"\ncurrency = \"{currency}\""),
+        _ => format!("model = \"maker_taker\"\nmaker = \"0.0002\"\ntaker = \"0.0005\"\ncurrency = \"{currency}\""),
+    };
     let queue = dice.pick(&["risk_averse", "power", "power2", "power3", "log", "log2"]);
-    let _ = writeln!(
-        text,
-        "[venue.slippage]\n{slippage}\n[venue.fees]\nmodel = \"maker_taker\"\n{fees}\ncurrency = \"{currency}\"\n\
-         [venue.queue]\nmodel = \"{queue}\"\n"
-    );
+    let _ = writeln!(text, "[venue.slippage]\n{slippage}\n[venue.fees]\n{fees}\n[venue.queue]\nmodel = \"{queue}\"\n");
     text
 }
 
-fn account(dice: &mut Dice, spot: bool) -> String {
-    if spot {
-        return "[account]\nkind = \"spot\"\ndeposits = { USD = \"5000\" }\n\n".to_owned();
+fn account(dice: &mut Dice, kind: &str) -> String {
+    match kind {
+        "netting" => {
+            let leverage = dice.pick(&["1", "3", "10"]);
+            format!("[account]\nkind = \"netting\"\nmax_leverage = \"{leverage}\"\ndeposits = {{ USD = \"3000\" }}\n\n")
+        }
+        "margin" => format!(
+            "[account]\nkind = \"margin\"\nmargin_mode = \"{}\"\nleverage = \"{}\"\nmaintenance_rate = \"{}\"\n\
+             deposits = {{ USD = \"{}\" }}\n\n{}",
+            dice.pick(&["cross", "isolated"]),
+            dice.pick(&["1", "5", "12"]),
+            dice.pick(&["0.005", "0.05"]),
+            dice.pick(&["50", "500", "3000"]),
+            dice.pick(&["", "", BRACKETS]),
+        ),
+        _ => "[account]\nkind = \"spot\"\ndeposits = { USD = \"5000\" }\n\n".to_owned(),
     }
-    let leverage = dice.pick(&["1", "3", "10"]);
-    format!("[account]\nkind = \"netting\"\nmax_leverage = \"{leverage}\"\ndeposits = {{ USD = \"3000\" }}\n\n")
 }
+
+/// Margin terms of the first instrument, with bounds that small positions reach.
+const BRACKETS: &str = "[[margin]]\ninstrument = \"C0USD\"\nleverage = \"20\"\n\
+    [[margin.brackets]]\nfloor = \"0\"\nmaintenance_rate = \"0.01\"\nleverage_max = \"50\"\n\
+    [[margin.brackets]]\nfloor = \"200\"\nmaintenance_rate = \"0.02\"\nleverage_max = \"25\"\n\
+    [[margin.brackets]]\nfloor = \"1000\"\nmaintenance_rate = \"0.05\"\nleverage_max = \"10\"\n\n";
 
 fn strategy(dice: &mut Dice, nth: u64, instruments: u64) -> String {
     let first = dice.below(instruments);
     let names: Vec<String> = (first..instruments).map(|nth| format!("\"C{nth}USD\"")).collect();
     format!(
-        "[[strategy]]\nid = \"s{nth}\"\ntype = \"random\"\ninstruments = [{}]\nrate = \"{}\"\nlots_max = {}\nreach = {}\n\n",
+        "[[strategy]]\nid = \"s{nth}\"\ntype = \"random\"\ninstruments = [{}]\nrate = \"{}\"\nlots_max = {}\nreach = {}\n\
+         kinds = \"{}\"\n\n",
         names.join(", "),
         dice.pick(&["0.05", "0.2", "0.5"]),
         dice.pick(&["20", "300", "3000"]),
         dice.pick(&["5", "50"]),
+        dice.pick(&["plain", "all"]),
     )
 }
