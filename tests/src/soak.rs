@@ -24,7 +24,7 @@ pub fn scenario(seed: u64) -> String {
     );
     for nth in 0..instruments {
         let venue = nth % venues;
-        text.push_str(&instrument(&mut dice, (nth, venue), spot));
+        text.push_str(&instrument(&mut dice, (nth, venue), kind));
     }
     for nth in 0..venues {
         text.push_str(&venue(&mut dice, nth, spot));
@@ -77,34 +77,49 @@ const LATENCIES: [&str; 3] = [
 ];
 
 /// One instrument with its data: `nth` of the run, traded at a venue.
-fn instrument(dice: &mut Dice, (nth, venue): (u64, u64), spot: bool) -> String {
-    let kind = if spot { "spot" } else { "linear" };
+fn instrument(dice: &mut Dice, (nth, venue): (u64, u64), account: &str) -> String {
+    let kind = match account {
+        "spot" => "spot",
+        "netting" => dice.pick(&["linear", "linear", "inverse"]),
+        _ => "linear",
+    };
+    let funded = kind != "spot" && dice.chance(40);
+    let terms = match (funded, kind) {
+        (true, _) => "funding_interval = \"1h\"\nfunding_missing = \"zero\"\n",
+        (false, "linear") => dice.pick(&["", "", "expiry = \"2024-01-01T00:50:00Z\"\n"]),
+        (false, _) => "",
+    };
     let tick = dice.pick(&["0.01", "0.05", "0.25"]);
     let lot = dice.pick(&["0.01", "0.001"]);
     let least = dice.pick(&["", "notional_min = \"5\"\n", "qty_min = \"0.05\"\n", "qty_max = \"2\"\n"]);
     let mut text = format!(
         "[[instrument]]\nsymbol = \"C{nth}USD\"\nvenue = \"V{venue}\"\nkind = \"{kind}\"\nbase = \"C{nth}\"\n\
-         quote = \"USD\"\ntick_size = \"{tick}\"\nlot_size = \"{lot}\"\n{least}\n"
+         quote = \"USD\"\ntick_size = \"{tick}\"\nlot_size = \"{lot}\"\n{least}{terms}\n"
     );
     let feed =
         if dice.chance(30) { format!("[data.feed_latency]\n{}\n", dice.pick(&LATENCIES)) } else { String::new() };
     let mut data = |kind: &str, interval: &str, generator: &str| {
         let _ = writeln!(
             text,
-            "[[data]]\ninstrument = \"C{nth}USD\"\nkind = \"{kind}\"\n{interval}[data.synthetic]\n\
-             start_price = \"100\"\n{generator}\n{feed}"
+            "[[data]]\ninstrument = \"C{nth}USD\"\nkind = \"{kind}\"\n{interval}[data.synthetic]\n{generator}\n{feed}"
         );
     };
+    let dealt = |generator: &str| format!("start_price = \"100\"\n{generator}");
     match dice.below(5) {
-        0 => data("bars", "interval = \"1m\"\n", "generator = \"garch\"\nvolatility = \"4\""),
-        1 => data("bars", "interval = \"5m\"\n", "generator = \"garch\"\nvolatility = \"2\"\nvolume = \"3\""),
-        2 => data("trades", "", "generator = \"ticks\"\ngap = \"3s\""),
-        3 => data("quotes", "", "generator = \"ticks\"\ngap = \"3s\"\nspread = 2"),
+        0 => data("bars", "interval = \"1m\"\n", &dealt("generator = \"garch\"\nvolatility = \"4\"")),
+        1 => data("bars", "interval = \"5m\"\n", &dealt("generator = \"garch\"\nvolatility = \"2\"\nvolume = \"3\"")),
+        2 => data("trades", "", &dealt("generator = \"ticks\"\ngap = \"3s\"")),
+        3 => data("quotes", "", &dealt("generator = \"ticks\"\ngap = \"3s\"\nspread = 2")),
         _ => {
-            let flow = "generator = \"flow\"\nsize = \"2\"\ngap = \"3s\"";
-            data("depth", "", flow);
-            data("trades", "", flow);
+            let flow = dealt("generator = \"flow\"\nsize = \"2\"\ngap = \"3s\"");
+            data("depth", "", &flow);
+            data("trades", "", &flow);
         }
+    }
+    if funded {
+        let marks = "generator = \"garch\"\nvolatility = \"3\"\npremium_bps = \"3\"";
+        data("mark", "interval = \"1m\"\n", &format!("start_price = \"100\"\n{marks}"));
+        data("funding", "interval = \"1h\"\n", "generator = \"funding\"\nrate = \"0.001\"\nnoise = \"0.002\"");
     }
     text
 }
