@@ -620,7 +620,7 @@ pub struct FeeQuery<'a> {
     pub liquidity: Liquidity,
     /// How much.
     pub qty: Qty,
-    /// Exact value in the quote currency.
+    /// Its value, in [`Instrument::value_currency`].
     pub notional: Amount,
     /// Economic time of the fill.
     pub ts: Ts,

@@ -131,6 +131,14 @@ impl Rate {
         Self { num: value.mantissa(), decimals: value.scale() as u8 }
     }
 
+    /// This part of what something is worth.
+    fn of_value(self, instrument: &Instrument, value: Amount) -> Option<Amount> {
+        match instrument.kind {
+            InstrumentKind::Spot | InstrumentKind::Linear => self.of(value),
+            InstrumentKind::Inverse => self.of_quotient(value),
+        }
+    }
+
     /// Exact: the amount is a multiple of `10^decimals`, as its scale was checked.
     fn of(self, amount: Amount) -> Option<Amount> {
         let unit = pow10(self.decimals);
@@ -179,10 +187,7 @@ impl FeeModel for MakerTaker {
         } else {
             (query.notional, charged_in(query.instrument))
         };
-        let exact = match query.instrument.kind {
-            InstrumentKind::Spot | InstrumentKind::Linear => rate.of(value)?,
-            InstrumentKind::Inverse => rate.of_quotient(value)?,
-        };
+        let exact = rate.of_value(query.instrument, value)?;
         Some((Amount::from_raw(ceil_div(exact.raw(), self.unit).checked_mul(self.unit)?), currency))
     }
 

@@ -7,10 +7,11 @@
 
 use std::collections::VecDeque;
 
+use tapedeck_model::instrument::InstrumentKind;
 use tapedeck_model::number::{SCALE_MAX, parse_decimal};
 use tapedeck_model::param::{ParamError, ParamKind, ParamSpec, Params};
 use tapedeck_model::port::{FeeModel, FeeQuery};
-use tapedeck_model::{Amount, CurrencyIx, Decimal, Instrument, Liquidity, Span, Ts};
+use tapedeck_model::{Amount, CurrencyIx, Decimal, Instrument, Liquidity, Price, Span, Ts};
 
 use super::{FEE_DECIMALS, Rate, ceil_div, charged_in, decimals_of};
 
@@ -107,7 +108,15 @@ impl Schedule {
     }
 
     fn volume_of(&self, query: &FeeQuery<'_>) -> Option<Amount> {
-        if self.in_base { query.instrument.base_amount(query.qty) } else { query.notional.checked_abs() }
+        let value = match (query.instrument.kind, self.in_base) {
+            (InstrumentKind::Spot | InstrumentKind::Linear, true) => query.instrument.base_amount(query.qty),
+            (InstrumentKind::Spot | InstrumentKind::Linear, false) | (InstrumentKind::Inverse, true) => {
+                Some(query.notional)
+            }
+            // The same at every price.
+            (InstrumentKind::Inverse, false) => query.instrument.quote_value(Price::ZERO, query.qty),
+        };
+        value?.checked_abs()
     }
 }
 
@@ -118,8 +127,8 @@ impl FeeModel for Schedule {
             Liquidity::Maker => tier.maker,
             Liquidity::Taker => tier.taker,
         };
-        let full = rate.of(query.notional)?;
-        let exact = if full > Amount::ZERO { self.kept.of(full)? } else { full };
+        let full = rate.of_value(query.instrument, query.notional)?;
+        let exact = if full > Amount::ZERO { self.kept.of_value(query.instrument, full)? } else { full };
         Some((Amount::from_raw(ceil_div(exact.raw(), self.unit).checked_mul(self.unit)?), charged_in(query.instrument)))
     }
 

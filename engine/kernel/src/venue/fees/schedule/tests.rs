@@ -3,7 +3,7 @@
 use super::*;
 use crate::venue::tests::instrument;
 use tapedeck_model::param::ParamValue;
-use tapedeck_model::{Price, Qty, Side};
+use tapedeck_model::{Qty, Side};
 
 fn params(tiers: &[&str], more: &[(&str, ParamValue)]) -> Params {
     let tiers = tiers.iter().map(|text| (*text).to_owned()).collect();
@@ -97,4 +97,21 @@ fn schedules_that_contradict_themselves_are_refused() {
     }
     let hour = [("window", ParamValue::Span(Span::HOUR))];
     assert_eq!(build(&params(TIERS, &hour), &[&instrument(0)]).err().unwrap().name, "window");
+}
+
+/// What an inverse contract is worth has decimals without end: a soak test found that its fee was cut.
+#[test]
+fn an_inverse_contract_pays_in_coin_and_counts_in_quote() {
+    let mut instrument = instrument(0);
+    instrument.kind = InstrumentKind::Inverse;
+    let mut model = build(&params(&["0 0 0.0003", "100 0 0.0001"], &[]), &[&instrument]).unwrap();
+    // 100 contracts of 1 at a price of 3: 33.33 coins.
+    let (px, qty) = (Price::from_raw(300), Qty::from_raw(100_000));
+    let notional = instrument.notional(px, qty).unwrap();
+    for (at, expected) in [("2024-01-01T00:00:00Z", "0.01"), ("2024-01-02T00:00:00Z", "0.003333333333333333333333")] {
+        let (side, liquidity, ts) = (Side::Sell, Liquidity::Taker, at.parse().unwrap());
+        let query = FeeQuery { instrument: &instrument, side, liquidity, qty, notional, ts };
+        assert_eq!(model.fee(&query).unwrap().0.to_string(), expected, "{at}");
+        model.on_fill(&query);
+    }
 }
