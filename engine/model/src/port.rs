@@ -447,8 +447,10 @@ pub struct RiskQuery<'a> {
     /// What the open orders of other instruments would add to it, were those of the side that adds
     /// more filled in each.
     pub open_exposure: Amount,
-    /// Open orders of the account, this one not included.
+    /// Open orders of the account, this one not included; those of its group that go before it are.
     pub open_orders: u32,
+    /// Orders of its group that go before it and that no rule was told of yet as sent.
+    pub orders_ahead: u32,
     /// The account's equity.
     pub equity: Amount,
 }

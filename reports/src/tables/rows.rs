@@ -6,7 +6,7 @@
 use tapedeck_model::event::{EquityPoint, LedgerAccount, PositionPoint, PostingLines};
 use tapedeck_model::{
     Amount, CurrencyIx, Event, FillReport, Instrument, InstrumentIx, OrderKind, OrderRequest, Price, Qty, Record, Side,
-    StrategyIx, TimeInForce,
+    StrategyIx, Terms, TimeInForce, Trail,
 };
 
 use super::layout::{EquityRows, EventRows, FillRows, OrderRows, PositionRows, TradeRows};
@@ -343,6 +343,29 @@ impl OrderRows {
             self.trigger_px.at(at).push(px, instrument.price_scale);
         }
         self.order_qty.push(request.order_qty, instrument.qty_scale);
+        self.rare_terms(at, request, instrument);
+    }
+
+    /// What few orders have; `group_first` is the number of the group's first order.
+    fn rare_terms(&mut self, at: u32, request: &OrderRequest, instrument: &Instrument) {
+        let Terms { trigger_by, activation_px, display, group, .. } = request.terms;
+        self.trigger_by.push(trigger_by.number(), || trigger_by.text());
+        if let OrderKind::Trailing { trail } = request.kind {
+            match trail {
+                Trail::Px(distance) => self.trail_px.at(at).push(distance, instrument.price_scale),
+                Trail::Bps(bps) => self.trail_bps.at(at).push(u64::from(bps)),
+            }
+        }
+        if let Some(px) = activation_px {
+            self.activation_px.at(at).push(px, instrument.price_scale);
+        }
+        if let Some(display) = display {
+            self.display_qty.at(at).push(display.qty, instrument.qty_scale);
+        }
+        if let Some(leg) = group {
+            self.group_kind.at(at).push(leg.kind.number(), || leg.kind.text());
+            self.group_first.at(at).push(u64::from(leg.first));
+        }
     }
 }
 

@@ -199,7 +199,8 @@ impl RiskRule for OrderRate {
         while self.sent.front().is_some_and(|at| at.saturating_add(self.interval) <= query.now) {
             self.sent.pop_front();
         }
-        let (value, limit) = (count(self.sent.len() as i64 + 1), count(self.count as i64));
+        let (value, limit) =
+            (count(self.sent.len() as i64 + i64::from(query.orders_ahead) + 1), count(self.count as i64));
         if closes(query) { RiskOutcome::Pass { value, limit } } else { at_most(value, limit) }
     }
 

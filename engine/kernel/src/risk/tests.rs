@@ -128,6 +128,7 @@ fn check(chain: &mut RiskChain, request: &OrderRequest, around: Around) -> (Verd
         gross_exposure: instrument.notional(mark, held).unwrap(),
         open_exposure: Amount::ZERO,
         open_orders: around.open_orders,
+        orders_ahead: 0,
         equity: amount("10000"),
     };
     let id = ClientOrderId { strategy: around.strategy, number: 1 };

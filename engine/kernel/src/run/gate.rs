@@ -47,7 +47,7 @@ impl Core {
     /// Doors 7 and 8 for a new order.
     pub(super) fn submit(&mut self, client_order_id: ClientOrderId, request: &OrderRequest) -> Result<(), KernelError> {
         self.note(&Event::SubmitIntended { client_order_id, request: *request });
-        match self.admit(client_order_id, request, None) {
+        match self.admit(client_order_id, request, None, 0) {
             Ok((approved, reserve)) => self.send(&approved, reserve),
             Err((reason, rule)) => {
                 self.deny(client_order_id, request, reason, rule);
@@ -87,8 +87,11 @@ impl Core {
         let mut admitted = [None, None, None];
         let mut refused = None;
         for (nth, (client_order_id, request)) in legs.iter().enumerate() {
-            let verdict =
-                if fits { self.admit(*client_order_id, request, None) } else { Err(no(DenyReason::InvalidOrder)) };
+            let verdict = if fits {
+                self.admit(*client_order_id, request, None, nth as u32)
+            } else {
+                Err(no(DenyReason::InvalidOrder))
+            };
             match verdict {
                 Ok((approved, reserve)) if approved.request().order_qty == request.order_qty => {
                     admitted[nth] = Some((approved, reserve));
@@ -111,11 +114,13 @@ impl Core {
     }
 
     /// Whether an order may go; of a change of the open order `replaced`, whether its new values may.
+    /// `orders_ahead` orders of its group go before it.
     fn admit(
         &mut self,
         client_order_id: ClientOrderId,
         request: &OrderRequest,
         replaced: Option<&Order>,
+        orders_ahead: u32,
     ) -> Result<(Approved, Reserve), Denial> {
         let strategy = client_order_id.strategy;
         self.gate(strategy, request)?;
@@ -156,7 +161,8 @@ impl Core {
             notional,
             gross_exposure,
             open_exposure,
-            open_orders: state.oms.open_orders() - u32::from(replaced.is_some()),
+            open_orders: state.oms.open_orders() + orders_ahead - u32::from(replaced.is_some()),
+            orders_ahead,
             equity,
         };
         let held = state.account.position(strategy, request.instrument).net_qty;
@@ -270,7 +276,7 @@ impl Core {
             return Ok(());
         }
         let open_part = request.order_qty.raw() - order.cum_qty.raw();
-        match self.admit(client_order_id, &request, Some(&order)) {
+        match self.admit(client_order_id, &request, Some(&order), 0) {
             Ok((approved, _)) if approved.request().order_qty.raw() == open_part => Ok(()),
             // A change is taken whole or not at all: a rule that would shrink it denies it.
             Ok(_) => Err(as_it_is(DenyReason::RiskRule)),
