@@ -105,11 +105,12 @@ fn instrument(dice: &mut Dice, (nth, venue): (u64, u64), account: &str) -> Strin
         );
     };
     let dealt = |generator: &str| format!("start_price = \"100\"\n{generator}");
-    match dice.below(5) {
+    match dice.below(6) {
         0 => data("bars", "interval = \"1m\"\n", &dealt("generator = \"garch\"\nvolatility = \"4\"")),
         1 => data("bars", "interval = \"5m\"\n", &dealt("generator = \"garch\"\nvolatility = \"2\"\nvolume = \"3\"")),
         2 => data("trades", "", &dealt("generator = \"ticks\"\ngap = \"3s\"")),
         3 => data("quotes", "", &dealt("generator = \"ticks\"\ngap = \"3s\"\nspread = 2")),
+        4 => data("mbo", "", &dealt("generator = \"flow\"\nsize = \"2\"\ngap = \"3s\"")),
         _ => {
             let flow = dealt("generator = \"flow\"\nsize = \"2\"\ngap = \"3s\"");
             data("depth", "", &flow);
