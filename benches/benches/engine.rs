@@ -295,6 +295,8 @@ fn fill(number: u32) -> FillReport {
             basis: FillBasis::BarOpen,
             reference_px: Price::from_raw(2_000_000),
             slippage_px: Price::ZERO,
+            impact_px: Price::ZERO,
+            noise_px: Price::ZERO,
             available_qty: QTY,
             queue_entry_qty: Qty::ZERO,
             queue_ahead_qty: Qty::ZERO,

@@ -18,7 +18,7 @@ use tapedeck_kernel::venue::{
     LimitFill, MakerFill, OrderRules, PathModel, RecordKind, VenueSpec, fee_components, latency_components,
     queue_components, slippage_components,
 };
-use tapedeck_model::port::{FeeModel, LatencyModel, QueueModel, SlippageModel};
+use tapedeck_model::port::{FeeModel, LatencyModel, LatencySetup, Leg, QueueModel, SlippageModel};
 use tapedeck_model::{
     Amount, BookLaw, Chunk, Columns, Currency, CurrencyIx, DatedRules, Decimal, Draws, Instrument, InstrumentId,
     InstrumentIx, InstrumentKind, MarketRecord, ParamKind, ParamSpec, ParamValue, Params, Price, Qty, Source,
@@ -211,7 +211,9 @@ pub fn with_defaults(specs: &[ParamSpec]) -> Params {
             ParamKind::Span => ParamValue::Span(text.parse().expect("a span")),
             ParamKind::Time => ParamValue::Time(text.parse().expect("a time")),
             ParamKind::Text | ParamKind::Choice(_) => ParamValue::Text(text.to_owned()),
-            ParamKind::Texts | ParamKind::Decimals | ParamKind::TextMap => return params,
+            ParamKind::Texts | ParamKind::DecimalList { .. } | ParamKind::Decimals | ParamKind::TextMap => {
+                return params;
+            }
         };
         params.with(spec.name, value)
     })
@@ -219,7 +221,8 @@ pub fn with_defaults(specs: &[ParamSpec]) -> Params {
 
 fn no_latency() -> Box<dyn LatencyModel> {
     let none = latency_components().iter().find(|c| c.name == "none").expect("there is a model of no latency");
-    (none.build)(&with_defaults(none.params), Draws::new(0, "")).expect("its defaults are good")
+    let setup = LatencySetup { draws: Draws::new(0, ""), leg: Leg::ToVenue, recorded: None };
+    (none.build)(&with_defaults(none.params), setup).expect("its defaults are good")
 }
 
 fn no_slippage() -> Box<dyn SlippageModel> {
@@ -267,6 +270,9 @@ pub fn venue_spec(finest: RecordKind) -> VenueSpec {
         settlement_px: Vec::new(),
         funds: Some(deposits()),
         margin: None,
+        troubles: Vec::new(),
+        price_band: None,
+        age_limits: Vec::new(),
     }
 }
 
@@ -289,8 +295,10 @@ pub fn run_spec(tape: MemoryTape, strategy: Box<dyn Strategy>, finest: RecordKin
             name: "tape".to_owned(),
             instrument: InstrumentIx(0),
             feed_latency: None,
+            is_heard: true,
             source: Box::new(tape),
         }],
+        incidents: Vec::new(),
         expiries: Vec::new(),
         start: Ts::MIN,
         equity_interval: Span::HOUR,

@@ -232,7 +232,15 @@ impl Audit {
         }
         for line in lines.as_slice() {
             add(&mut self.ledger, (line.account, line.currency), line.amount)?;
-            if reason == PostingReason::Deposit && line.account == LedgerAccount::Cash {
+            let beside_trading = match reason {
+                PostingReason::Deposit | PostingReason::Withdrawal | PostingReason::Airdrop => true,
+                PostingReason::Fill
+                | PostingReason::Funding
+                | PostingReason::Settlement
+                | PostingReason::Liquidation
+                | PostingReason::Insurance => false,
+            };
+            if beside_trading && line.account == LedgerAccount::Cash {
                 add(&mut self.cash_expected, line.currency, line.amount)?;
             }
         }

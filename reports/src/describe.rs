@@ -226,7 +226,7 @@ fn ending_text(event: &Event, names: &Names, ix: InstrumentIx) -> Option<String>
 fn fill_text(report: &FillReport, names: &Names, ix: InstrumentIx) -> String {
     let evidence = &report.evidence;
     format!(
-        "{} {} at {} on {} as {}, fee {}; {} by {} record {}: reference {}, slippage {}, available {}, queue ahead {} of {}",
+        "{} {} at {} on {} as {}, fee {}; {} by {} record {}: reference {}, slippage {} (impact {}, noise {}), available {}, queue ahead {} of {}",
         names.qty(ix, report.last_qty),
         names.instrument_text(ix),
         names.px(ix, report.last_px),
@@ -238,6 +238,8 @@ fn fill_text(report: &FillReport, names: &Names, ix: InstrumentIx) -> String {
         evidence.record.number,
         names.px(ix, evidence.reference_px),
         names.px(ix, evidence.slippage_px),
+        names.px(ix, evidence.impact_px),
+        names.px(ix, evidence.noise_px),
         names.qty(ix, evidence.available_qty),
         names.qty(ix, evidence.queue_ahead_qty),
         names.qty(ix, evidence.queue_entry_qty),
@@ -291,6 +293,9 @@ fn state_text(event: &Event, names: &Names) -> String {
     }
     if let Event::Resumed { rule } = event {
         return format!("{what}: {} is over", names.rule(*rule));
+    }
+    if let Some(text) = incident_text(event, names) {
+        return format!("{what}: {text}");
     }
     if let Event::MarketRefused { exception, quote } = event {
         let ix = quote.instrument;
@@ -346,6 +351,28 @@ fn margin_text(event: &Event, names: &Names) -> Option<String> {
         let of = b.instrument.map_or("the cross wallet", |ix| names.instrument_text(ix));
         let covered = names.money(b.covered, b.currency);
         return Some(format!("{what}: {of} lost {covered} more than it had; the insurance fund covers it"));
+    }
+    None
+}
+
+/// Incidents, and money that comes and goes with them.
+fn incident_text(event: &Event, names: &Names) -> Option<String> {
+    if let Event::IncidentBegan { name, kind, target, until } = event {
+        return Some(format!("{}, {kind} of {} until {until}", one_line(name), one_line(target)));
+    }
+    if let Event::IncidentEnded { name, missed } = event {
+        return Some(format!("{}, {missed} records missed", one_line(name)));
+    }
+    if let Event::CapitalMoved { before, after } = event {
+        let (before, after) = (before.display_rounded(12), after.display_rounded(12));
+        return Some(format!("equity from {before} to {after}, neither profit nor loss"));
+    }
+    if let Event::FillsBlocked { instrument, count } = event {
+        return Some(format!("{count} x {}: what was shown was too old", names.instrument_text(*instrument)));
+    }
+    if let Event::WithdrawalRefused { currency, amount, free } = event {
+        let (amount, free) = (names.money(*amount, *currency), names.money(*free, *currency));
+        return Some(format!("{amount} asked for, {free} free"));
     }
     None
 }

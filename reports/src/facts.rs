@@ -59,6 +59,12 @@ pub struct Counts {
     pub liquidations: u64,
     /// Losses beyond a wallet that the insurance fund covered.
     pub bankruptcies: u64,
+    /// How often orders were kept from what was shown because of its age.
+    pub blocked: u64,
+    /// Incidents that began.
+    pub incidents: u64,
+    /// Market records that did not reach us because of incidents that are over.
+    pub missed: u64,
 }
 
 /// A fill as a mark on a chart.
@@ -181,7 +187,7 @@ pub struct RunFacts {
     pub liquidation_fees: BTreeMap<CurrencyIx, Amount>,
     /// Losses beyond wallets that the insurance fund covered, by currency.
     pub insurance: BTreeMap<CurrencyIx, Amount>,
-    /// Money put in, by currency.
+    /// Money put in less money taken out, by currency.
     pub deposits: BTreeMap<CurrencyIx, Amount>,
     /// Equity at the start: deposits if all are in the base currency, else the first known equity.
     pub initial_equity: Option<Amount>,
@@ -189,6 +195,8 @@ pub struct RunFacts {
     pub final_equity: Option<Amount>,
     /// Sum and number of known equities, for their mean.
     pub equity_mean: (f64, u64),
+    /// By how much money put in and taken out during the run has scaled equity.
+    pub capital_factor: f64,
     /// Largest fall from a peak over every mark, as a fraction of the peak.
     pub max_drawdown: f64,
     /// Returns at multiples of the interval.
@@ -240,6 +248,8 @@ fn as_fill(share: &LiquidationShare, fee_currency: CurrencyIx, ts_event: Ts) -> 
             basis: FillBasis::Venue,
             reference_px: share.last_px,
             slippage_px: Price::ZERO,
+            impact_px: Price::ZERO,
+            noise_px: Price::ZERO,
             available_qty: share.last_qty,
             queue_entry_qty: Qty::ZERO,
             queue_ahead_qty: Qty::ZERO,
@@ -289,6 +299,7 @@ impl Gatherer {
             initial_equity: None,
             final_equity: None,
             equity_mean: (0.0, 0),
+            capital_factor: 1.0,
             max_drawdown: 0.0,
             returns: ReturnSampler::new(returns_interval),
             exposed_ns: 0,
@@ -328,7 +339,7 @@ impl Gatherer {
         self.facts.period = Some((self.facts.period.map_or(ts, |(first, _)| first), ts));
         match &record.event {
             Event::Filled { instrument, side, report, .. } => return self.fill(seq, *instrument, *side, report),
-            Event::Posted { reason: PostingReason::Deposit, .. } => {
+            Event::Posted { reason: PostingReason::Deposit | PostingReason::Withdrawal, .. } => {
                 self.deposit(&record.event).ok_or_else(|| overflow("the sum of deposits"))?;
             }
             Event::Liquidated(liquidation) => {
@@ -354,6 +365,7 @@ impl Gatherer {
                 sums().ok_or_else(|| overflow("the sum of funding"))?;
             }
             Event::Equity(point) => self.equity(point),
+            Event::CapitalMoved { before, after } => self.move_capital(*before, *after),
             other => self.count(other),
         }
         Ok(None)
@@ -373,6 +385,14 @@ impl Gatherer {
         }
     }
 
+    /// Returns and falls go on as if equity had been scaled.
+    fn move_capital(&mut self, before: Amount, after: Amount) {
+        let factor = if before > Amount::ZERO { after.to_f64() / before.to_f64() } else { f64::NAN };
+        self.facts.capital_factor *= factor;
+        self.facts.returns.rescale(factor);
+        self.equity_peak = self.equity_peak.and_then(|peak| peak.mul_ratio(after, before));
+    }
+
     fn run_event(&mut self, event: &Event) {
         let facts = &mut self.facts;
         if let Event::RunStarted { seed, base_currency, .. } = event {
@@ -382,6 +402,12 @@ impl Gatherer {
             facts.counts.inputs = *inputs;
             facts.counts.ambiguous_bars = *ambiguous_bars;
             facts.counts.warmup_denied = *warmup_denied;
+        } else if let Event::FillsBlocked { count, .. } = event {
+            facts.counts.blocked = facts.counts.blocked.saturating_add(*count);
+        } else if let Event::IncidentBegan { .. } = event {
+            facts.counts.incidents += 1;
+        } else if let Event::IncidentEnded { missed, .. } = event {
+            facts.counts.missed = facts.counts.missed.saturating_add(*missed);
         } else if let Event::DataIssues { count, .. } = event {
             facts.counts.data_issues = facts.counts.data_issues.saturating_add(*count);
         } else {

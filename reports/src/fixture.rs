@@ -144,6 +144,8 @@ impl Journal {
                 basis: FillBasis::BarOpen,
                 reference_px: px(last_px),
                 slippage_px: px("0.01"),
+                impact_px: px("0"),
+                noise_px: px("0"),
                 available_qty: qty("5"),
                 queue_entry_qty: Qty::ZERO,
                 queue_ahead_qty: Qty::ZERO,

@@ -16,6 +16,7 @@ use crate::series::{Bucket, Series};
 use crate::summary::{costs, figures};
 use crate::text::{NONE, count, grouped, money, span};
 use crate::trips::{DECIMALS, RoundTrip};
+use crate::variants::Variants;
 use chart::{Chart, Dot, chart};
 
 /// Buckets of a price chart.
@@ -47,6 +48,8 @@ pub struct PageInput<'a> {
     pub metrics: &'a Metrics,
     /// Prices, where they are known.
     pub prices: &'a [PriceSeries],
+    /// The same run under other assumptions.
+    pub variants: &'a Variants,
 }
 
 /// Text that is safe in markup and in attributes.
@@ -79,6 +82,7 @@ pub fn render_page(input: &PageInput<'_>) -> String {
     html.push_str(&charts(input));
     let costs = costs(input.facts);
     html.push_str(&pairs_section("Costs", costs.iter().map(|(k, v)| (k.as_str(), v.as_str()))));
+    html.push_str(&variants(input));
     html.push_str(&realized(input.metrics));
     html.push_str(&trips(input.facts));
     let _ = writeln!(html, "</main>\n<script>\n{}</script></body></html>", include_str!("html/page.js"));
@@ -122,6 +126,21 @@ fn key_figures(input: &PageInput<'_>) -> String {
         metrics.returns_interval,
         grouped(&format!("{:.0}", metrics.periods_per_year))
     );
+    html
+}
+
+/// What the run came to under other assumptions; nothing if nobody asked.
+fn variants(input: &PageInput<'_>) -> String {
+    let mut html = String::new();
+    for (title, rows) in input.variants.tables(&input.metrics.base_currency) {
+        let _ = write!(html, "<section><h2>{}</h2><div class=\"scroll\"><table>", escape(&title));
+        for (nth, row) in rows.iter().enumerate() {
+            let tag = if nth == 0 { "th" } else { "td" };
+            let cells: Vec<String> = row.iter().map(|cell| format!("<{tag}>{}</{tag}>", escape(cell))).collect();
+            let _ = write!(html, "<tr>{}</tr>", cells.concat());
+        }
+        html.push_str("</table></div></section>\n");
+    }
     html
 }
 
@@ -292,6 +311,7 @@ mod tests {
             facts: &facts,
             metrics: &metrics,
             prices,
+            variants: &Variants::default(),
         };
         render_page(&input)
     }

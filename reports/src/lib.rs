@@ -29,6 +29,7 @@ mod summary;
 mod tables;
 mod text;
 mod trips;
+mod variants;
 mod why;
 
 use std::io::Read;
@@ -51,6 +52,7 @@ pub use series::{Bucket, Series, Thinned};
 pub use summary::{Figure, costs, figures, summary};
 pub use tables::{TABLES, TableOptions, TableWriter, write_tables};
 pub use trips::{DECIMALS, RoundTrip, TripBook, average_px_e18};
+pub use variants::{VariantRow, Variants};
 pub use why::{Chain, why};
 
 /// The records of a journal, until its end or the first thing wrong with it.

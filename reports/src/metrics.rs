@@ -23,7 +23,7 @@ pub struct Metrics {
     pub initial_equity: Option<Amount>,
     /// Last known equity, in the base currency.
     pub final_equity: Option<Amount>,
-    /// Growth of equity, less one.
+    /// Growth of equity, less one; money put in or taken out meanwhile is neither profit nor loss.
     pub total_return: Option<f64>,
     /// Compound growth per year of the sampled equity.
     pub cagr: Option<f64>,
@@ -102,10 +102,10 @@ impl Metrics {
             base_currency: facts.names.currency(facts.base_currency).to_owned(),
             initial_equity: facts.initial_equity,
             final_equity: facts.final_equity,
-            total_return: facts
-                .initial_equity
-                .zip(facts.final_equity)
-                .and_then(|(first, last)| ratio(last.to_f64() - first.to_f64(), first.to_f64())),
+            total_return: facts.initial_equity.zip(facts.final_equity).and_then(|(first, last)| {
+                let first = first.to_f64() * facts.capital_factor;
+                ratio(last.to_f64() - first, first)
+            }),
             cagr,
             volatility: stats.volatility(per_year),
             sharpe: stats.sharpe(per_year),
@@ -145,7 +145,7 @@ impl Metrics {
             entry[code] = Value::from(sum.to_string());
         }
         let counts = &facts.counts;
-        json!({
+        let mut figures = json!({
             "base_currency": self.base_currency,
             "initial_equity": money(self.initial_equity),
             "final_equity": money(self.final_equity),
@@ -185,7 +185,11 @@ impl Metrics {
             "exposure_time": self.exposure_time,
             "turnover": self.turnover,
             "realized_pnl": realized,
-        })
+        });
+        figures["blocked_fills"] = json!(counts.blocked);
+        figures["incidents"] = json!(counts.incidents);
+        figures["missed_records"] = json!(counts.missed);
+        figures
     }
 }
 

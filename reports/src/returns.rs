@@ -134,6 +134,8 @@ pub struct ReturnSampler {
     interval: Span,
     last: Option<(Ts, Amount)>,
     sampled: Option<Amount>,
+    /// By how much money put in and taken out has scaled equity since.
+    scale: f64,
     stats: ReturnStats,
 }
 
@@ -144,7 +146,7 @@ impl ReturnSampler {
     /// If `interval` is not positive.
     pub fn new(interval: Span) -> Self {
         assert!(interval > Span::ZERO, "an interval is positive");
-        Self { interval, last: None, sampled: None, stats: ReturnStats::new() }
+        Self { interval, last: None, sampled: None, scale: 1.0, stats: ReturnStats::new() }
     }
 
     /// Takes in equity at `ts`; time must not go back.
@@ -157,6 +159,11 @@ impl ReturnSampler {
             self.sample_until(last_ts, before, last);
         }
         self.last = Some((ts, equity));
+    }
+
+    /// Money put in or taken out has scaled equity since the last point.
+    pub fn rescale(&mut self, factor: f64) {
+        self.scale *= factor;
     }
 
     /// Samples `value` at every multiple in `from..=to`.
@@ -172,9 +179,10 @@ impl ReturnSampler {
 
     fn sample(&mut self, value: Amount) {
         if let Some(before) = self.sampled {
-            self.stats.push(if before > Amount::ZERO { value.to_f64() / before.to_f64() - 1.0 } else { f64::NAN });
+            let before = before.to_f64() * self.scale;
+            self.stats.push(if before > 0.0 { value.to_f64() / before - 1.0 } else { f64::NAN });
         }
-        self.sampled = Some(value);
+        (self.sampled, self.scale) = (Some(value), 1.0);
     }
 
     /// The statistics with the last point sampled if it lies on a multiple.

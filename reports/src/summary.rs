@@ -87,7 +87,8 @@ pub fn costs(facts: &RunFacts) -> Vec<(String, String)> {
     rows
 }
 
-/// The summary as text, headed by `assumptions`.
+/// The summary as text, headed by `assumptions`; the same run under other assumptions is told of by
+/// [`crate::Variants::to_text`].
 pub fn summary(title: &str, assumptions: &[(String, String)], facts: &RunFacts, metrics: &Metrics) -> String {
     let figures = figures(facts, metrics);
     let costs = costs(facts);

@@ -2,7 +2,8 @@
 //!
 //! Enters: records and an order. Leaves: a [`Chain`] of readable lines. Besides the records about
 //! the order itself it holds the signals and logs of its strategy from the input in which it was
-//! wanted, and the posting and position that follow each of its fills.
+//! wanted, the incidents that were in force or began while it was open, and the posting and position
+//! that follow each of its fills.
 
 use std::fmt;
 
@@ -52,6 +53,15 @@ fn said_by(event: &Event) -> Option<StrategyIx> {
     }
 }
 
+/// Whether nothing more is expected of an order.
+fn is_end(event: &Event) -> bool {
+    match event {
+        Event::Filled { leaves_qty, .. } => leaves_qty.raw() == 0,
+        Event::Denied { .. } | Event::Rejected { .. } | Event::Canceled { .. } | Event::Expired { .. } => true,
+        _ => false,
+    }
+}
+
 /// What is being put together.
 #[derive(Default)]
 struct Collector {
@@ -60,12 +70,32 @@ struct Collector {
     records: Vec<Record>,
     lines: Vec<String>,
     after_fill: bool,
+    /// Incidents in force, by name.
+    incidents: Vec<(String, Record)>,
+    /// Whether the order was wanted and has not ended.
+    is_open: bool,
 }
 
 impl Collector {
     fn keep(&mut self, record: Record) {
         self.lines.push(self.describer.line(&record));
         self.records.push(record);
+    }
+
+    /// Notes an incident, and keeps it if the order is open; whether the record is about one.
+    fn take_incident(&mut self, record: &Record) -> bool {
+        match &record.event {
+            Event::IncidentBegan { name, until, .. } if *until > record.header.ts => {
+                self.incidents.push((name.clone(), record.clone()));
+            }
+            Event::IncidentEnded { name, .. } => self.incidents.retain(|(other, _)| other != name),
+            Event::IncidentBegan { .. } | Event::WithdrawalRefused { .. } => {}
+            _ => return false,
+        }
+        if self.is_open {
+            self.keep(record.clone());
+        }
+        true
     }
 
     fn take(&mut self, record: Record, order: ClientOrderId) {
@@ -78,8 +108,14 @@ impl Collector {
             return;
         }
         let about = record.event.client_order_id();
-        if about == Some(order) {
+        if self.take_incident(&record) {
+            self.after_fill = false;
+        } else if about == Some(order) {
+            self.is_open = !is_end(&record.event);
             if matches!(record.event, Event::SubmitIntended { .. }) {
+                for (_, began) in self.incidents.clone() {
+                    self.keep(began);
+                }
                 for said in std::mem::take(&mut self.said) {
                     self.keep(said);
                 }

@@ -10,9 +10,11 @@ use std::sync::Arc;
 use tapedeck_kernel::account::{AccountKind, LEVERAGE_ONE};
 use tapedeck_kernel::risk::RiskSlot;
 use tapedeck_kernel::spec::{RunSpec, StrategySlot};
-use tapedeck_kernel::venue::{MarginSpec, Matching, RecordKind, VenueSpec};
+use tapedeck_kernel::venue::{
+    Factor, MarginSpec, Matching, PathModel, RecordKind, VenueSpec, stressed_fees, stressed_slippage,
+};
 use tapedeck_model::param::ParamError;
-use tapedeck_model::port::{FeeModel, LatencyModel, QueueModel, SlippageModel};
+use tapedeck_model::port::{FeeModel, LatencyModel, LatencySetup, Leg, QueueModel, SlippageModel};
 use tapedeck_model::{
     Amount, Component, Currency, CurrencyIx, Decimal, Draws, Instrument, InstrumentIx, Price, Span, StrategyIx, Ts,
 };
@@ -23,6 +25,7 @@ use crate::scenario::{Chosen, Item, Place, Problem, Problems, Scenario, Section}
 mod currencies;
 mod data;
 pub(crate) mod data_set;
+mod incidents;
 mod instruments;
 mod margin;
 mod tap;
@@ -38,6 +41,8 @@ pub struct Assembled {
     pub prices: PriceTaps,
     /// How far the tape is while the run goes.
     pub meter: Arc<Meter>,
+    /// Recordings of latency that the run reads, with their hashes.
+    pub recordings: Vec<(String, [u8; 32])>,
 }
 
 /// Puts the parts of a run together.
@@ -45,7 +50,37 @@ pub struct Assembled {
 /// # Errors
 /// [`Problems`] that components or data found, with their places.
 pub fn assemble(scenario: &Scenario, registry: &Registry, base_dir: &Path) -> Result<Assembled, Problems> {
-    let mut builder = Builder { scenario, registry, base_dir, seed: scenario.seed(), problems: Vec::new() };
+    assemble_variant(scenario, registry, base_dir, Variant::default())
+}
+
+/// What is assumed otherwise than the scenario says; nothing by default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Variant {
+    /// By how much fees and slippage of every venue are multiplied.
+    pub cost_factor: Option<Decimal>,
+    /// The path through bars of every venue.
+    pub path: Option<PathModel>,
+}
+
+/// The same with other assumptions.
+///
+/// # Errors
+/// [`Problems`] that components or data found, with their places.
+pub fn assemble_variant(
+    scenario: &Scenario,
+    registry: &Registry,
+    base_dir: &Path,
+    variant: Variant,
+) -> Result<Assembled, Problems> {
+    let mut builder = Builder {
+        scenario,
+        registry,
+        base_dir,
+        seed: scenario.seed(),
+        variant,
+        recordings: Vec::new(),
+        problems: Vec::new(),
+    };
     let parts = builder.build();
     match parts {
         Some(assembled) if builder.problems.is_empty() => Ok(assembled),
@@ -67,6 +102,9 @@ struct Builder<'a> {
     registry: &'a Registry,
     base_dir: &'a Path,
     seed: u64,
+    variant: Variant,
+    /// Recordings of latency that were read, with their hashes.
+    recordings: Vec<(String, [u8; 32])>,
     problems: Vec<Problem>,
 }
 
@@ -102,6 +140,7 @@ impl Builder<'_> {
         let expiries = self.expiries(&tables);
         let meter = Arc::new(Meter::default());
         let (sources, prices) = self.sources(&tables, &meter);
+        let incidents = self.incidents(&tables);
         let spec = RunSpec {
             seed: self.seed,
             scenario_hash: self.scenario.hash(),
@@ -116,10 +155,12 @@ impl Builder<'_> {
             rules,
             sources,
             expiries,
+            incidents,
             start: self.time("start").unwrap_or(Ts::MIN),
             equity_interval: self.scenario.report.own.params.span("equity_interval").unwrap_or(Span::HOUR),
         };
-        Some(Assembled { spec, prices, meter })
+        let recordings = std::mem::take(&mut self.recordings);
+        Some(Assembled { spec, prices, meter, recordings })
     }
 
     fn time(&self, key: &str) -> Option<Ts> {
@@ -215,20 +256,29 @@ impl Builder<'_> {
         let instruments: Vec<InstrumentIx> = traded.iter().map(|one| one.ix).collect();
         let finest = traded.iter().map(|one| (one.ix, self.finest(&one.id.to_string()))).collect();
         let matching = self.take(&item.own, Matching::from_params(&item.own.params));
-        let entry_latency = self.latency(item.parts.get("entry_latency"), &format!("venue/{name}/latency/entry"));
-        let cancel_latency = self.latency(item.parts.get("cancel_latency"), &format!("venue/{name}/latency/cancel"));
-        let report_latency = self.latency(item.parts.get("report_latency"), &format!("venue/{name}/latency/report"));
+        let mut latency = |leg: &str, to: Leg| {
+            self.latency(
+                (item.parts.get(format!("{leg}_latency").as_str()), to),
+                &format!("venue/{name}/latency/{leg}"),
+            )
+        };
+        let entry_latency = latency("entry", Leg::ToVenue);
+        let cancel_latency = latency("cancel", Leg::ToVenue);
+        let report_latency = latency("report", Leg::FromVenue);
         let slippage = self.slippage(item.parts.get("slippage"), &format!("venue/{name}/slippage"));
         let fees = self.fees(item.parts.get("fees"), &traded);
         let queue = self.queue(item.parts.get("queue"));
         let settlement_px = traded.iter().filter_map(|one| self.settlement_px(one)).collect();
-        let Matching { path, participation, limit_fill, queue_ahead, maker_fill, orders, books } = matching?;
+        let matching = matching?;
+        let troubles = matching.troubles(Draws::new(self.seed, &format!("venue/{name}/reject")));
+        let Matching { path, participation, limit_fill, queue_ahead, maker_fill, orders, books, price_band, .. } =
+            matching;
         let display_draws = Draws::new(self.seed, &format!("venue/{name}/display"));
         Some(VenueSpec {
             name,
             instruments,
             finest,
-            path,
+            path: self.variant.path.unwrap_or(path),
             participation,
             limit_fill,
             queue_ahead,
@@ -245,6 +295,9 @@ impl Builder<'_> {
             settlement_px,
             funds: funds.clone(),
             margin: margin.clone(),
+            troubles,
+            price_band,
+            age_limits: self.age_limits(&traded),
         })
     }
 
@@ -263,6 +316,25 @@ impl Builder<'_> {
         self.take(own, px).map(|px| (instrument.ix, px))
     }
 
+    /// How old what is shown of an instrument may be, where the scenario says so.
+    fn age_limits(&mut self, traded: &[&Instrument]) -> Vec<(InstrumentIx, Span)> {
+        let mut limits = Vec::new();
+        for (instrument, item) in
+            traded.iter().filter_map(|one| Some((one, self.scenario.instruments.get(one.ix.usize())?)))
+        {
+            let limit = item.own.params.span_opt("age_limit").ok().flatten();
+            match limit {
+                Some(limit) if limit <= Span::ZERO => {
+                    let error = ParamError::new("age_limit", "must be above zero");
+                    self.problems.push(item.own.refuse(&error));
+                }
+                Some(limit) => limits.push((instrument.ix, limit)),
+                None => {}
+            }
+        }
+        limits
+    }
+
     /// The finest kind of record that the scenario has of an instrument.
     fn finest(&self, full: &str) -> RecordKind {
         let kinds = self.scenario.data.iter().filter(|item| item.own.text("instrument").as_deref() == Some(full));
@@ -278,10 +350,23 @@ impl Builder<'_> {
             .unwrap_or(RecordKind::Bars)
     }
 
-    fn latency(&mut self, chosen: Option<&Chosen>, path: &str) -> Option<Box<dyn LatencyModel>> {
+    fn latency(&mut self, (chosen, leg): (Option<&Chosen>, Leg), path: &str) -> Option<Box<dyn LatencyModel>> {
         let chosen = chosen?;
         let component = find(&self.registry.latency, &chosen.name)?;
-        let built = (component.build)(&chosen.section.params, Draws::new(self.seed, path));
+        let recorded = match chosen.section.text("path").filter(|_| chosen.name == "recorded") {
+            Some(file) => {
+                let read = tapedeck_catalog::read_order_latency(&self.base_dir.join(&file));
+                let read = read.map_err(|error| ParamError::new("path", error.to_string()));
+                let (samples, hash) = self.take(&chosen.section, read)?;
+                if !self.recordings.iter().any(|(known, _)| *known == file) {
+                    self.recordings.push((file, hash));
+                }
+                Some(samples)
+            }
+            None => None,
+        };
+        let setup = LatencySetup { draws: Draws::new(self.seed, path), leg, recorded };
+        let built = (component.build)(&chosen.section.params, setup);
         self.take(&chosen.section, built)
     }
 
@@ -289,7 +374,18 @@ impl Builder<'_> {
         let chosen = chosen?;
         let component = find(&self.registry.slippage, &chosen.name)?;
         let built = (component.build)(&chosen.section.params, Draws::new(self.seed, path));
-        self.take(&chosen.section, built)
+        let model = self.take(&chosen.section, built)?;
+        Some(match self.cost_factor() {
+            Some(factor) => stressed_slippage(model, factor),
+            None => model,
+        })
+    }
+
+    /// By how much costs are multiplied, in a run that does so.
+    fn cost_factor(&mut self) -> Option<Factor> {
+        let factor = Factor::new(self.variant.cost_factor?);
+        let factor = factor.map_err(|error| ParamError::new("cost_stress", error.problem));
+        self.take(&self.scenario.general.own, factor)
     }
 
     fn queue(&mut self, chosen: Option<&Chosen>) -> Option<Box<dyn QueueModel>> {
@@ -303,7 +399,11 @@ impl Builder<'_> {
         let chosen = chosen?;
         let component = find(&self.registry.fees, &chosen.name)?;
         let built = (component.build)(&chosen.section.params, traded);
-        self.take(&chosen.section, built)
+        let model = self.take(&chosen.section, built)?;
+        Some(match self.cost_factor() {
+            Some(factor) => stressed_fees(model, factor),
+            None => model,
+        })
     }
 }
 

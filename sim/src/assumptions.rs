@@ -3,7 +3,7 @@
 use tapedeck_model::Ts;
 use tapedeck_reports::RunFacts;
 
-use crate::scenario::{Chosen, Item, Scenario};
+use crate::scenario::{Chosen, Item, Scenario, Section};
 
 mod margin;
 
@@ -20,8 +20,12 @@ pub fn assumptions(scenario: &Scenario, facts: &RunFacts) -> Vec<(String, String
         let legs = ["entry_latency", "cancel_latency", "report_latency"].map(|leg| part(venue, leg));
         row(&key("Latency"), format!("orders {}, cancels {}, reports {}", legs[0], legs[1], legs[2]));
         let text = |key: &str| venue.own.text(key).unwrap_or_default();
-        let place = if text("amend_keeps_priority") == "true" { "keeps its place" } else { "loses its place" };
-        let lost = if text("cancel_on_disconnect") == "true" { "are canceled" } else { "stay" };
+        let place = if venue.own.params.bool("amend_keeps_priority") == Ok(true) {
+            "keeps its place"
+        } else {
+            "loses its place"
+        };
+        let lost = if venue.own.params.bool("cancel_on_disconnect") == Ok(true) { "are canceled" } else { "stay" };
         let self_trade = text("self_trade_prevention");
         row(
             &key("Own orders"),
@@ -30,6 +34,7 @@ pub fn assumptions(scenario: &Scenario, facts: &RunFacts) -> Vec<(String, String
                  connection is lost"
             ),
         );
+        row(&key("Refusals"), refusals(&venue.own));
         let uses = |kind: &str| uses_kind(scenario, &name, kind);
         books(venue, &uses, &mut |what, value| row(&key(what), value));
         if !uses("bars") {
@@ -52,12 +57,7 @@ pub fn assumptions(scenario: &Scenario, facts: &RunFacts) -> Vec<(String, String
     if account.text("kind").as_deref() == Some("margin") {
         margin::rows(scenario, &mut row);
     }
-    for data in &scenario.data {
-        let delay = data.parts.get("feed_latency").filter(|chosen| chosen.name != "none");
-        if let Some(chosen) = delay {
-            row(&format!("Feed {}", data.own.text("name").unwrap_or_default()), describe(chosen));
-        }
-    }
+    data_and_incidents(scenario, facts, &mut row);
     let warm_up = scenario.general.own.params.span("warm_up").unwrap_or_default();
     let start = scenario.general.own.params.time_opt("start").ok().flatten();
     row(
@@ -168,6 +168,53 @@ fn quotes_said(law: &str) -> &'static str {
         "fuse" => "fuse: the best levels are those of the last quote until the next message of depth",
         _ => "ignored: levels change with depth alone",
     }
+}
+
+/// How data reach orders and us, and what befalls venues and the account.
+fn data_and_incidents(scenario: &Scenario, facts: &RunFacts, row: &mut impl FnMut(&str, String)) {
+    for instrument in &scenario.instruments {
+        if let Some(limit) = instrument.own.params.span_opt("age_limit").ok().flatten() {
+            let symbol = instrument.own.text("symbol").unwrap_or_default();
+            let what =
+                format!("nothing shown longer than {limit} ago is taken; {} attempts waited", facts.counts.blocked);
+            row(&format!("Age limit {symbol}"), what);
+        }
+    }
+    for data in &scenario.data {
+        if data.own.params.bool("drill_down") == Ok(true) {
+            let name = data.own.text("name").unwrap_or_default();
+            row(&format!("Drill-down {name}"), "fills orders; strategies see the coarser bars alone".to_owned());
+        }
+        let delay = data.parts.get("feed_latency").filter(|chosen| chosen.name != "none");
+        if let Some(chosen) = delay {
+            row(&format!("Feed {}", data.own.text("name").unwrap_or_default()), describe(chosen));
+        }
+    }
+    for incident in &scenario.incidents {
+        let Some(chosen) = &incident.inline else { continue };
+        let start = incident.own.params.time("start").map_or_else(|_| String::new(), |start| start.to_string());
+        let name = incident.own.text("name").unwrap_or_default();
+        row(&format!("Incident {name}"), format!("{} at {start}", describe(chosen)));
+    }
+}
+
+/// What a venue refuses beside what breaks its rules.
+fn refusals(own: &Section) -> String {
+    let decimal = |key: &str| own.params.decimal(key).unwrap_or_default();
+    let mut parts = Vec::new();
+    if decimal("reject_probability").is_zero() {
+        parts.push("none at random".to_owned());
+    } else {
+        parts.push(format!("{} of orders at random", decimal("reject_probability")));
+    }
+    match (own.params.int_opt("rate_limit").ok().flatten(), own.params.span("rate_limit_interval")) {
+        (Some(orders), Ok(interval)) => parts.push(format!("beyond {orders} orders in {interval}")),
+        _ => parts.push("no limit on the rate".to_owned()),
+    }
+    if let Some(band) = own.params.decimal_opt("price_band").ok().flatten() {
+        parts.push(format!("limits more than {band} % from the mark or last price"));
+    }
+    parts.join("; ")
 }
 
 /// Whether a venue has instruments with data of a kind.

@@ -31,6 +31,7 @@ mod registry;
 mod run_folder;
 pub mod scenario;
 mod schema;
+mod variants;
 
 pub use command::cli_main;
 pub use failure::Failure;

@@ -43,6 +43,8 @@ pub fn manifest(scenario: &Scenario, played: &Played, provenance: &Provenance<'_
             })
         })
         .collect();
+    let recordings: Vec<Value> =
+        played.recordings.iter().map(|(path, hash)| json!({ "path": path, "content_hash": hex(hash) })).collect();
     let counts = &summary.counts;
     json!({
         "manifest_version": MANIFEST_VERSION,
@@ -57,6 +59,7 @@ pub fn manifest(scenario: &Scenario, played: &Played, provenance: &Provenance<'_
         "git_revision": option_env!("TAPEDECK_GIT_REVISION"),
         "prng": PRNG,
         "sources": sources,
+        "latency_recordings": recordings,
         "counts": {
             "records": summary.records,
             "inputs": counts.inputs,

@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 
 use serde_json::{Value, json};
-use tapedeck_reports::{Metrics, PageInput, PriceSeries, RunFacts, render_page};
+use tapedeck_reports::{Metrics, PageInput, PriceSeries, RunFacts, Variants, render_page};
 
 use crate::assemble::PriceTaps;
 use crate::assumptions::assumptions;
@@ -18,7 +18,7 @@ pub fn files(
     scenario: &Scenario,
     facts: &RunFacts,
     fingerprint: &str,
-    prices: &[PriceSeries],
+    (prices, variants): (&[PriceSeries], &Variants),
 ) -> Result<[(&'static str, String); 2], Failure> {
     let metrics = Metrics::of(facts);
     let page = render_page(&PageInput {
@@ -28,8 +28,13 @@ pub fn files(
         facts,
         metrics: &metrics,
         prices,
+        variants,
     });
-    Ok([("metrics.json", pretty(&metrics.to_json(facts))?), ("report.html", page)])
+    let mut figures = metrics.to_json(facts);
+    if let (Some(figures), Value::Object(others)) = (figures.as_object_mut(), variants.to_json()) {
+        figures.extend(others);
+    }
+    Ok([("metrics.json", pretty(&figures)?), ("report.html", page)])
 }
 
 /// Prices that the sources showed while they were played.
@@ -66,6 +71,11 @@ pub fn prices_from_json(text: &str) -> Vec<PriceSeries> {
             Some(PriceSeries { instrument: series.get("instrument")?.as_str()?.to_owned(), points })
         })
         .collect()
+}
+
+/// Variants of the run as they were written; none if the folder holds none.
+pub fn variants_from_json(text: &str) -> Variants {
+    serde_json::from_str(text).map(|value| Variants::from_json(&value)).unwrap_or_default()
 }
 
 /// JSON for people.

@@ -24,6 +24,8 @@ pub struct Played {
     pub written: Written,
     /// Prices as they went by.
     pub prices: PriceTaps,
+    /// Recordings of latency that were read, with their hashes.
+    pub recordings: Vec<(String, [u8; 32])>,
     /// From the first record to the last table.
     pub elapsed: Duration,
 }
@@ -66,7 +68,13 @@ pub fn play(scenario: &Scenario, stage: &Stage<'_>) -> Result<Played, Failure> {
     // A writer that failed is why the run was stopped, so it is asked first.
     let written = written.map_err(Failure::internal)?;
     let summary = summary.map_err(run_failure)?;
-    Ok(Played { summary, written, prices: assembled.prices, elapsed: started.elapsed() })
+    Ok(Played {
+        summary,
+        written,
+        prices: assembled.prices,
+        recordings: assembled.recordings,
+        elapsed: started.elapsed(),
+    })
 }
 
 /// Whose fault it is that a run ended early.

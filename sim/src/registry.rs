@@ -1,5 +1,6 @@
 //! Every named component that a scenario can choose.
 
+use tapedeck_kernel::incident::{IncidentComponent, incident_components};
 use tapedeck_kernel::{risk, venue};
 use tapedeck_model::param::ParamSpec;
 use tapedeck_model::port::{
@@ -24,12 +25,22 @@ pub enum Family {
     Queue,
     /// `[data.synthetic] generator`.
     Synthetic,
+    /// `[[incident]] kind`.
+    Incidents,
 }
 
 impl Family {
     /// Every family.
-    pub const ALL: [Self; 7] =
-        [Self::Strategies, Self::Risk, Self::Latency, Self::Slippage, Self::Fees, Self::Queue, Self::Synthetic];
+    pub const ALL: [Self; 8] = [
+        Self::Strategies,
+        Self::Risk,
+        Self::Latency,
+        Self::Slippage,
+        Self::Fees,
+        Self::Queue,
+        Self::Synthetic,
+        Self::Incidents,
+    ];
 
     /// Its name on the command line.
     pub const fn name(self) -> &'static str {
@@ -41,6 +52,7 @@ impl Family {
             Self::Fees => "fees",
             Self::Queue => "queue",
             Self::Synthetic => "synthetic",
+            Self::Incidents => "incidents",
         }
     }
 
@@ -54,6 +66,7 @@ impl Family {
             Self::Fees => "fee model",
             Self::Queue => "queue model",
             Self::Synthetic => "synthetic generator",
+            Self::Incidents => "incident",
         }
     }
 }
@@ -86,6 +99,8 @@ pub struct Registry {
     pub queue: Vec<QueueComponent>,
     /// Synthetic generators.
     pub synthetic: Vec<SynthComponent>,
+    /// Incidents.
+    pub incidents: Vec<IncidentComponent>,
 }
 
 impl Registry {
@@ -99,6 +114,7 @@ impl Registry {
             fees: venue::fee_components().to_vec(),
             queue: venue::queue_components().to_vec(),
             synthetic: tapedeck_synth::components().to_vec(),
+            incidents: incident_components().to_vec(),
         }
     }
 
@@ -125,6 +141,7 @@ impl Registry {
             Family::Fees => described!(self.fees),
             Family::Queue => described!(self.queue),
             Family::Synthetic => described!(self.synthetic),
+            Family::Incidents => described!(self.incidents),
         }
     }
 }

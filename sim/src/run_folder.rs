@@ -22,6 +22,9 @@ pub const JOURNAL: &str = "journal.bin";
 /// Prices as the charts show them: the only thing in the page that the journal does not hold.
 pub const PRICES: &str = "prices.json";
 
+/// What the run came to under other assumptions, which the journal does not hold either; there if asked for.
+pub const VARIANTS: &str = "variants.json";
+
 /// A run folder that is being written.
 pub struct Unfinished {
     folder: TempDir,

@@ -47,6 +47,8 @@ pub struct Scenario {
     pub strategies: Vec<Item>,
     /// `[[risk]]`, by rule, scope and parameters.
     pub risk: Vec<Item>,
+    /// `[[incident]]`, by start and name.
+    pub incidents: Vec<Item>,
     /// `[report]`.
     pub report: Item,
     texts: Arc<Texts>,
@@ -93,9 +95,10 @@ impl Scenario {
         canonical::to_toml(self)
     }
 
-    /// BLAKE3 of [`Scenario::to_toml`].
+    /// BLAKE3 of [`Scenario::to_toml`] without the keys that change nothing of the run itself.
     pub fn hash(&self) -> [u8; 32] {
-        *blake3::hash(self.to_toml().as_bytes()).as_bytes()
+        let text = canonical::to_toml_without(self, &layout::BESIDE_THE_RUN);
+        *blake3::hash(text.as_bytes()).as_bytes()
     }
 
     /// Its name.
@@ -119,7 +122,7 @@ impl Scenario {
     }
 
     /// Sections with their specification, in the order in which they are printed.
-    fn sections(&self) -> [(&'static SectionSpec, &[Item]); 9] {
+    fn sections(&self) -> [(&'static SectionSpec, &[Item]); 10] {
         let one = std::slice::from_ref;
         [
             (&layout::SCENARIO, one(&self.general)),
@@ -130,6 +133,7 @@ impl Scenario {
             (&layout::MARGIN, &self.margin),
             (&layout::STRATEGY, &self.strategies),
             (&layout::RISK, &self.risk),
+            (&layout::INCIDENT, &self.incidents),
             (&layout::REPORT, one(&self.report)),
         ]
     }
@@ -146,6 +150,7 @@ impl Scenario {
             let params: Vec<String> = params.map(|(name, value)| format!("{name}={}", value::print(value))).collect();
             (text(item, "rule"), text(item, "strategy"), params)
         });
+        self.incidents.sort_by_key(|item| (item.own.params.time("start").ok(), text(item, "name")));
     }
 }
 
@@ -230,6 +235,7 @@ fn read_sections(root: &[Entry], checker: &mut Checker<'_>, texts: Arc<Texts>) -
         margin: list(&layout::MARGIN),
         strategies: list(&layout::STRATEGY),
         risk: list(&layout::RISK),
+        incidents: list(&layout::INCIDENT),
         texts,
     }
 }

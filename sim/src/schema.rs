@@ -127,6 +127,10 @@ fn type_of(kind: &ParamKind) -> Value {
         ParamKind::Texts => {
             json!({ "oneOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" }, "minItems": 1 }] })
         }
+        ParamKind::DecimalList { min, max } => {
+            let one = type_of(&ParamKind::Decimal { min, max });
+            json!({ "oneOf": [one, { "type": "array", "items": one, "minItems": 1 }] })
+        }
         ParamKind::Decimals => json!({ "type": "object", "additionalProperties": { "type": ["string", "number"] } }),
         ParamKind::TextMap => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
     }

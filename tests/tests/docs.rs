@@ -72,6 +72,7 @@ fn type_of(kind: &ParamKind) -> String {
         ParamKind::Span => "duration".to_owned(),
         ParamKind::Time => "time".to_owned(),
         ParamKind::Texts => "text or list".to_owned(),
+        ParamKind::DecimalList { min, max } => format!("list of decimals, {min} to {max}"),
         ParamKind::Decimals => "table of decimals".to_owned(),
         ParamKind::TextMap => "table of texts".to_owned(),
     }

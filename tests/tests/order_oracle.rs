@@ -43,6 +43,8 @@ fn fill(event: &Value) -> VenueReport {
             basis: FillBasis::Venue,
             reference_px: last_px,
             slippage_px: Price::ZERO,
+            impact_px: Price::ZERO,
+            noise_px: Price::ZERO,
             available_qty: last_qty,
             queue_entry_qty: Qty::ZERO,
             queue_ahead_qty: Qty::ZERO,

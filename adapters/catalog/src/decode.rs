@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type};
-use arrow_array::{Array, RecordBatch};
+use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Schema};
 use tapedeck_model::number::format_scaled;
 use tapedeck_model::{FundingTick, MboAction, SourceError, Ts};
@@ -299,6 +299,45 @@ pub(crate) fn first_rows(path: &Path, rows: usize) -> Result<(Schema, Option<Rec
     let first = batches.next().transpose().map_err(refuse)?;
     Ok((schema, first.map(|batch| batch.columns)))
 }
+
+/// Hands over some columns of any file, each by the first of its names that the file has, batch by batch.
+///
+/// # Errors
+/// [`CatalogError`] for a file that lacks one of them or cannot be read, and what `take` gives.
+pub(crate) fn batches_of(
+    path: &Path,
+    wanted: &[&[&str]],
+    mut take: impl FnMut(&[ArrayRef]) -> Result<(), CatalogError>,
+) -> Result<(), CatalogError> {
+    let refuse = |problem: String| CatalogError::format(path, problem);
+    let Opened { schema, start } = open(path, None)?;
+    let mut at = Vec::with_capacity(wanted.len());
+    for names in wanted {
+        let found = names.iter().find_map(|name| schema.index_of(name).ok());
+        let missing = || {
+            let name = names.first().copied().unwrap_or_default();
+            refuse(format!("it has no column `{name}` (also known as {})", names.join(", ")))
+        };
+        at.push(found.ok_or_else(missing)?);
+    }
+    let mut positions = at.clone();
+    positions.sort_unstable();
+    positions.dedup();
+    let (batches, _) = start(&positions, BATCH_ROWS, None).map_err(refuse)?;
+    for batch in batches {
+        let Batch { columns, torn } = batch.map_err(refuse)?;
+        if let Some(torn) = torn.first() {
+            return Err(refuse(format!("a line has {} fields, expected {}", torn.found, torn.expected)));
+        }
+        let places = at.iter().map(|at| positions.partition_point(|position| position < at));
+        let chosen: Vec<ArrayRef> = places.map(|place| columns.column(place).clone()).collect();
+        take(&chosen)?;
+    }
+    Ok(())
+}
+
+/// Rows of a batch where nobody asks for another number.
+const BATCH_ROWS: usize = 8_192;
 
 fn is_quote_volume(spec: &FileSpec) -> bool {
     spec.volume_unit == VolumeUnit::Quote && matches!(spec.kind, DataKind::Bars { .. })

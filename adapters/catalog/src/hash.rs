@@ -41,7 +41,7 @@ impl Drop for FileHash {
     }
 }
 
-fn hash_files(files: &[PathBuf], stop: &AtomicBool) -> Result<[u8; 32], String> {
+pub(crate) fn hash_files(files: &[PathBuf], stop: &AtomicBool) -> Result<[u8; 32], String> {
     let mut all = blake3::Hasher::new();
     let mut buffer = vec![0; BUFFER_BYTES];
     for file in files {

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use proptest::prelude::*;
 use tapedeck_model::event::{
-    Anomaly, DataIssue, DenyReason, EquityPoint, HaltAction, LedgerAccount, LogLevel, MarketException, PositionPoint,
-    PostingLines, PostingReason, RiskDecision,
+    Anomaly, DataIssue, DenyReason, EquityPoint, HaltAction, IncidentKind, LedgerAccount, LogLevel, MarketException,
+    PositionPoint, PostingLines, PostingReason, RiskDecision,
 };
 use tapedeck_model::margin::{
     Bankruptcy, BracketRow, DatedBrackets, Liquidation, LiquidationShare, LiquidationStage, MaintenanceBasis,
@@ -228,9 +228,9 @@ impl<T: Make> Make for Box<T> {
 }
 
 make_numbered! {
-    Anomaly CancelReason DataIssue DenyReason FillBasis HaltAction InstrumentKind LedgerAccount Liquidity LogLevel
-    GroupKind LiquidationStage MaintenanceBasis MarginMode MarketException MboAction PostingReason RejectReason RiskDecision Side
-    TriggerBy
+    Anomaly CancelReason DataIssue DenyReason FillBasis HaltAction IncidentKind InstrumentKind LedgerAccount Liquidity
+    LogLevel GroupKind LiquidationStage MaintenanceBasis MarginMode MarketException MboAction PostingReason
+    RejectReason RiskDecision Side TriggerBy
 }
 
 make_struct! {
@@ -241,7 +241,7 @@ make_struct! {
     Display { qty, variance_bps }
     GroupLeg { kind, leg, first }
     Amendment { order_qty, limit_px, trigger_px }
-    Evidence { record, basis, reference_px, slippage_px, available_qty, queue_entry_qty, queue_ahead_qty }
+    Evidence { record, basis, reference_px, slippage_px, impact_px, noise_px, available_qty, queue_entry_qty, queue_ahead_qty }
     FillReport {
         client_order_id, trade_id, last_px, last_qty, liquidity, fee, fee_currency, ts_event, evidence,
     }
@@ -322,6 +322,11 @@ make_event! {
     DataIssues { source, issue, count },
     SourceEnded { source, records, content_hash },
     RunEnded { inputs, ambiguous_bars, warmup_denied },
+    IncidentBegan { name, kind, target, until },
+    IncidentEnded { name, missed },
+    CapitalMoved { before, after },
+    WithdrawalRefused { currency, amount, free },
+    FillsBlocked { instrument, count },
 }
 
 /// Values of any type that can be made.

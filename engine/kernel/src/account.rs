@@ -201,7 +201,7 @@ impl Account {
         })
     }
 
-    /// The posting of money put in: `Cash` up, `Capital` down.
+    /// The posting of money put in (below zero: taken out): `Cash` up, `Capital` down.
     ///
     /// # Errors
     /// [`AccountError::Overflow`] for the smallest amount there is.
@@ -209,6 +209,17 @@ impl Account {
         let mut lines = PostingLines::new();
         lines.push(LedgerAccount::Cash, currency, amount);
         lines.push(LedgerAccount::Capital, currency, amount.checked_neg().ok_or(overflow("a deposit"))?);
+        Ok(lines)
+    }
+
+    /// The posting of something given to us: `Cash` up, `Trading` down, as it is profit.
+    ///
+    /// # Errors
+    /// [`AccountError::Overflow`] for the smallest amount there is.
+    pub fn gift(currency: CurrencyIx, amount: Amount) -> Result<PostingLines, AccountError> {
+        let mut lines = PostingLines::new();
+        lines.push(LedgerAccount::Cash, currency, amount);
+        lines.push(LedgerAccount::Trading, currency, amount.checked_neg().ok_or(overflow("a gift"))?);
         Ok(lines)
     }
 
@@ -394,7 +405,7 @@ fn follow(book: &mut MarginBook, contracts: &[Instrument], event: &Event) -> Opt
             book.fill(contract, side, (*settlement_px, qty), (Amount::ZERO, contract.settlement))
         }
         Event::Posted { reason, lines } => match reason {
-            PostingReason::Deposit => {
+            PostingReason::Deposit | PostingReason::Withdrawal | PostingReason::Airdrop => {
                 let cash = lines.as_slice().iter().filter(|line| line.account == LedgerAccount::Cash);
                 cash.map(|line| (line.currency, line.amount)).try_for_each(|(currency, sum)| book.credit(currency, sum))
             }

@@ -5,18 +5,23 @@
 //! `ts_recv`; messages between a strategy and a venue do not overtake each other; at the end what is
 //! under way to us still arrives, and no order leaves any more.
 
+mod incidents;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tapedeck_journal::RawFrame;
+use tapedeck_model::order::RejectReason;
 use tapedeck_model::{
-    Amount, Command, Event, InstrumentIx, MarketRecord, RecordRef, SourceIx, Span, StrategyIx, Tick, Ts,
+    Amount, ClientOrderId, Command, Event, InstrumentIx, MarketRecord, OrderStatus, RecordRef, SourceError, SourceIx,
+    Span, StrategyIx, Tick, Ts, VenueReport,
 };
 
 use crate::account::AccountSpec;
 use crate::merge::{Cursor, Item, Key, Phase, Play, Queue, Sources};
 use crate::run::{Core, Counts, TimerWish};
-use crate::spec::{CoreSpec, RunError, RunSpec};
-use crate::venue::{SimVenue, TimedReport};
+use crate::spec::{CoreSpec, RunError, RunSpec, SourceSlot};
+use crate::venue::{SimVenue, TimedReport, Way, refused};
+use incidents::Incidents;
 
 /// Where journal frames go.
 pub trait JournalSink {
@@ -110,6 +115,7 @@ pub struct SimDriver {
     reports: Vec<TimedReport>,
     commands: Vec<Command>,
     timers: Vec<TimerWish>,
+    incidents: Incidents,
     now: Ts,
     first_ts: Ts,
     records: u64,
@@ -120,7 +126,8 @@ impl SimDriver {
     ///
     /// # Errors
     /// [`RunError`]: bad data, parts that do not fit.
-    pub fn new(spec: RunSpec) -> Result<Self, RunError> {
+    pub fn new(mut spec: RunSpec) -> Result<Self, RunError> {
+        let targets = incidents::foresee(&mut spec)?;
         let venue_of = venues_by_instrument(&spec)?;
         let venues = spec
             .venues
@@ -135,7 +142,7 @@ impl SimDriver {
             .sources
             .into_iter()
             .enumerate()
-            .map(|(ix, slot)| Cursor::new(SourceIx(ix as u16), slot.instrument, slot.source, slot.feed_latency))
+            .map(|(ix, slot)| cursor(SourceIx(ix as u16), slot))
             .collect::<Result<Vec<_>, _>>()?;
         let sources = Sources::new(cursors);
         let first_ts = sources.peek().ok_or_else(|| RunError::Spec {
@@ -171,6 +178,8 @@ impl SimDriver {
             first_ts,
             equity_interval: spec.equity_interval,
         })?;
+        let mut queue = Queue::default();
+        let incidents = Incidents::schedule(spec.incidents, targets, (venues.len(), first_ts), &mut queue);
         Ok(Self {
             command_last: Sessions::new(venues.len(), strategies),
             report_last: Sessions::new(venues.len(), strategies),
@@ -180,6 +189,7 @@ impl SimDriver {
             sources,
             names,
             queue,
+            incidents,
             reports: Vec::new(),
             commands: Vec::new(),
             timers: Vec::new(),
@@ -269,6 +279,9 @@ impl SimDriver {
     /// any record was played.
     #[inline]
     fn play_straight(&mut self, ts: Ts, next: Ts) -> Result<bool, RunError> {
+        if self.incidents.is_any_down {
+            return Ok(false);
+        }
         let Some((at, others)) = self.sources.leader(ts) else { return Ok(false) };
         let until = others.min(next);
         let Self { sources, venues, venue_of, core, reports, now, .. } = self;
@@ -298,7 +311,7 @@ impl SimDriver {
         Ok(played > 0)
     }
 
-    /// Phase 3 for a record of a cursor that is received as it happens: what comes before it, such as
+    /// The phase of receiving for a record of a cursor that is received as it happens: what comes before it, such as
     /// what the venue has just said of it, then the record.
     fn receive_in_turn(&mut self, at: usize, place: RecordRef, record: &MarketRecord) -> Result<(), RunError> {
         let key = Key::of_market(record.ts_recv(), place);
@@ -359,15 +372,23 @@ impl SimDriver {
         let queued = self.queue.peek();
         match self.sources.peek_received() {
             Some(record) if queued.is_none_or(|queued| record < queued) => {
-                let Self { sources, core, now, .. } = self;
-                core.calm();
+                self.core.calm();
                 let until = queued.map_or(until, |queued| queued.ts.min(until));
-                sources.receive(until, &mut Receiving { core, now })?;
+                self.receive(until)?;
             }
             _ => return self.take_queued(),
         }
         self.dispatch();
         Ok(())
+    }
+
+    /// We receive what is next under way, and what follows it before `until`.
+    fn receive(&mut self, until: Ts) -> Result<(), RunError> {
+        if self.incidents.is_any_down {
+            return self.receive_some(until);
+        }
+        let Self { sources, core, now, .. } = self;
+        sources.receive(until, &mut Receiving { core, now })
     }
 
     fn take_queued(&mut self) -> Result<(), RunError> {
@@ -384,6 +405,14 @@ impl SimDriver {
             }
             Item::Report(report) => self.core.on_report(ts, report)?,
             Item::Timer(strategy, timer) => self.core.on_timer(ts, *strategy, *timer)?,
+            Item::Begin(number) => {
+                let number = *number;
+                self.begin_incident(ts, number)?;
+            }
+            Item::End(number) => {
+                let number = *number;
+                self.end_incident(ts, number);
+            }
         }
         self.dispatch();
         Ok(())
@@ -409,7 +438,27 @@ impl SimDriver {
                 }
             };
             let venue = self.venue_of[instrument.usize()];
-            let delay = self.venues[usize::from(venue)].entry_delay_ns(&command);
+            let at_venue = &mut self.venues[usize::from(venue)];
+            if at_venue.is_cut_off(self.now) {
+                // Our own side says so, as long after as an answer takes.
+                let reason = RejectReason::NotConnected;
+                let answer = ClientOrderId { strategy: command.strategy(), number: 0 };
+                let answer = VenueReport::CancelRejected { client_order_id: answer, reason };
+                let delay = at_venue.report_delay_ns(self.now, &answer);
+                let told = self.now.saturating_add(Span::from_nanos(delay));
+                tell_refused(&self.core, &mut self.queue, (venue, told), (&command, reason));
+                continue;
+            }
+            let delay = match at_venue.way_of(self.now, &command) {
+                Way::ArrivesAfter(delay) => delay,
+                Way::RefusedAfter(delay) => {
+                    let told = at_venue.delivered(self.now.saturating_add(Span::from_nanos(delay)));
+                    let told = self.report_last.in_order(venue, command.strategy(), told);
+                    let reason = RejectReason::VenueBusy;
+                    tell_refused(&self.core, &mut self.queue, (venue, told), (&command, reason));
+                    continue;
+                }
+            };
             let sent = self.now.saturating_add(Span::from_nanos(delay));
             let arrival = self.command_last.in_order(venue, command.strategy(), sent);
             self.queue.push(arrival, Phase::Command, venue, Item::Command(command));
@@ -424,8 +473,8 @@ impl SimDriver {
     fn schedule_reports(&mut self, venue: u16) {
         let ix = usize::from(venue);
         for TimedReport { report, .. } in self.reports.drain(..) {
-            let delay = self.venues[ix].report_delay_ns(&report);
-            let sent = self.now.saturating_add(Span::from_nanos(delay));
+            let delay = self.venues[ix].report_delay_ns(self.now, &report);
+            let sent = self.venues[ix].delivered(self.now.saturating_add(Span::from_nanos(delay)));
             let arrival = match report.strategy() {
                 Some(strategy) => self.report_last.in_order(venue, strategy, sent),
                 None => self.report_last.in_order_with_all(venue, sent),
@@ -437,15 +486,28 @@ impl SimDriver {
     /// What is on its way to us arrives; commands and timers under way do not matter any more.
     fn drain(&mut self) -> Result<(), RunError> {
         self.core.close_gate();
+        // Incidents that are over, as long as nothing comes after them that is under way to us.
+        let mut over: Vec<(Ts, u16)> = Vec::new();
         while let Some(key) = self.next_key() {
-            if self.sources.peek_received() == Some(key) {
-                let Self { sources, core, now, .. } = self;
-                sources.receive(key.ts, &mut Receiving { core, now })?;
-            } else if let Some((Key { ts, .. }, Item::Report(report))) = self.queue.pop() {
-                self.core.on_report(ts, report)?;
-                self.now = ts;
-            } else {
-                continue;
+            let is_record = self.sources.peek_received() == Some(key);
+            let report = match self.queue.peek().filter(|_| !is_record).and_then(|_| self.queue.pop()) {
+                None => None,
+                Some((_, Item::Report(report))) => Some(*report),
+                Some((Key { ts, .. }, Item::End(number))) => {
+                    over.push((ts, *number));
+                    continue;
+                }
+                Some((_, Item::Command(_) | Item::Timer(..) | Item::Begin(_) | Item::Expiry(_))) => continue,
+            };
+            for (ts, number) in over.drain(..) {
+                self.end_incident(ts, number);
+            }
+            match report {
+                Some(report) => {
+                    self.core.on_report(key.ts, &report)?;
+                    self.now = key.ts;
+                }
+                None => self.receive(key.ts)?,
             }
             self.core.take_commands(&mut self.commands);
             self.core.take_timers(&mut self.timers);
@@ -475,7 +537,9 @@ impl SimDriver {
                 issues: cursor.source().issues(),
             })
             .collect();
-        let notes = notes_of(&sources);
+        let mut notes = notes_of(&sources);
+        let blocked = self.venues.iter().flat_map(SimVenue::blocked_fills);
+        notes.extend(blocked.map(|(instrument, count)| Event::FillsBlocked { instrument, count }));
         let ambiguous_bars = self.venues.iter().map(SimVenue::ambiguous_bars).sum();
         self.core.end_run(&notes, ambiguous_bars)?;
         while let Some(frame) = self.core.take_frame() {
@@ -495,6 +559,29 @@ impl SimDriver {
             sources,
             span: (self.first_ts, self.now),
         })
+    }
+}
+
+/// The place at the beginning of a source.
+fn cursor(ix: SourceIx, slot: SourceSlot) -> Result<Cursor, SourceError> {
+    let cursor = Cursor::new(ix, slot.instrument, slot.source, slot.feed_latency)?;
+    Ok(if slot.is_heard { cursor } else { cursor.unheard() })
+}
+
+/// We hear at `told` that a command went no further; of a cancel of all, for each order that waits for one.
+#[cold]
+fn tell_refused(core: &Core, queue: &mut Queue, (venue, told): (u16, Ts), (command, reason): (&Command, RejectReason)) {
+    if let Command::CancelAll { strategy, instrument } = command {
+        core.oms().each_open(*strategy, &mut |order| {
+            let concerned = instrument.is_none_or(|only| only == order.request.instrument);
+            if concerned && order.status == OrderStatus::PendingCancel {
+                let report = VenueReport::CancelRejected { client_order_id: order.client_order_id, reason };
+                queue.push(told, Phase::Report, venue, Item::Report(report));
+            }
+        });
+    }
+    if let Some(report) = refused(command, reason) {
+        queue.push(told, Phase::Report, venue, Item::Report(report));
     }
 }
 

@@ -12,6 +12,8 @@ use tapedeck_model::{Book, BookLaw, InstrumentIx, MarketState, Shows, Tick};
 pub struct MarketView {
     states: Vec<MarketState>,
     books: Vec<Book>,
+    /// Instruments whose records do not reach us, with the book as it goes on unseen.
+    concealed: Vec<(InstrumentIx, Book)>,
 }
 
 impl MarketView {
@@ -20,6 +22,7 @@ impl MarketView {
         Self {
             states: vec![MarketState::default(); books.len()],
             books: books.iter().map(|law| Book::with_law(*law)).collect(),
+            concealed: Vec::new(),
         }
     }
 
@@ -27,6 +30,34 @@ impl MarketView {
     #[inline]
     pub fn state(&self, instrument: InstrumentIx) -> &MarketState {
         &self.states[instrument.usize()]
+    }
+
+    /// From now on records of an instrument are not received.
+    #[cold]
+    pub fn conceal(&mut self, instrument: InstrumentIx) {
+        let Some(book) = self.books.get(instrument.usize()).cloned() else { return };
+        if !self.concealed.iter().any(|(other, _)| *other == instrument) {
+            self.concealed.push((instrument, book));
+        }
+    }
+
+    /// A record that is not received; of a book the copy goes on unseen.
+    pub fn miss<T: Tick>(&mut self, tick: &T) {
+        if let Some((_, book)) = self.concealed.iter_mut().find(|(other, _)| *other == tick.instrument()) {
+            // Nobody is told of what it shows, nor of what is wrong with it.
+            let _ = tick.show(&mut MarketState::default(), book);
+        }
+    }
+
+    /// Records of an instrument are received again: of trades, quotes and bars those that were missed stay
+    /// unknown, the book is up to date.
+    #[cold]
+    pub fn reveal(&mut self, instrument: InstrumentIx) {
+        let Some(at) = self.concealed.iter().position(|(other, _)| *other == instrument) else { return };
+        let (_, book) = self.concealed.swap_remove(at);
+        if let Some(seen) = self.books.get_mut(instrument.usize()) {
+            *seen = book;
+        }
     }
 
     /// The order book of one instrument, as received.

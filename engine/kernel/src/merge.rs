@@ -11,12 +11,13 @@ mod rows;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-use tapedeck_model::port::LatencyModel;
+use tapedeck_model::port::{LatencyModel, LatencyQuery};
 use tapedeck_model::{
     Chunk, Columns, Command, InstrumentIx, MarketRecord, RecordRef, Source, SourceError, SourceIx, StrategyIx, Tick,
     Ts, VenueReport,
 };
 
+use crate::rate::RateMeter;
 use rows::{Times, play_rows};
 
 /// What happens first at equal times. The first phase, 0, is the venue seeing market data; it is
@@ -24,14 +25,16 @@ use rows::{Times, play_rows};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Phase {
+    /// An incident begins or ends.
+    Incident = 1,
     /// The venue handles an arriving command.
-    Command = 1,
+    Command = 2,
     /// We receive a venue report.
-    Report = 2,
+    Report = 3,
     /// We receive market data.
-    Market = 3,
+    Market = 4,
     /// A timer goes off.
-    Timer = 4,
+    Timer = 5,
 }
 
 /// The place of something in the total order.
@@ -65,6 +68,10 @@ pub enum Item {
     Timer(StrategyIx, u64),
     /// A contract expires at its venue.
     Expiry(InstrumentIx),
+    /// The incident with this number begins.
+    Begin(u16),
+    /// The incident with this number is over.
+    End(u16),
 }
 
 /// What is under way, by [`Key`]. Its buffers are reused: steady state allocates nothing.
@@ -143,6 +150,10 @@ pub struct Cursor {
     received: u64,
     feed: Box<dyn Source>,
     feed_latency: Option<Box<dyn LatencyModel>>,
+    /// Whether we receive its records at all.
+    is_heard: bool,
+    /// Counts this source's records, if the feed latency asks for that.
+    rate: Option<RateMeter>,
     /// Where the venue is. Receive times, unless there are none, are those that hold: the recorded ones
     /// plus the feed latency, never before the event nor before those of the record before.
     chunk: Chunk,
@@ -167,6 +178,7 @@ impl Cursor {
         feed: Box<dyn Source>,
         feed_latency: Option<Box<dyn LatencyModel>>,
     ) -> Result<Self, SourceError> {
+        let rate = feed_latency.as_ref().and_then(|model| model.rate_window()).map(RateMeter::new);
         let mut cursor = Self {
             source,
             instrument,
@@ -174,6 +186,8 @@ impl Cursor {
             received: 0,
             feed,
             feed_latency,
+            is_heard: true,
+            rate,
             chunk: Chunk::new(instrument),
             row: 0,
             behind: VecDeque::new(),
@@ -183,6 +197,13 @@ impl Cursor {
         };
         cursor.refill()?;
         Ok(cursor)
+    }
+
+    /// Only the venue sees its records: we receive none.
+    #[must_use]
+    pub fn unheard(mut self) -> Self {
+        self.is_heard = false;
+        self
     }
 
     /// When the next record happened; `None` at the end.
@@ -227,6 +248,9 @@ impl Cursor {
         let (count, played) = play_rows(&self.chunk, self.row..self.chunk.len(), self.records, go, play);
         self.row += count;
         self.records += count as u64;
+        if !self.is_heard {
+            (self.received_row, self.received) = (self.row, self.records);
+        }
         played?;
         if self.row == self.chunk.len() {
             let last = self.chunk.ts_event[self.row - 1];
@@ -267,7 +291,7 @@ impl Cursor {
     fn take_straight<P: Play>(&mut self, until: Ts, play: &mut P) -> Result<(), P::Error> {
         // Rows of one message share their time: none is alone at it.
         let straight = self.chunk.ts_recv.is_empty() && !matches!(self.chunk.columns, Columns::Depth { .. });
-        if !straight || self.received < self.records {
+        if !straight || !self.is_heard || self.received < self.records {
             return Ok(());
         }
         let until = until.nanos();
@@ -322,7 +346,13 @@ impl Cursor {
             ts_recv.extend_from_slice(ts_event);
         }
         for (nth, (event, received)) in ts_event.iter().zip(ts_recv).enumerate() {
-            let delay = self.feed_latency.as_ref().map_or(0, |model| model.delay_ns(self.records + nth as u64));
+            let sent = Ts::from_nanos(*event);
+            let events = self.rate.as_mut().map_or(0, |rate| {
+                rate.see(sent);
+                rate.events(sent)
+            });
+            let query = LatencyQuery { number: self.records + nth as u64, sent, events };
+            let delay = self.feed_latency.as_ref().map_or(0, |model| model.delay_ns(&query));
             self.ts_recv_last = received.saturating_add(delay).max(self.ts_recv_last).max(*event);
             *received = self.ts_recv_last;
         }

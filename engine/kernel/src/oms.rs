@@ -38,6 +38,12 @@ struct Entry {
 }
 
 impl Entry {
+    /// It ended: what was left will not be filled.
+    fn end(&mut self) {
+        self.order.canceled_qty = self.order.leaves_qty;
+        self.order.leaves_qty = Qty::ZERO;
+    }
+
     /// Of a new total quantity, what is not filled is open.
     fn resize(&mut self, order_qty: Qty) {
         let order = &mut self.order;
@@ -234,12 +240,7 @@ impl Oms {
             }
             Event::Canceled { client_order_id, .. }
             | Event::Expired { client_order_id, .. }
-            | Event::Rejected { client_order_id, .. } => {
-                self.change(*client_order_id, event, |entry| {
-                    entry.order.canceled_qty = entry.order.leaves_qty;
-                    entry.order.leaves_qty = Qty::ZERO;
-                });
-            }
+            | Event::Rejected { client_order_id, .. } => self.change(*client_order_id, event, Entry::end),
             Event::Triggered { client_order_id }
             | Event::AmendSubmitted { client_order_id, .. }
             | Event::CancelSubmitted { client_order_id }
@@ -276,6 +277,11 @@ impl Oms {
             | Event::MarketRefused { .. }
             | Event::DataIssues { .. }
             | Event::SourceEnded { .. }
+            | Event::IncidentBegan { .. }
+            | Event::IncidentEnded { .. }
+            | Event::CapitalMoved { .. }
+            | Event::WithdrawalRefused { .. }
+            | Event::FillsBlocked { .. }
             | Event::RunEnded { .. } => {}
         }
     }

@@ -168,7 +168,7 @@ impl RiskChain {
     pub fn observe(&mut self, observation: &RiskObservation, record: &mut dyn FnMut(Event)) -> &[ActiveHalt] {
         let first_new = self.halts.len();
         match *observation {
-            RiskObservation::Equity { .. } => {
+            RiskObservation::Equity { .. } | RiskObservation::Capital { .. } => {
                 for index in 0..self.watchers.len() {
                     self.observe_one(self.watchers[index], observation, record);
                 }

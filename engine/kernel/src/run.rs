@@ -11,6 +11,7 @@
 mod funding;
 mod gate;
 mod halt;
+mod incident;
 mod liquidation;
 mod settlement;
 mod state;
@@ -33,6 +34,8 @@ use crate::oms::{Oms, canceled_at_end};
 use crate::risk::RiskChain;
 use crate::spec::{CoreSpec, KernelError};
 use state::State;
+
+pub use incident::IncidentNotice;
 
 /// How many calls of strategies one input may lead to before it counts as a loop.
 const CALLS_PER_INPUT_MAX: u32 = 100_000;

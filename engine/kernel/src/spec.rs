@@ -11,6 +11,7 @@ use thiserror::Error;
 pub use crate::host::StrategySlot;
 
 use crate::account::{AccountError, AccountKind, AccountSpec};
+use crate::incident::IncidentSpec;
 use crate::risk::RiskSlot;
 use crate::venue::{VenueError, VenueSpec};
 
@@ -76,6 +77,8 @@ pub struct RunSpec {
     pub sources: Vec<SourceSlot>,
     /// When contracts expire, those that do.
     pub expiries: Vec<(InstrumentIx, Ts)>,
+    /// What befalls venues and the account, by start, then name.
+    pub incidents: Vec<IncidentSpec>,
     /// When trading starts; before it, orders are denied and counted.
     pub start: Ts,
     /// How often equity is journaled.
@@ -90,6 +93,8 @@ pub struct SourceSlot {
     pub instrument: InstrumentIx,
     /// How much later than recorded we receive its records; `None` for not at all.
     pub feed_latency: Option<Box<dyn LatencyModel>>,
+    /// Whether we receive its records; else only the venue sees them.
+    pub is_heard: bool,
     /// The records.
     pub source: Box<dyn Source>,
 }

@@ -22,8 +22,10 @@ mod fees;
 mod fills;
 mod funding;
 mod funds;
+mod gate;
 mod groups;
 mod iceberg;
+mod impact;
 mod latency;
 mod liquidation;
 mod margin;
@@ -35,27 +37,36 @@ mod self_trade;
 mod settings;
 mod settlement;
 mod slippage;
+mod stress;
 #[cfg(test)]
 mod tests;
 mod trades;
 mod triggers;
+mod watch;
+
+use std::cell::Cell;
 
 use thiserror::Error;
 
 use tapedeck_model::number::pow10;
-use tapedeck_model::port::{FeeModel, FeeQuery, LatencyModel, QueueModel, SlippageModel};
+use tapedeck_model::port::{FeeModel, FeeQuery, Impact, LatencyModel, LatencyQuery, QueueModel, SlippageModel};
 use tapedeck_model::{
     Amount, Bar, BookLaw, ClientOrderId, Command, CurrencyIx, Decimal, Draws, Instrument, InstrumentIx, MarketRecord,
-    OrderRequest, Price, Qty, RecordRef, StrategyIx, Ts, VenueReport,
+    OrderRequest, Price, Qty, RecordRef, Span, StrategyIx, Ts, VenueReport,
 };
 
 use crate::margin::MarginBook;
 use desk::Desk;
+use fills::Slip;
 use funds::Funds;
+use gate::Gate;
 use margin::VenueMargin;
 use scene::Scene;
+use watch::{CANCEL, ENTRY, REPORT, Watch};
 
 pub use fees::{DEFAULT_FEES, fee_components};
+pub(crate) use gate::refused;
+pub use gate::{Factor, RateLimit, Trouble, Window};
 pub use latency::{DEFAULT_LATENCY, latency_components};
 pub use margin::{LIQUIDATION_RATE_ONE, LiquidationRules, MarginSpec};
 pub use queue::{DEFAULT_QUEUE, queue_components};
@@ -63,6 +74,7 @@ pub use settings::{
     LimitFill, MakerFill, Matching, OrderRules, PARAMS, PathModel, RecordKind, SelfTrade, parse_participation,
 };
 pub use slippage::{DEFAULT_SLIPPAGE, slippage_components};
+pub use stress::{stressed_fees, stressed_slippage};
 
 /// All about a venue.
 pub struct VenueSpec {
@@ -110,6 +122,12 @@ pub struct VenueSpec {
     pub funds: Option<Vec<(CurrencyIx, Amount)>>,
     /// A margin account, in place of `funds`; `None` for no look at margin.
     pub margin: Option<MarginSpec>,
+    /// When commands are refused and messages are held up; the first one that refuses is told.
+    pub troubles: Vec<Window>,
+    /// How far limits may lie from the mark price, else the last known price, as a part of it.
+    pub price_band: Option<Factor>,
+    /// How old what an order meets on arrival may be, where that is bounded.
+    pub age_limits: Vec<(InstrumentIx, Span)>,
 }
 
 /// Why the venue cannot go on.
@@ -178,6 +196,15 @@ struct BarRules {
     limit_fill: LimitFill,
 }
 
+/// How a command gets to the venue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// It arrives after so many nanoseconds.
+    ArrivesAfter(i64),
+    /// The venue refuses it without looking at it, and we hear of that after so many nanoseconds.
+    RefusedAfter(i64),
+}
+
 /// Messages of one strategy so far, for the numbers of their draws: no draw depends on others.
 #[derive(Debug, Clone, Copy, Default)]
 struct Messages {
@@ -204,10 +231,16 @@ pub struct SimVenue {
     arriving: Vec<(ClientOrderId, OrderRequest)>,
     funds: Funds,
     settlement_px: Vec<(InstrumentIx, Price)>,
+    /// Absent where no model asks for it.
+    watch: Option<Box<Watch>>,
+    /// Absent where nothing is ever wrong.
+    gate: Option<Box<Gate>>,
     entry_latency: Box<dyn LatencyModel>,
     cancel_latency: Box<dyn LatencyModel>,
     report_latency: Box<dyn LatencyModel>,
     slippage: Box<dyn SlippageModel>,
+    /// By instrument, where our own trading has moved the price.
+    impacts: Vec<Cell<Impact>>,
     fees: Box<dyn FeeModel>,
     fees_want_fills: bool,
     messages: Vec<Messages>,
@@ -247,7 +280,11 @@ impl SimVenue {
             let finest = spec.finest.iter().find(|(other, _)| other == ix).map_or(RecordKind::Bars, |(_, kind)| *kind);
             funds.admit(instrument);
             queue_ahead[ix.usize()] = queue_in(spec.queue_ahead, instrument).map_err(&wrong)?;
-            desks[ix.usize()] = Some(Desk::new(instrument.clone(), finest, spec.books));
+            let age_limit = spec.age_limits.iter().find(|(other, _)| other == ix).map(|(_, limit)| *limit);
+            let price_band = spec.price_band;
+            let mut desk = Desk::new(instrument.clone(), finest, spec.books);
+            (desk.age_limit, desk.price_band) = (age_limit, price_band);
+            desks[ix.usize()] = Some(desk);
         }
         let participation = participation.transpose()?;
         Ok(Self {
@@ -264,6 +301,13 @@ impl SimVenue {
             arriving: Vec::new(),
             funds,
             settlement_px: spec.settlement_px,
+            watch: Watch::of(
+                [&*spec.entry_latency, &*spec.cancel_latency, &*spec.report_latency],
+                (spec.slippage.memory(), instruments.len()),
+                !spec.age_limits.is_empty(),
+            ),
+            impacts: vec![Cell::default(); instruments.len()],
+            gate: (!spec.troubles.is_empty()).then(|| Box::new(Gate::new(spec.troubles))),
             entry_latency: spec.entry_latency,
             cancel_latency: spec.cancel_latency,
             report_latency: spec.report_latency,
@@ -293,9 +337,14 @@ impl SimVenue {
             Some(Some(desk)) => {
                 let touched = desk.is_touched_by(at, record, &*self.queue);
                 if self.funds.margin().is_some() {
-                    return self.on_margined_record(touched, at, record, out);
+                    self.on_margined_record(touched, at, record, out)?;
+                } else if touched {
+                    self.match_record(at, record, out)?;
                 }
-                if touched { self.match_record(at, record, out) } else { Ok(()) }
+                if self.watch.is_some() {
+                    self.watch_record(record);
+                }
+                Ok(())
             }
             Some(None) | None => Err(self.not_traded(record.instrument())),
         }
@@ -305,7 +354,8 @@ impl SimVenue {
     /// stand for [`SimVenue::on_record`], as long as no command arrives.
     pub fn is_quiet_for(&self, record: &MarketRecord) -> bool {
         let desk = self.desks.get(record.instrument().usize()).and_then(Option::as_ref);
-        desk.is_some_and(|desk| desk.is_quiet_for(record))
+        self.watch.is_none()
+            && desk.is_some_and(|desk| desk.is_quiet_for(record))
             && self.funds.margin().is_none_or(|margin| margin.book.net_qty(record.instrument()) == Qty::ZERO)
     }
 
@@ -332,35 +382,78 @@ impl SimVenue {
         self.at_desk((instrument, now), out, |scene, _, _| settlement::settle(scene, now, stated))
     }
 
-    /// Nanoseconds until a command that is sent now arrives.
+    /// Models that look at the market as a whole see the record, after orders have met it.
+    #[inline(never)]
+    fn watch_record(&mut self, record: &MarketRecord) {
+        if let (Some(watch), Some(Some(desk))) = (&mut self.watch, self.desks.get_mut(record.instrument().usize())) {
+            watch.see(record, desk);
+        }
+    }
+
+    /// Whether a command that is sent now does not leave.
+    pub fn is_cut_off(&self, now: Ts) -> bool {
+        self.gate.as_ref().is_some_and(|gate| gate.is_cut_off(now))
+    }
+
+    /// When a report arrives that would by itself arrive at `arrival`.
+    pub fn delivered(&self, arrival: Ts) -> Ts {
+        self.gate.as_ref().map_or(arrival, |gate| gate.delivered(arrival))
+    }
+
+    /// Money that came or went beside trading.
+    ///
+    /// # Errors
+    /// [`VenueError::Overflow`] if a wallet would be too large.
+    pub fn on_money(&mut self, currency: CurrencyIx, amount: Amount) -> Result<(), VenueError> {
+        if let Some(margin) = self.funds.margin_mut() {
+            let too_large = || VenueError::Overflow { instrument: "a wallet".to_owned() };
+            return margin.book.credit(currency, amount).ok_or_else(too_large);
+        }
+        self.funds.fund(currency, amount);
+        Ok(())
+    }
+
+    /// How a command that is sent now gets to the venue.
     ///
     /// Orders draw by their own number, those of a group by the number of its first, for they are one message;
     /// amendments and cancels by how many their strategy has sent.
-    pub fn entry_delay_ns(&mut self, command: &Command) -> i64 {
-        match command {
+    pub fn way_of(&mut self, now: Ts, command: &Command) -> Way {
+        let (number, leg) = match command {
             Command::Submit { client_order_id, request } => {
                 let number = request.terms.group.map_or(client_order_id.number, |leg| leg.first);
-                self.entry_latency.delay_ns(u64::from(number))
+                (u64::from(number), ENTRY)
             }
             Command::Amend { client_order_id, .. } => {
                 let messages = self.messages_of(client_order_id.strategy);
                 messages.amends += 1;
                 // Order numbers have 32 bits: amendments draw from streams above them.
-                let number = (1 << 32) + messages.amends;
-                self.entry_latency.delay_ns(number)
+                ((1 << 32) + messages.amends, ENTRY)
             }
             Command::Cancel { .. } | Command::CancelAll { .. } => {
                 let messages = self.messages_of(command.strategy());
                 messages.cancels += 1;
-                let number = messages.cancels;
-                self.cancel_latency.delay_ns(number)
+                (messages.cancels, CANCEL)
             }
+        };
+        let query = self.latency_query(now, number, leg);
+        let model = if leg == ENTRY { &self.entry_latency } else { &self.cancel_latency };
+        match model.refused_after_ns(&query) {
+            Some(delay) => Way::RefusedAfter(self.slowed(now, delay)),
+            None => Way::ArrivesAfter(self.slowed(now, model.delay_ns(&query))),
         }
+    }
+
+    fn latency_query(&self, sent: Ts, number: u64, leg: usize) -> LatencyQuery {
+        LatencyQuery { number, sent, events: self.watch.as_ref().map_or(0, |watch| watch.events(leg, sent)) }
+    }
+
+    fn slowed(&self, now: Ts, delay_ns: i64) -> i64 {
+        self.gate.as_ref().map_or(delay_ns, |gate| gate.slowed(now, delay_ns))
     }
 
     /// Nanoseconds until a report that is sent now arrives. Draws by how many reports the strategy
     /// was sent.
-    pub fn report_delay_ns(&mut self, report: &VenueReport) -> i64 {
+    pub fn report_delay_ns(&mut self, now: Ts, report: &VenueReport) -> i64 {
         let messages = match report.strategy() {
             Some(strategy) => self.messages_of(strategy),
             None => &mut self.account_messages,
@@ -368,7 +461,8 @@ impl SimVenue {
         messages.reports += 1;
         // Reports about the account draw from streams of their own, above those of the strategies.
         let number = messages.reports + if report.client_order_id().is_none() { 1 << 48 } else { 0 };
-        self.report_latency.delay_ns(number)
+        let query = self.latency_query(now, number, REPORT);
+        self.slowed(now, self.report_latency.delay_ns(&query))
     }
 
     /// Number of working orders.
@@ -402,6 +496,12 @@ impl SimVenue {
         desk.map_or_else(BookLaw::default, |desk| desk.depth.law())
     }
 
+    /// How often orders were kept from what an instrument showed because of its age, where it happened.
+    pub fn blocked_fills(&self) -> impl Iterator<Item = (InstrumentIx, u64)> + '_ {
+        let desks = self.desks.iter().flatten().filter(|desk| desk.blocked > 0);
+        desks.map(|desk| (desk.instrument.ix, desk.blocked))
+    }
+
     /// The largest fraction of notional that the venue charges, in units of 1e-12.
     pub fn fee_rate_max(&self) -> i64 {
         self.fees.rate_max()
@@ -431,9 +531,12 @@ impl SimVenue {
         let Some(Some(desk)) = self.desks.get_mut(instrument.usize()) else {
             return Err(self.not_traded(instrument));
         };
+        let (volatility, daily_volume) = self.watch.as_ref().map_or((None, None), |watch| watch.market(instrument));
+        let slippage =
+            Slip { model: &*self.slippage, volatility, daily_volume, impact: &self.impacts[instrument.usize()] };
         let mut scene = Scene {
             desk,
-            slippage: &*self.slippage,
+            slippage,
             fees: &*self.fees,
             draws: &self.display_draws,
             funds: &mut self.funds,
@@ -530,6 +633,11 @@ fn queue_in(units: Option<Decimal>, instrument: &Instrument) -> Result<Option<Qt
     };
     let qty = i64::try_from(raw).map(Qty::from_raw).map_err(|_| too_large())?;
     if qty < Qty::ZERO { Err(format!("queue_ahead {units} is below zero")) } else { Ok(Some(qty)) }
+}
+
+/// A part of a whole, from 0 to 1, as a float.
+pub(crate) fn fraction(value: Decimal) -> f64 {
+    float(value).clamp(0.0, 1.0)
 }
 
 /// A parameter as a float, for models only.

@@ -111,6 +111,34 @@ numbered! {
         Liquidation = 6 "liquidation",
         /// The insurance fund covered a loss beyond the wallet.
         Insurance = 7 "insurance",
+        /// Money taken out during the run.
+        Withdrawal = 50 "withdrawal",
+        /// Something given to us by the venue or an issuer.
+        Airdrop = 51 "airdrop",
+    }
+}
+
+numbered! {
+    /// What befalls a venue or the account on schedule.
+    IncidentKind {
+        /// The venue cannot be reached: no data, no reports, commands are refused by it.
+        Outage = 1 "outage",
+        /// We receive no data; all else goes on.
+        FeedGap = 2 "feed_gap",
+        /// Our line is cut: no data, no reports, commands do not leave.
+        Disconnect = 3 "disconnect",
+        /// The venue refuses a part of new orders and amendments at random.
+        Reject = 4 "reject",
+        /// The venue takes a bounded number of orders per interval.
+        RateLimit = 5 "rate_limit",
+        /// Messages take longer.
+        Slow = 6 "slow",
+        /// Money is put in.
+        Deposit = 7 "deposit",
+        /// Money is taken out.
+        Withdrawal = 8 "withdrawal",
+        /// Something is given to us.
+        Airdrop = 9 "airdrop",
     }
 }
 
@@ -619,6 +647,48 @@ pub enum Event {
         /// BLAKE3 of its content, or of what generates it.
         content_hash: [u8; 32],
     },
+    /// An incident begins; of one that lasts no time it is the only record.
+    IncidentBegan {
+        /// Its name in the scenario.
+        name: String,
+        /// What it is.
+        kind: IncidentKind,
+        /// Whom it befalls: a venue, an instrument or a currency.
+        target: String,
+        /// First instant at which it no longer holds.
+        until: Ts,
+    },
+    /// An incident is over.
+    IncidentEnded {
+        /// Its name in the scenario.
+        name: String,
+        /// Market records that we did not receive because of it.
+        missed: u64,
+    },
+    /// Money was put in or taken out during the run, which is neither profit nor loss: returns and
+    /// falls are measured as if equity had been scaled from `before` to `after`.
+    CapitalMoved {
+        /// Equity just before, in the base currency.
+        before: Amount,
+        /// Equity just after, at the same prices.
+        after: Amount,
+    },
+    /// A withdrawal asked for more than could be taken out, so nothing was.
+    WithdrawalRefused {
+        /// In what.
+        currency: CurrencyIx,
+        /// How much was asked for.
+        amount: Amount,
+        /// How much could have been taken out.
+        free: Amount,
+    },
+    /// At the end: how often orders that arrived were kept from what an instrument showed because of its age.
+    FillsBlocked {
+        /// Of what.
+        instrument: InstrumentIx,
+        /// How often.
+        count: u64,
+    },
     /// Last record of every complete journal.
     RunEnded {
         /// Inputs that the kernel took.
@@ -693,6 +763,11 @@ impl Event {
             Self::DataIssues { .. } => (57, "data_issues"),
             Self::SourceEnded { .. } => (58, "source_ended"),
             Self::RunEnded { .. } => (60, "run_ended"),
+            Self::IncidentBegan { .. } => (61, "incident_began"),
+            Self::IncidentEnded { .. } => (62, "incident_ended"),
+            Self::CapitalMoved { .. } => (63, "capital_moved"),
+            Self::WithdrawalRefused { .. } => (64, "withdrawal_refused"),
+            Self::FillsBlocked { .. } => (65, "fills_blocked"),
         }
     }
 
@@ -745,6 +820,11 @@ impl Event {
             | Self::MarketRefused { .. }
             | Self::DataIssues { .. }
             | Self::SourceEnded { .. }
+            | Self::IncidentBegan { .. }
+            | Self::IncidentEnded { .. }
+            | Self::CapitalMoved { .. }
+            | Self::WithdrawalRefused { .. }
+            | Self::FillsBlocked { .. }
             | Self::RunEnded { .. } => None,
         }
     }

@@ -350,6 +350,16 @@ impl Amount {
         whole.checked_add(div_half_even(rest * num, den)).map(Self)
     }
 
+    /// `self * numerator / denominator`, rounded toward zero, for quantities of money whose product has
+    /// more than 128 bits. `None` if the denominator is zero or the result does not fit.
+    pub fn mul_ratio(self, numerator: Self, denominator: Self) -> Option<Self> {
+        let negative = (self.0 < 0) != (numerator.0 < 0);
+        let negative = negative != (denominator.0 < 0);
+        let (high, low) = wide_mul(self.0.unsigned_abs(), numerator.0.unsigned_abs());
+        let quotient = i128::try_from(wide_div(high, low, denominator.0.unsigned_abs())?).ok()?;
+        Some(Self(if negative { -quotient } else { quotient }))
+    }
+
     /// Absolute value, or `None` for the smallest amount.
     pub const fn checked_abs(self) -> Option<Self> {
         match self.0.checked_abs() {
@@ -378,6 +388,33 @@ impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&format_scaled(self.0, Self::SCALE))
     }
+}
+
+/// The whole product: its high and low 128 bits.
+fn wide_mul(a: u128, b: u128) -> (u128, u128) {
+    const HALF: u128 = (1 << 64) - 1;
+    let (a1, a0, b1, b0) = (a >> 64, a & HALF, b >> 64, b & HALF);
+    let (low, mid, cross, high) = (a0 * b0, a1 * b0, a0 * b1, a1 * b1);
+    let carry = (low >> 64) + (mid & HALF) + (cross & HALF);
+    (high + (mid >> 64) + (cross >> 64) + (carry >> 64), (carry << 64) | (low & HALF))
+}
+
+/// The quotient of a number of 256 bits, if it has 128, bit by bit.
+fn wide_div(high: u128, low: u128, divisor: u128) -> Option<u128> {
+    if divisor == 0 || high >= divisor {
+        return None;
+    }
+    let (mut rest, mut quotient) = (high, 0_u128);
+    for bit in (0..128).rev() {
+        let carried = rest >> 127 == 1;
+        rest = (rest << 1) | ((low >> bit) & 1);
+        quotient <<= 1;
+        if carried || rest >= divisor {
+            rest = rest.wrapping_sub(divisor);
+            quotient |= 1;
+        }
+    }
+    Some(quotient)
 }
 
 /// `n / d` rounded to the nearest integer, ties to even.

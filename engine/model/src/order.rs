@@ -463,6 +463,16 @@ numbered! {
         InsufficientMargin = 40 "insufficient_margin",
         /// No bracket allows a position of that value at this leverage.
         PositionTooLarge = 41 "position_too_large",
+        /// The venue is out of order.
+        VenueUnavailable = 50 "venue_unavailable",
+        /// Our line to the venue is cut: the command did not leave.
+        NotConnected = 51 "not_connected",
+        /// The venue was too busy to take it.
+        VenueBusy = 52 "venue_busy",
+        /// More orders than the venue takes in an interval.
+        RateLimited = 53 "rate_limited",
+        /// A limit too far from the mark price, or from the last price where there is none.
+        PriceBand = 54 "price_band",
     }
 }
 
@@ -539,8 +549,13 @@ pub struct Evidence {
     pub basis: FillBasis,
     /// The price before slippage.
     pub reference_px: Price,
-    /// What slippage added against us, at least zero.
+    /// What slippage, impact and noise added against us together, rounding to the tick and the order's limit
+    /// included; at least zero.
     pub slippage_px: Price,
+    /// The part of it that is impact, as the model says before rounding, to the nearest price unit.
+    pub impact_px: Price,
+    /// The part of it that was drawn, likewise; of either sign.
+    pub noise_px: Price,
     /// Quantity that the record offered when this fill was made.
     pub available_qty: Qty,
     /// Queue ahead of us as the order came, where a queue is modelled; else zero.

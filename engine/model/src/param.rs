@@ -39,6 +39,13 @@ pub enum ParamKind {
     Time,
     /// A list of texts; a single text is a list of one.
     Texts,
+    /// A list of exact decimals within bounds, both included; a single one is a list of one.
+    DecimalList {
+        /// Smallest.
+        min: &'static str,
+        /// Largest.
+        max: &'static str,
+    },
     /// A table of text to exact decimal, for example `{ USD = "10000" }`.
     Decimals,
     /// A table of text to text, for example column names.
@@ -97,6 +104,8 @@ pub enum ParamValue {
     Time(Ts),
     /// List of texts.
     Texts(Vec<String>),
+    /// List of decimals.
+    DecimalList(Vec<Decimal>),
     /// Text to decimal.
     Decimals(BTreeMap<String, Decimal>),
     /// Text to text.
@@ -206,6 +215,10 @@ impl Params {
     getter! {
         /// A list of texts.
         texts, texts_opt, Texts, Vec<String>, "a list of texts"
+    }
+    getter! {
+        /// A list of decimals.
+        decimal_list, decimal_list_opt, DecimalList, Vec<Decimal>, "a list of decimals"
     }
     getter! {
         /// Text to decimal.

@@ -13,7 +13,7 @@ use crate::order::{Amendment, Command, Intent, Liquidity, Order, OrderRequest, S
 use crate::param::{Component, ParamError, Params};
 use crate::random::Draws;
 use crate::terms::{GroupKind, GroupLeg};
-use crate::time::Ts;
+use crate::time::{Span, Ts};
 
 /// A defect of data: where, what was found, what was expected.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -500,6 +500,13 @@ pub enum RiskObservation {
         /// By whom.
         strategy: StrategyIx,
     },
+    /// Money was put in or taken out, which is neither profit nor loss.
+    Capital {
+        /// Equity just before, in the base currency.
+        before: Amount,
+        /// Equity just after.
+        after: Amount,
+    },
     /// A position was reduced or closed: profit of the closed part less the fee of the fill.
     Closed {
         /// When.
@@ -558,14 +565,69 @@ pub type BuildRisk = fn(&Params, scope: Option<StrategyIx>) -> Result<Box<dyn Ri
 /// A risk rule that a scenario can choose.
 pub type RiskComponent = Component<BuildRisk>;
 
-/// How long a message takes, one way.
-pub trait LatencyModel: Send {
-    /// Nanoseconds, at least zero, for the message with this number.
-    fn delay_ns(&self, number: u64) -> i64;
+/// What a latency model looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LatencyQuery {
+    /// The message's own number, for seeded draws: the same message draws the same.
+    pub number: u64,
+    /// When it is sent; of a market record, when it happened.
+    pub sent: Ts,
+    /// Market records in the model's [`LatencyModel::rate_window`] before that; zero for models without one.
+    pub events: u64,
 }
 
-/// Builds a latency model; `draws` is keyed by venue and leg.
-pub type BuildLatency = fn(&Params, draws: Draws) -> Result<Box<dyn LatencyModel>, ParamError>;
+/// How long a message takes, one way.
+pub trait LatencyModel: Send {
+    /// Nanoseconds, at least zero.
+    fn delay_ns(&self, query: &LatencyQuery) -> i64;
+
+    /// Over how long market records are counted for it; `None`: it does not ask.
+    fn rate_window(&self) -> Option<Span> {
+        None
+    }
+
+    /// If the message gets lost on its way, after how many nanoseconds its sender hears of that.
+    fn refused_after_ns(&self, query: &LatencyQuery) -> Option<i64> {
+        let _ = query;
+        None
+    }
+}
+
+/// Which messages a latency model is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leg {
+    /// Orders, amendments and cancels on their way to the venue.
+    ToVenue,
+    /// Reports on their way to us.
+    FromVenue,
+    /// Market records on their way to us.
+    Feed,
+}
+
+/// How long one order took, as recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LatencySample {
+    /// When it was sent, by our clock.
+    pub sent: Ts,
+    /// When the venue had it; `None` if the venue refused it without looking at it.
+    pub at_venue: Option<Ts>,
+    /// When we had the answer.
+    pub answered: Ts,
+}
+
+/// What a latency model is built from, beside its parameters.
+#[derive(Debug, Clone)]
+pub struct LatencySetup {
+    /// Keyed by venue and leg.
+    pub draws: Draws,
+    /// For which messages.
+    pub leg: Leg,
+    /// The recording that `path` of the parameters names, by time of sending; read by whoever may read files.
+    pub recorded: Option<Vec<LatencySample>>,
+}
+
+/// Builds a latency model.
+pub type BuildLatency = fn(&Params, setup: LatencySetup) -> Result<Box<dyn LatencyModel>, ParamError>;
 /// A latency model that a scenario can choose.
 pub type LatencyComponent = Component<BuildLatency>;
 
@@ -598,12 +660,72 @@ pub struct SlippageQuery<'a> {
     pub half_spread: Option<Price>,
     /// Number of the order's fill, for seeded noise: the same order draws the same.
     pub draw_number: u64,
+    /// When it is filled.
+    pub ts: Ts,
+    /// How much of the order was filled before.
+    pub cum_qty: Qty,
+    /// Standard deviation of the logarithm of price over a day, from the last while; `None` before it is known or
+    /// where the model does not ask for it.
+    pub volatility: Option<f64>,
+    /// What is traded in a day, in raw units of quantity, from the last while; `None` likewise.
+    pub daily_volume: Option<f64>,
+    /// Where our own trading has moved the price.
+    pub impact: Impact,
+}
+
+/// How far our own trading has moved the price of an instrument, in price units, up above zero.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Impact {
+    /// For good.
+    pub permanent: f64,
+    /// For a while: what it was at `ts`.
+    pub temporary: f64,
+    /// When that was.
+    pub ts: Ts,
+}
+
+/// What a taker pays beyond the reference price, by term, in price units before rounding to the tick. The sum is at
+/// least zero.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Adverse {
+    /// Spread and slippage proper, at least zero.
+    pub slippage: f64,
+    /// What this fill and our earlier ones have moved the price, at least zero.
+    pub impact: f64,
+    /// Drawn noise, of either sign.
+    pub noise: f64,
+}
+
+impl Adverse {
+    /// All of it.
+    pub fn total(&self) -> f64 {
+        self.slippage + self.impact + self.noise
+    }
+}
+
+/// What a slippage model wants to know of the last while of the market.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MarketMemory {
+    /// Prices and volumes are looked at at multiples of it.
+    pub sample: Span,
+    /// What lies so long back counts half.
+    pub half_life: Span,
 }
 
 /// What a taker pays beyond the reference price.
 pub trait SlippageModel: Send {
-    /// Price units against us, at least zero, before rounding to the tick.
-    fn adverse_px(&self, query: &SlippageQuery<'_>) -> f64;
+    /// Price units against us, by term.
+    fn adverse(&self, query: &SlippageQuery<'_>) -> Adverse;
+
+    /// Where the price stands after this fill; for most models it is not moved.
+    fn impact_after(&self, query: &SlippageQuery<'_>) -> Impact {
+        query.impact
+    }
+
+    /// What it wants to know of the market; `None`: nothing.
+    fn memory(&self) -> Option<MarketMemory> {
+        None
+    }
 }
 
 /// Builds a slippage model; `draws` is keyed by venue.

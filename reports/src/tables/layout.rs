@@ -145,6 +145,8 @@ tables! {
         source_record: Counts,
         reference_px: Prices,
         slippage_px: Prices,
+        impact_px: Prices,
+        noise_px: Prices,
         available_qty: Quantities,
         queue_entry_qty: Quantities,
         queue_ahead_qty: Quantities,

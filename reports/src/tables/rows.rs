@@ -254,6 +254,18 @@ impl<'a> EventRow<'a> {
             Event::InstrumentDeclared { instrument } => self.text(self.names.instrument_text(instrument.ix)),
             Event::DataIssues { issue, .. } => self.text(issue.text()),
             Event::SourceEnded { source, .. } => self.text(self.names.source(*source)),
+            other => self.incident_event(other),
+        }
+    }
+
+    fn incident_event(&mut self, event: &Event) {
+        match event {
+            Event::IncidentBegan { name: text, .. } | Event::IncidentEnded { name: text, .. } => self.text(text),
+            Event::FillsBlocked { instrument, .. } => {
+                self.instrument(*instrument);
+            }
+            Event::CapitalMoved { after, .. } => self.amount(*after),
+            Event::WithdrawalRefused { currency, amount, .. } => self.money(*amount, *currency),
             _ => {}
         }
     }
@@ -413,6 +425,8 @@ impl FillRows {
         self.source_record.push(evidence.record.number);
         self.reference_px.push(evidence.reference_px, price_scale);
         self.slippage_px.push(evidence.slippage_px, price_scale);
+        self.impact_px.push(evidence.impact_px, price_scale);
+        self.noise_px.push(evidence.noise_px, price_scale);
         self.available_qty.push(evidence.available_qty, qty_scale);
         self.queue_entry_qty.push(evidence.queue_entry_qty, qty_scale);
         self.queue_ahead_qty.push(evidence.queue_ahead_qty, qty_scale);

@@ -13,6 +13,8 @@ pub fn of(scenario: &Scenario) -> Vec<Currency> {
     for item in &scenario.instruments {
         codes.extend(["base", "quote", "settlement"].iter().filter_map(|key| item.own.text(key)));
     }
+    let incidents = scenario.incidents.iter().filter_map(|item| item.inline.as_ref());
+    codes.extend(incidents.filter_map(|chosen| chosen.section.text("currency")));
     codes.extend(scenario.account.own.params.decimals("deposits").unwrap_or_default().into_keys());
     codes.iter().filter_map(|code| Currency::new(code)).collect()
 }

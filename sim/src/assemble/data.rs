@@ -10,6 +10,7 @@ use tapedeck_catalog::{
 use tapedeck_kernel::spec::SourceSlot;
 use tapedeck_kernel::venue::RecordKind;
 use tapedeck_model::param::ParamError;
+use tapedeck_model::port::Leg;
 use tapedeck_model::{Instrument, InstrumentIx, Source, Span, Ts};
 use tapedeck_reports::Series;
 use tapedeck_synth::{SynthContext, SynthKind};
@@ -48,11 +49,14 @@ impl Builder<'_> {
             };
             let latency = item.parts.get("feed_latency");
             let feed_latency = match latency {
-                Some(chosen) if chosen.name != "none" => self.latency(latency, &format!("data/{name}/latency")),
+                Some(chosen) if chosen.name != "none" => {
+                    self.latency((latency, Leg::Feed), &format!("data/{name}/latency"))
+                }
                 Some(_) | None => None,
             };
             let source = ReadAhead::spawn(Box::new(tap), READ_AHEAD_CHUNKS);
-            slots.push(SourceSlot { name, instrument: instrument.ix, feed_latency, source });
+            let is_heard = item.own.params.bool("drill_down") != Ok(true);
+            slots.push(SourceSlot { name, instrument: instrument.ix, feed_latency, is_heard, source });
         }
         (slots, prices)
     }

@@ -6,7 +6,7 @@ use tapedeck_catalog::{CatalogError, DataKind, FileSpec};
 use tapedeck_model::{Instrument, Source};
 
 use super::data::{Refusal, data_kind, file_spec};
-use super::{Builder, Tables, currencies};
+use super::{Builder, Tables, Variant, currencies};
 use crate::failure::Failure;
 use crate::registry::Registry;
 use crate::scenario::{Item, Place, Problem, Scenario, suggest};
@@ -43,7 +43,15 @@ pub fn data_set(
     name: Option<&str>,
 ) -> Result<DataSet, Failure> {
     let item = choose(scenario, name)?;
-    let mut builder = Builder { scenario, registry, base_dir, seed: scenario.seed(), problems: Vec::new() };
+    let mut builder = Builder {
+        scenario,
+        registry,
+        base_dir,
+        seed: scenario.seed(),
+        variant: Variant::default(),
+        recordings: Vec::new(),
+        problems: Vec::new(),
+    };
     let built = builder.data_set(item);
     let mut problems = builder.problems;
     match built {

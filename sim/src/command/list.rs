@@ -13,7 +13,7 @@ use crate::scenario::suggest;
 /// Arguments.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// strategies, risk, latency, slippage, fees, synthetic or scenario; absent: all.
+    /// strategies, risk, latency, slippage, fees, queue, synthetic, incidents or scenario; absent: all.
     kind: Option<String>,
 }
 
@@ -105,6 +105,7 @@ fn type_of(kind: &ParamKind) -> String {
         ParamKind::Span => "duration".to_owned(),
         ParamKind::Time => "time".to_owned(),
         ParamKind::Texts => "text or list".to_owned(),
+        ParamKind::DecimalList { min, max } => format!("list of decimals {min}..{max}"),
         ParamKind::Decimals => "table of decimals".to_owned(),
         ParamKind::TextMap => "table of texts".to_owned(),
     }

@@ -9,7 +9,7 @@ use super::{RunArg, print_out};
 use crate::failure::Failure;
 use crate::page;
 use crate::registry::Registry;
-use crate::run_folder::{PRICES, RunFolder, SCENARIO};
+use crate::run_folder::{PRICES, RunFolder, SCENARIO, VARIANTS};
 use crate::scenario::{Origin, Scenario};
 
 /// Arguments.
@@ -29,6 +29,8 @@ pub fn report(args: &Args, registry: &Registry) -> Result<(), Failure> {
     let shown = folder.path.join(SCENARIO).display().to_string();
     let scenario = Scenario::load(Origin { file: &shown, text: &text, overrides: &[] }, registry)?;
     let prices = fs::read_to_string(folder.path.join(PRICES)).map(|text| page::prices_from_json(&text));
+    let variants = fs::read_to_string(folder.path.join(VARIANTS)).map(|text| page::variants_from_json(&text));
+    let variants = variants.unwrap_or_default();
     let fresh = tempfile::Builder::new()
         .prefix(".unfinished-")
         .tempdir_in(&folder.path)
@@ -36,7 +38,7 @@ pub fn report(args: &Args, registry: &Registry) -> Result<(), Failure> {
     let returns_interval = scenario.report.own.params.span("returns_interval").unwrap_or(Span::DAY);
     let options = TableOptions { returns_interval, ..TableOptions::default() };
     let facts = write_tables(folder.journal()?, fresh.path(), options).map_err(|error| Failure::caused(&error))?;
-    let files = page::files(&scenario, &facts, folder.text("fingerprint"), &prices.unwrap_or_default())?;
+    let files = page::files(&scenario, &facts, folder.text("fingerprint"), (&prices.unwrap_or_default(), &variants))?;
     for (name, text) in &files {
         let path = fresh.path().join(name);
         fs::write(&path, text).map_err(|error| Failure::file(&path, "write", &error))?;

@@ -16,7 +16,8 @@ use crate::page;
 use crate::play::{Played, Stage, play};
 use crate::progress::Progress;
 use crate::registry::Registry;
-use crate::run_folder::{Finished, MANIFEST, PRICES, SCENARIO, Unfinished, fingerprint_of, occupied};
+use crate::run_folder::{Finished, MANIFEST, PRICES, SCENARIO, Unfinished, VARIANTS, fingerprint_of, occupied};
+use crate::variants::{VariantStage, play_variants};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -61,13 +62,18 @@ pub fn run(args: &Args, registry: &Registry) -> Result<(), Failure> {
     };
     let played = play(&loaded.scenario, &stage)?;
     let fingerprint = played.written.fingerprint.to_string();
+    let again = VariantStage { registry, base_dir: &loaded.base_dir, stop: &interrupt::STOP };
+    let variants = play_variants(&loaded.scenario, (&played.written.facts, &fingerprint), &again)?;
     let metrics = Metrics::of(&played.written.facts);
     let assumed = assumptions(&loaded.scenario, &played.written.facts);
     unfinished.write(SCENARIO, &loaded.scenario.to_toml())?;
     let prices = page::tapped(&played.prices, &played.written.facts);
     unfinished.write(PRICES, &page::prices_to_json(&prices)?)?;
-    for (name, text) in page::files(&loaded.scenario, &played.written.facts, &fingerprint, &prices)? {
+    for (name, text) in page::files(&loaded.scenario, &played.written.facts, &fingerprint, (&prices, &variants))? {
         unfinished.write(name, &text)?;
+    }
+    if !variants.is_empty() {
+        unfinished.write(VARIANTS, &page::pretty(&variants.to_json())?)?;
     }
     let provenance = Provenance { file: &loaded.file, base_dir: &loaded.base_dir, elapsed: started.elapsed() };
     unfinished.write(MANIFEST, &page::pretty(&manifest(&loaded.scenario, &played, &provenance))?)?;
@@ -77,12 +83,16 @@ pub fn run(args: &Args, registry: &Registry) -> Result<(), Failure> {
     let finished = unfinished.finish(&target, &fingerprint)?;
     let elapsed_s = started.elapsed().as_secs_f64();
     if args.json {
-        let result = result_json(&loaded, &played, &metrics, &finished, elapsed_s);
+        let mut result = result_json(&loaded, &played, &metrics, &finished, elapsed_s);
+        if let (Some(result), Value::Object(others)) = (result.as_object_mut(), variants.to_json()) {
+            result.extend(others);
+        }
         return print_out(&format!("{result}\n"));
     }
     let title = format!("{} {short}", loaded.scenario.name());
     let kept = if finished.kept { " (the same run was there already and is kept)" } else { "" };
-    let text = summary(&title, &assumed, &played.written.facts, &metrics);
+    let mut text = summary(&title, &assumed, &played.written.facts, &metrics);
+    text.push_str(&variants.to_text(&metrics.base_currency));
     let rate = played.summary.counts.inputs as f64 / elapsed_s;
     print_out(&format!(
         "{text}\n{} inputs in {elapsed_s:.3} s ({rate:.0} per second)\n{}{kept}\n",

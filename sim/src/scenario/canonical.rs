@@ -13,6 +13,11 @@ use super::value::print;
 
 /// The scenario as TOML.
 pub fn to_toml(scenario: &Scenario) -> String {
+    to_toml_without(scenario, &[])
+}
+
+/// The same without some keys of `[scenario]`.
+pub fn to_toml_without(scenario: &Scenario, left_out: &[&str]) -> String {
     let mut out = String::new();
     for (spec, items) in scenario.sections() {
         for item in items {
@@ -22,14 +27,16 @@ pub fn to_toml(scenario: &Scenario) -> String {
             let header =
                 if spec.count == Count::One { format!("[{}]", spec.name) } else { format!("[[{}]]", spec.name) };
             line(&mut out, &header);
-            print_item(&mut out, spec, item);
+            let left_out = if spec.name == "scenario" { left_out } else { &[] };
+            print_item(&mut out, (spec, left_out), item);
         }
     }
     out
 }
 
-fn print_item(out: &mut String, spec: &SectionSpec, item: &Item) {
-    print_params(out, spec.keys().map(|param| param.name), &item.own.params);
+fn print_item(out: &mut String, (spec, left_out): (&SectionSpec, &[&str]), item: &Item) {
+    let names = spec.keys().map(|param| param.name).filter(|name| !left_out.contains(name));
+    print_params(out, names, &item.own.params);
     if let Some(chosen) = &item.inline {
         print_chosen(out, chosen);
     }

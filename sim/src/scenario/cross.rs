@@ -15,6 +15,7 @@ const SECTIONS_MAX: usize = 10_000;
 pub fn check(scenario: &Scenario, problems: &mut Vec<Problem>) {
     check_period(&scenario.general.own, problems);
     check_name(&scenario.general.own, problems);
+    check_band(scenario, problems);
     check_currencies(scenario, problems);
     check_duplicates(scenario, problems);
     for item in &scenario.instruments {
@@ -23,10 +24,14 @@ pub fn check(scenario: &Scenario, problems: &mut Vec<Problem>) {
     for item in &scenario.data {
         check_data(item, scenario, problems);
         check_books(item, scenario, problems);
+        check_drill_down(item, scenario, problems);
     }
     check_account(scenario, problems);
     check_margin(scenario, problems);
     check_scopes(scenario, problems);
+    for item in &scenario.incidents {
+        check_incident(item, scenario, problems);
+    }
     check_report(&scenario.report.own, problems);
 }
 
@@ -46,6 +51,16 @@ fn check_period(own: &Section, problems: &mut Vec<Problem>) {
     if warm_up > Span::ZERO && start.is_none() && !own.given("start") {
         let problem = combination("`warm_up` needs `start`: it is played before it", own, "warm_up");
         problems.push(problem.help("write for example `start = \"2022-01-01\"` in [scenario]"));
+    }
+}
+
+/// Paths through bars that nothing fills from would all end alike.
+fn check_band(scenario: &Scenario, problems: &mut Vec<Problem>) {
+    let own = &scenario.general.own;
+    let has_bars = scenario.data.iter().any(|data| data.own.text("kind").as_deref() == Some("bars"));
+    if own.params.bool_opt("band") == Ok(Some(true)) && !has_bars {
+        let problem = combination("`band` is about bars, and the scenario has none", own, "band");
+        problems.push(problem.help("remove it, or add a [[data]] with `kind = \"bars\"`"));
     }
 }
 
@@ -95,6 +110,7 @@ fn check_duplicates(scenario: &Scenario, problems: &mut Vec<Problem>) {
     duplicates(&scenario.data, "data", "name", text("name"), problems);
     duplicates(&scenario.venues, "venue", "name", text("name"), problems);
     duplicates(&scenario.strategies, "strategy", "id", text("id"), problems);
+    duplicates(&scenario.incidents, "incident", "name", text("name"), problems);
 }
 
 fn duplicates(
@@ -306,6 +322,32 @@ fn check_books(item: &Item, scenario: &Scenario, problems: &mut Vec<Problem>) {
     }
 }
 
+/// Data that nobody hears need others of the instrument that are heard, and coarser.
+fn check_drill_down(item: &Item, scenario: &Scenario, problems: &mut Vec<Problem>) {
+    let own = &item.own;
+    if own.params.bool("drill_down") != Ok(true) {
+        return;
+    }
+    let kind = |item: &Item| item.own.text("kind").unwrap_or_default();
+    if !["bars", "trades"].contains(&kind(item).as_str()) {
+        problems.push(combination("only bars and trades can `drill_down`", own, "drill_down"));
+        return;
+    }
+    let coarser = scenario.data.iter().any(|other| {
+        let longer = match (kind(item).as_str(), other.own.params.span("interval"), own.params.span("interval")) {
+            ("bars", Ok(other), Ok(own)) => other > own,
+            ("trades", Ok(_), _) => true,
+            _ => false,
+        };
+        other.own.text("instrument") == own.text("instrument") && kind(other) == "bars" && longer
+    });
+    if !coarser {
+        let message = "there are no coarser bars of the instrument for strategies to see";
+        let problem = combination(message, own, "drill_down");
+        problems.push(problem.help("add a [[data]] with bars of a longer `interval`, or remove `drill_down`"));
+    }
+}
+
 fn check_account(scenario: &Scenario, problems: &mut Vec<Problem>) {
     let own = &scenario.account.own;
     if let Ok(deposits) = own.params.decimals("deposits") {
@@ -381,6 +423,37 @@ fn check_scopes(scenario: &Scenario, problems: &mut Vec<Problem>) {
             problems
                 .push(Problem::new("scenario::unknown_strategy", message, item.own.place_of("strategy")).help(help));
         }
+    }
+}
+
+/// An incident that could never be noticed is a mistake.
+fn check_incident(item: &Item, scenario: &Scenario, problems: &mut Vec<Problem>) {
+    let Ok(start) = item.own.params.time("start") else { return };
+    let general = &scenario.general.own.params;
+    if let Some(end) = general.time_opt("end").ok().flatten().filter(|end| start >= *end) {
+        let message = format!("the incident begins at {start}, when the run is over ({end})");
+        problems.push(combination(message, &item.own, "start").help("let it begin before `end` of [scenario]"));
+    }
+    let Some(chosen) = &item.inline else { return };
+    let begin = general.time_opt("start").ok().flatten().zip(general.span("warm_up").ok());
+    let begin = begin.map(|(start, warm_up)| Ts::from_nanos(start.nanos().saturating_sub(warm_up.nanos())));
+    let until = start.saturating_add(chosen.section.params.span("duration").unwrap_or(Span::ZERO));
+    if begin.is_some_and(|begin| until < begin) {
+        let message = format!("the incident is over at {until}, before anything is played");
+        problems.push(combination(message, &item.own, "start").help("let it end after `start` of [scenario]"));
+    }
+    if chosen.name == "withdrawal" && scenario.account.own.text("kind").as_deref() == Some("margin") {
+        let problem = combination("nothing can be taken out of a margin account during a run yet", &item.own, "kind");
+        problems.push(problem.help("put less in at the start, or use another kind of account"));
+    }
+    if chosen.section.params.contains("duration") && !chosen.section.params.contains("venue") {
+        let problem = Problem::new("scenario::missing_key", "`incident` needs `venue`", item.own.place.clone());
+        problems.push(problem.help("the scenario has several venues: write for example `venue = \"SIM\"`"));
+    }
+    if let Some(code) = chosen.section.text("currency").filter(|code| Currency::new(code).is_none()) {
+        let message = format!("\"{code}\" is not a currency code");
+        let problem = Problem::new("scenario::bad_currency", message, chosen.section.place_of("currency"));
+        problems.push(problem.help("use 1 to 16 letters, digits, `-` and `_`"));
     }
 }
 

@@ -62,6 +62,10 @@ pub struct PartSpec {
     pub help: &'static str,
 }
 
+/// Keys of `[scenario]` that ask for further runs and change nothing of the run itself, so they are not in
+/// the scenario's hash.
+pub const BESIDE_THE_RUN: [&str; 2] = ["cost_stress", "band"];
+
 /// A list of tables inside of a section.
 #[derive(Debug, Clone, Copy)]
 pub struct RowSpec {
@@ -85,7 +89,8 @@ const NOT_NEGATIVE: ParamKind = ParamKind::Decimal { min: "0", max: "10000000000
 const SCALE: ParamKind = ParamKind::Int { min: 0, max: 12 };
 
 /// Every section, in the order in which they are printed.
-pub const SECTIONS: &[SectionSpec] = &[SCENARIO, INSTRUMENT, DATA, VENUE, ACCOUNT, MARGIN, STRATEGY, RISK, REPORT];
+pub const SECTIONS: &[SectionSpec] =
+    &[SCENARIO, INSTRUMENT, DATA, VENUE, ACCOUNT, MARGIN, STRATEGY, RISK, INCIDENT, REPORT];
 
 /// `[scenario]`.
 pub const SCENARIO: SectionSpec = SectionSpec {
@@ -111,6 +116,18 @@ pub const SCENARIO: SectionSpec = SectionSpec {
         ),
         ParamSpec::optional("warm_up", ParamKind::Span, "duration", "Played before `start`, with orders denied.")
             .or("0s"),
+        ParamSpec::optional(
+            "cost_stress",
+            ParamKind::DecimalList { min: "0", max: "1000" },
+            "x costs",
+            "The run is played again with fees and slippage multiplied by each, a row per factor in the results.",
+        ),
+        ParamSpec::optional(
+            "band",
+            ParamKind::Bool,
+            "",
+            "Whether the run is played again on the worst and the best path through every bar; absent: no.",
+        ),
     ]],
     inline: None,
     parts: &[],
@@ -186,6 +203,7 @@ pub const INSTRUMENT: SectionSpec = SectionSpec {
             ),
         ],
         FILTERS,
+        AGE,
     ],
     inline: None,
     parts: &[],
@@ -203,6 +221,14 @@ const FILTERS: &[ParamSpec] = &[
     ParamSpec::optional("qty_max", POSITIVE, "base units", "Largest order; default: what can be represented."),
     ParamSpec::optional("notional_min", NOT_NEGATIVE, "quote units", "Smallest order value.").or("0"),
 ];
+
+/// How old what an order meets may be.
+const AGE: &[ParamSpec] = &[ParamSpec::optional(
+    "age_limit",
+    ParamKind::Span,
+    "duration",
+    "Orders that arrive take no quote and no level of a book that was shown longer ago; absent: whatever its age.",
+)];
 
 const DATED_FILTERS: &[ParamSpec] = &[
     ParamSpec::required("from", ParamKind::Time, "UTC", "First instant at which they hold."),
@@ -275,6 +301,13 @@ pub const DATA: SectionSpec = SectionSpec {
         .or("fail"),
         ParamSpec::optional("strict_ticks", ParamKind::Bool, "", "Whether a price off the tick grid is an error.")
             .or("false"),
+        ParamSpec::optional(
+            "drill_down",
+            ParamKind::Bool,
+            "",
+            "Whether the records only fill orders, and we do not receive them: beside coarser data of the instrument.",
+        )
+        .or("false"),
     ]],
     inline: None,
     parts: &[
@@ -503,6 +536,21 @@ pub const RISK: SectionSpec = SectionSpec {
         ParamSpec::optional("strategy", ParamKind::Text, "", "Only orders of this strategy pass it; absent: all do."),
     ]],
     inline: Some(InlineSpec { selector: "rule", family: Family::Risk }),
+    parts: &[],
+    rows: None,
+};
+
+/// `[[incident]]`.
+pub const INCIDENT: SectionSpec = SectionSpec {
+    name: "incident",
+    count: Count::Any,
+    help: "What befalls a venue or the account, and when.",
+    params: &[&[
+        ParamSpec::optional("name", ParamKind::Text, "", "Name in this run; default: its kind."),
+        ParamSpec::required("kind", ParamKind::Text, "", "What happens; see `sim list incidents`."),
+        ParamSpec::required("start", ParamKind::Time, "UTC", "First instant of it."),
+    ]],
+    inline: Some(InlineSpec { selector: "kind", family: Family::Incidents }),
     parts: &[],
     rows: None,
 };

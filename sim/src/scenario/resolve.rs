@@ -19,6 +19,17 @@ pub fn complete(scenario: &mut Scenario, problems: &mut Vec<Problem>) {
     for item in &mut scenario.strategies {
         complete_strategy(&mut item.own, &names, problems);
     }
+    let venues: Vec<String> = scenario.venues.iter().filter_map(|item| item.own.text("name")).collect();
+    for item in &mut scenario.incidents {
+        complete_incident(item, &venues);
+    }
+    let general = &mut scenario.general.own;
+    if let Some(mut factors) = general.params.decimal_list_opt("cost_stress").ok().flatten() {
+        // Their order means nothing.
+        factors.sort();
+        factors.dedup();
+        general.params.insert("cost_stress", ParamValue::DecimalList(factors));
+    }
     let account = &mut scenario.account.own;
     if account.text("kind").as_deref() == Some("netting") {
         account.default_to("max_leverage", || Some(ParamValue::Decimal(Decimal::ONE)));
@@ -60,6 +71,16 @@ fn complete_margin(scenario: &mut Scenario, names: &Names, problems: &mut Vec<Pr
         }
         let decimal = |row: &Section| row.params.decimal("floor").ok();
         item.rows.sort_by_key(|row| (row.params.time_opt("from").ok().flatten(), decimal(row)));
+    }
+}
+
+fn complete_incident(item: &mut Item, venues: &[String]) {
+    let kind = item.own.text("kind");
+    item.own.default_to("name", || kind.map(ParamValue::Text));
+    let Some(chosen) = &mut item.inline else { return };
+    // Of incidents, those that last befall a venue.
+    if let (true, [only]) = (chosen.section.params.contains("duration"), venues) {
+        chosen.section.default_to("venue", || Some(ParamValue::Text(only.clone())));
     }
 }
 

@@ -69,7 +69,8 @@ pub fn read_default(name: &str, kind: &ParamKind, text: &str) -> ParamValue {
         | ParamKind::Choice(_)
         | ParamKind::Span
         | ParamKind::Time
-        | ParamKind::Texts => Value::Text(text.to_owned()),
+        | ParamKind::Texts
+        | ParamKind::DecimalList { .. } => Value::Text(text.to_owned()),
         ParamKind::Decimals | ParamKind::TextMap => Value::Table(Vec::new()),
     };
     match read_kind(kind, &value) {
@@ -91,6 +92,7 @@ fn read_kind(kind: &ParamKind, value: &Value) -> Read {
         ParamKind::Span => read_span(value),
         ParamKind::Time => read_time(value),
         ParamKind::Texts => read_texts(value),
+        ParamKind::DecimalList { min, max } => read_decimal_list(min, max, value),
         ParamKind::Decimals => read_table("{ USD = \"10000\" }", value, read_decimal).map(ParamValue::Decimals),
         ParamKind::TextMap => read_table("{ ts = \"timestamp\" }", value, read_text).map(ParamValue::TextMap),
     }
@@ -190,6 +192,24 @@ fn read_texts(value: &Value) -> Read {
     Ok(ParamValue::Texts(texts))
 }
 
+fn read_decimal_list(min: &str, max: &str, value: &Value) -> Read {
+    let read = |value: &Value| match read_bounded_decimal(min, max, value)? {
+        ParamValue::Decimal(number) => Ok(number),
+        _ => Err(Wrong::kind("a decimal", value)),
+    };
+    let numbers = match value {
+        Value::List(items) => {
+            let read = |item: &Node| read(&item.value).map_err(|wrong| wrong.at(item));
+            items.iter().map(read).collect::<Result<Vec<Decimal>, Wrong>>()?
+        }
+        other => vec![read(other)?],
+    };
+    if numbers.is_empty() {
+        return Err(Wrong::new("scenario::empty_list", "must not be empty".to_owned()));
+    }
+    Ok(ParamValue::DecimalList(numbers))
+}
+
 /// A value as it is written in a scenario.
 pub fn print(value: &ParamValue) -> String {
     match value {
@@ -201,6 +221,10 @@ pub fn print(value: &ParamValue) -> String {
         ParamValue::Time(time) => quote(&time.to_string()),
         ParamValue::Texts(texts) => {
             format!("[{}]", texts.iter().map(|text| quote(text)).collect::<Vec<_>>().join(", "))
+        }
+        ParamValue::DecimalList(numbers) => {
+            let numbers: Vec<String> = numbers.iter().map(|number| quote(&number.normalize().to_string())).collect();
+            format!("[{}]", numbers.join(", "))
         }
         ParamValue::Decimals(pairs) => print_table(pairs.iter().map(|(k, v)| (k, quote(&v.normalize().to_string())))),
         ParamValue::TextMap(pairs) => print_table(pairs.iter().map(|(k, v)| (k, quote(v)))),

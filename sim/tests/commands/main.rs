@@ -14,6 +14,7 @@ mod data;
 mod interrupt;
 mod new_crate;
 mod runs;
+mod variants;
 mod verify;
 
 fn scenario(name: &str) -> String {

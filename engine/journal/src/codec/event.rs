@@ -63,5 +63,10 @@ wire_enum! {
         57 = DataIssues { source, issue, count },
         58 = SourceEnded { source, records, content_hash },
         60 = RunEnded { inputs, ambiguous_bars, warmup_denied },
+        61 = IncidentBegan { name, kind, target, until },
+        62 = IncidentEnded { name, missed },
+        63 = CapitalMoved { before, after },
+        64 = WithdrawalRefused { currency, amount, free },
+        65 = FillsBlocked { instrument, count },
     }
 }

@@ -2,7 +2,7 @@
 //! within a version.
 
 use tapedeck_model::event::{
-    Anomaly, DataIssue, DenyReason, EquityPoint, HaltAction, LedgerAccount, LogLevel, MarketException,
+    Anomaly, DataIssue, DenyReason, EquityPoint, HaltAction, IncidentKind, LedgerAccount, LogLevel, MarketException,
     POSTING_LINES_MAX, PositionPoint, PostingLine, PostingLines, PostingReason, RiskDecision,
 };
 use tapedeck_model::order::{CancelReason, Evidence, FillBasis, RejectReason};
@@ -124,8 +124,8 @@ wire_raw! {
 }
 
 wire_numbered! {
-    Anomaly CancelReason DataIssue DenyReason FillBasis HaltAction InstrumentKind LedgerAccount Liquidity LogLevel
-    GroupKind MarketException MboAction PostingReason RejectReason RiskDecision Side TriggerBy
+    Anomaly CancelReason DataIssue DenyReason FillBasis HaltAction IncidentKind InstrumentKind LedgerAccount Liquidity
+    LogLevel GroupKind MarketException MboAction PostingReason RejectReason RiskDecision Side TriggerBy
 }
 
 wire_struct! {
@@ -136,8 +136,8 @@ wire_struct! {
     Display[10] { qty, variance_bps }
     GroupLeg[6] { kind, leg, first }
     Amendment { order_qty, limit_px, trigger_px }
-    Evidence[51] { record, basis, reference_px, slippage_px, available_qty, queue_entry_qty, queue_ahead_qty }
-    FillReport[108] {
+    Evidence[67] { record, basis, reference_px, slippage_px, impact_px, noise_px, available_qty, queue_entry_qty, queue_ahead_qty }
+    FillReport[124] {
         client_order_id, trade_id, last_px, last_qty, liquidity, fee, fee_currency, ts_event, evidence,
     }
     FundingReport { instrument, strategy, ts_event, rate, mark_px, net_qty, paid }

@@ -56,6 +56,15 @@ impl EquityTrack {
         false
     }
 
+    /// Money was put in or taken out: the fall from the peak, as a fraction, stays what it was. What
+    /// follows counts for the next sample alone.
+    pub fn rescale(&mut self, before: Amount, after: Amount) {
+        self.observe(before);
+        let peak = self.extremes.map_or(before, |seen| seen.peak);
+        let peak = peak.mul_ratio(after, before).unwrap_or(after).max(after);
+        self.extremes = Some(Extremes { peak, trough: after, high: after, low: after });
+    }
+
     /// Whether [`EquityTrack::observe`] would change nothing.
     pub fn is_no_news(&self, equity: Amount) -> bool {
         let nothing_new = |seen: Extremes| seen.low.max(seen.trough) <= equity && equity <= seen.high;

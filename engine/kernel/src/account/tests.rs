@@ -90,6 +90,8 @@ fn report(number: u32, last_px: Price, last_qty: Qty, (fee, fee_currency): (Amou
             basis: FillBasis::BarOpen,
             reference_px: last_px,
             slippage_px: Price::ZERO,
+            impact_px: Price::ZERO,
+            noise_px: Price::ZERO,
             available_qty: last_qty,
             queue_entry_qty: Qty::ZERO,
             queue_ahead_qty: Qty::ZERO,

@@ -62,8 +62,8 @@ impl Play for Notes {
 struct Delays(Vec<i64>);
 
 impl LatencyModel for Delays {
-    fn delay_ns(&self, number: u64) -> i64 {
-        self.0[number as usize % self.0.len()]
+    fn delay_ns(&self, query: &LatencyQuery) -> i64 {
+        self.0[query.number as usize % self.0.len()]
     }
 }
 

@@ -20,6 +20,8 @@ fn report(id: ClientOrderId, trade_id: u64, qty: i64, px: i64) -> FillReport {
             basis: FillBasis::Venue,
             reference_px: Price::from_raw(px),
             slippage_px: Price::ZERO,
+            impact_px: Price::ZERO,
+            noise_px: Price::ZERO,
             available_qty: Qty::from_raw(qty),
             queue_entry_qty: Qty::ZERO,
             queue_ahead_qty: Qty::ZERO,

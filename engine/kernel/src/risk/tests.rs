@@ -55,7 +55,9 @@ fn value(kind: ParamKind, text: &str) -> ParamValue {
         ParamKind::Span => ParamValue::Span(text.parse().unwrap()),
         ParamKind::Texts => ParamValue::Texts(text.split(',').map(str::to_owned).collect()),
         ParamKind::Text | ParamKind::Choice(_) => ParamValue::Text(text.to_owned()),
-        ParamKind::Time | ParamKind::Decimals | ParamKind::TextMap => panic!("no rule has such a parameter"),
+        ParamKind::Time | ParamKind::DecimalList { .. } | ParamKind::Decimals | ParamKind::TextMap => {
+            panic!("no rule has such a parameter")
+        }
     }
 }
 

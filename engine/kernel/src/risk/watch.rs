@@ -101,6 +101,13 @@ impl RiskRule for DailyLoss {
     }
 
     fn observe(&mut self, observation: &RiskObservation) -> Option<HaltRequest> {
+        if let (RiskObservation::Capital { before, after }, Some(day)) = (*observation, &mut self.day) {
+            // The day goes on with the loss that it had.
+            let moved = |amount: Amount| after.checked_sub(before).and_then(|by| amount.checked_add(by));
+            day.opening = moved(day.opening).unwrap_or(day.opening);
+            day.floor = day.floor.and_then(moved);
+            day.last = moved(day.last).unwrap_or(day.last);
+        }
         let RiskObservation::Equity { now, equity } = *observation else { return None };
         let mut day = match self.day {
             Some(day) if now < day.ends => day,
@@ -158,6 +165,11 @@ impl RiskRule for Drawdown {
     }
 
     fn observe(&mut self, observation: &RiskObservation) -> Option<HaltRequest> {
+        if let (RiskObservation::Capital { before, after }, Some((peak, _))) = (*observation, self.peak) {
+            // The fall as a fraction of the peak stays what it was.
+            let peak = peak.mul_ratio(after, before).unwrap_or(after);
+            self.peak = Some((peak, self.floor(peak)));
+        }
         let RiskObservation::Equity { equity, .. } = *observation else { return None };
         let (peak, floor) = match self.peak {
             Some(seen) if equity <= seen.0 => seen,

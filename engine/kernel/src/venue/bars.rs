@@ -158,7 +158,11 @@ pub(super) fn on_bar(
         // Whatever the path, the outcome is the same: no need to try.
         stage.walk(&play, &mut first.agenda)?;
     } else {
+        // Each path moves the price from where it stands.
+        let impact = play.terms.slippage.impact;
+        let before = impact.get();
         second.run(&stage, &other)?;
+        let after_second = impact.replace(before);
         first.run(&stage, &play)?;
         ambiguous = first.differs_from(second);
         // A path on which margin runs out leaves less than one on which it does not.
@@ -171,6 +175,7 @@ pub(super) fn on_bar(
         if swap {
             std::mem::swap(first, second);
             path = other.path;
+            impact.set(after_second);
         }
         first.commit(&mut stage);
     }

@@ -225,6 +225,9 @@ fn stands_against_market(
     now: Ts,
 ) -> Result<OrderRequest, RejectReason> {
     let side = request.side;
+    if request.kind.limit_px().is_some_and(|limit| !desk.is_within_band(limit, side)) {
+        return Err(RejectReason::PriceBand);
+    }
     let reached = |known: Price, level: Price, side: Side| match side {
         Side::Buy => known >= level,
         Side::Sell => known <= level,

@@ -12,6 +12,7 @@ use tapedeck_model::{
 };
 
 use super::desk::{Hold, Working, expiry_of};
+use super::gate::refused;
 use super::queue::Place;
 use super::triggers::Trailed;
 use super::{SimVenue, TimedReport, VenueError, checks};
@@ -28,6 +29,10 @@ impl SimVenue {
         if !self.arriving.is_empty() {
             self.give_up_groups(now, command, out);
         }
+        if let Some(reason) = self.gate.as_mut().and_then(|gate| gate.refusal(now, command)) {
+            self.refuse(now, command, reason, out);
+            return Ok(());
+        }
         match *command {
             Command::Submit { client_order_id, request } => match request.terms.group {
                 Some(leg) => self.submit_leg((now, client_order_id), &request, leg, out),
@@ -39,6 +44,20 @@ impl SimVenue {
                 self.cancel_working((Some(strategy), instrument), (now, CancelReason::Requested), out)
             }
         }
+    }
+
+    /// Says that a command goes no further: of a cancel of all that every working order stays.
+    fn refuse(&self, now: Ts, command: &Command, reason: RejectReason, out: &mut Vec<TimedReport>) {
+        if let Command::CancelAll { strategy, instrument } = command {
+            let concerned = |(id, at): &&(ClientOrderId, InstrumentIx)| {
+                id.strategy == *strategy && instrument.is_none_or(|only| only == *at)
+            };
+            for (client_order_id, _) in self.working.iter().filter(concerned) {
+                let report = VenueReport::CancelRejected { client_order_id: *client_order_id, reason };
+                out.push(TimedReport { ts_event: now, report });
+            }
+        }
+        out.extend(refused(command, reason).map(|report| TimedReport { ts_event: now, report }));
     }
 
     /// The connection is lost at `now`: where the venue cancels then, every working order ends.

@@ -108,6 +108,11 @@ impl Depth {
         Some((bid, self.book.best(Side::Sell).map_or(Price::from_raw(i64::MAX), |level| level.px)))
     }
 
+    /// The next message is to be looked at as if it began a snapshot.
+    pub(super) const fn look_again(&mut self) {
+        self.anew = true;
+    }
+
     /// Whether the message under way began a snapshot that no order has looked at.
     pub(super) const fn is_anew(&self) -> bool {
         self.anew

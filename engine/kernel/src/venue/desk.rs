@@ -15,6 +15,7 @@ use tapedeck_model::{
 
 use super::RecordKind;
 use super::depth::{self, Depth, by_order};
+use super::gate::Factor;
 use super::queue::Place;
 use super::triggers::Trailed;
 
@@ -257,6 +258,13 @@ pub(super) struct Desk {
     pub(super) positions: Vec<Qty>,
     /// Whether orders wait to be woken: their parent was filled just now.
     pub(super) stirred: bool,
+    /// How old what an order meets on arrival may be, from when on what is shown now is older, and how often that
+    /// kept an order from it.
+    pub(super) age_limit: Option<Span>,
+    pub(super) fresh_until: Ts,
+    pub(super) blocked: u64,
+    /// How far limits may lie from the reference price, as a part of it.
+    pub(super) price_band: Option<Factor>,
     window: Window,
 }
 
@@ -276,6 +284,10 @@ impl Desk {
             orders: Vec::new(),
             positions: Vec::new(),
             stirred: false,
+            age_limit: None,
+            fresh_until: Ts::MAX,
+            blocked: 0,
+            price_band: None,
             window: Window::EMPTY,
         }
     }
@@ -367,6 +379,24 @@ impl Desk {
             Side::Buy => (*buy_limit_min..=*buy_limit_max).contains(&px),
             Side::Sell => (*sell_limit_min..=*sell_limit_max).contains(&px),
         }
+    }
+
+    /// Whether an order that arrives at `now` must wait for a fresh observation; counts it if so.
+    pub(super) fn is_stale(&mut self, now: Ts) -> bool {
+        let stale = now > self.fresh_until;
+        self.blocked += u64::from(stale);
+        stale
+    }
+
+    /// Whether a limit lies within the band around the mark price, or around the last known price where there is no
+    /// mark. Without a band or a price every limit does.
+    pub(super) fn is_within_band(&self, limit: Price, side: Side) -> bool {
+        let (Some(Factor { num, den }), Some(reference)) = (self.price_band, self.mark_px().or(self.known_px(side)))
+        else {
+            return true;
+        };
+        let distance = i128::from(limit.raw()) - i128::from(reference.raw());
+        distance.abs() * i128::from(den) <= i128::from(reference.raw()) * i128::from(num)
     }
 
     /// Whether records like this one change nothing but what was seen last: then only the last of them

@@ -6,8 +6,10 @@
 //! can be paid, or, for a reduce-only order, what it would reduce. The same for every kind of
 //! record: the kinds differ only in what they offer.
 
+use std::cell::Cell;
+
 use tapedeck_model::order::{CancelReason, Evidence, FillBasis};
-use tapedeck_model::port::{FeeModel, FeeQuery, SlippageModel, SlippageQuery};
+use tapedeck_model::port::{Adverse, FeeModel, FeeQuery, Impact, SlippageModel, SlippageQuery};
 use tapedeck_model::{
     Draws, FillReport, Instrument, Liquidity, Price, Qty, RecordRef, Side, StrategyIx, TimeInForce, TradeId, Ts,
     VenueReport,
@@ -22,9 +24,21 @@ use super::{TimedReport, VenueError};
 #[derive(Clone, Copy)]
 pub(super) struct Terms<'a> {
     pub(super) instrument: &'a Instrument,
-    pub(super) slippage: &'a dyn SlippageModel,
+    pub(super) slippage: Slip<'a>,
     pub(super) fees: &'a dyn FeeModel,
     pub(super) draws: &'a Draws,
+}
+
+/// A slippage model with what it knows of the market.
+#[derive(Clone, Copy)]
+pub(super) struct Slip<'a> {
+    pub(super) model: &'a dyn SlippageModel,
+    /// Over a day, from the last while.
+    pub(super) volatility: Option<f64>,
+    /// In raw units, from the last while.
+    pub(super) daily_volume: Option<f64>,
+    /// Where our own trading has moved the price: fills move it on.
+    pub(super) impact: &'a Cell<Impact>,
 }
 
 /// What fills change.
@@ -212,10 +226,11 @@ impl Hand<'_> {
 
     fn book(&mut self, terms: &Terms<'_>, place: usize, priced: &Priced) -> Result<(), VenueError> {
         let overflow = || VenueError::Overflow { instrument: terms.instrument.id.to_string() };
-        let Priced { fill, settlement: Some(settlement) } = priced else {
+        let Priced { fill, settlement: Some(settlement), .. } = priced else {
             panic!("a fill that cannot be paid is cut before it is made");
         };
         self.funds.book(settlement);
+        terms.slippage.impact.set(priced.impact);
         if let Some(margin) = self.funds.margin_mut() {
             let (last, fee) = ((fill.last_px, fill.last_qty), (fill.fee, fill.fee_currency));
             margin.fill(terms.instrument, self.orders[place].request.side, last, fee).ok_or_else(overflow)?;
@@ -255,13 +270,16 @@ pub(super) fn reducible(positions: &[Qty], strategy: StrategyIx, side: Side) -> 
 struct Priced {
     fill: FillReport,
     settlement: Option<Settlement>,
+    /// Where the price stands after it.
+    impact: Impact,
 }
 
 /// A fill of `qty` with everything but its trade id.
 fn price(funds: &Funds, terms: &Terms<'_>, order: &Working, (offer, qty): (&Offer, Qty)) -> Result<Priced, VenueError> {
     let overflow = || VenueError::Overflow { instrument: terms.instrument.id.to_string() };
     let side = order.request.side;
-    let last_px = final_px(terms, order, offer, qty);
+    let (adverse, impact) = adverse_of(terms, order, offer, qty);
+    let last_px = final_px(terms, order, offer, adverse.total());
     let notional = terms.instrument.notional(last_px, qty).ok_or_else(overflow)?;
     let liquidity = offer.liquidity;
     let query = FeeQuery { instrument: terms.instrument, side, liquidity, qty, notional, ts: offer.ts };
@@ -271,6 +289,8 @@ fn price(funds: &Funds, terms: &Terms<'_>, order: &Working, (offer, qty): (&Offe
         basis: offer.basis,
         reference_px: offer.reference_px,
         slippage_px: Price::from_raw((last_px.raw() - offer.reference_px.raw()) * side.sign()),
+        impact_px: nearest(adverse.impact),
+        noise_px: nearest(adverse.noise),
         available_qty: offer.available_qty.unwrap_or(offer.market_qty.max(qty)),
         queue_entry_qty: offer.queue_entry_qty,
         queue_ahead_qty: offer.queue_ahead_qty,
@@ -287,16 +307,17 @@ fn price(funds: &Funds, terms: &Terms<'_>, order: &Working, (offer, qty): (&Offe
         evidence,
     };
     let payment = Payment { side, qty, notional, fee, fee_currency };
-    Ok(Priced { settlement: funds.settlement(terms.instrument, &payment), fill })
+    Ok(Priced { settlement: funds.settlement(terms.instrument, &payment), fill, impact })
 }
 
-/// The reference price, moved against us by slippage (takers only) and to the tick, but not past
-/// the limit and not below one tick.
-fn final_px(terms: &Terms<'_>, order: &Working, offer: &Offer, qty: Qty) -> Price {
-    let adverse = match offer.liquidity {
-        Liquidity::Maker => 0,
+/// What a fill of `qty` pays beyond the reference price (makers: nothing), and where it leaves the price.
+fn adverse_of(terms: &Terms<'_>, order: &Working, offer: &Offer, qty: Qty) -> (Adverse, Impact) {
+    let Slip { model, volatility, daily_volume, impact } = terms.slippage;
+    let before = impact.get();
+    match offer.liquidity {
+        Liquidity::Maker => (Adverse::default(), before),
         Liquidity::Taker => {
-            let adverse = terms.slippage.adverse_px(&SlippageQuery {
+            let query = SlippageQuery {
                 instrument: terms.instrument,
                 side: order.request.side,
                 reference_px: offer.reference_px,
@@ -305,13 +326,29 @@ fn final_px(terms: &Terms<'_>, order: &Working, offer: &Offer, qty: Qty) -> Pric
                 half_spread: offer.half_spread,
                 // Not the strategy's index: it would change with strategies that are no concern of this one.
                 draw_number: (u64::from(order.id.number) << 16) | u64::from(order.fills & 0xffff),
-            });
-            assert!(adverse >= 0.0, "slippage is never in our favour");
-            // A float's last bit must not cost a tick. The cast saturates; four tenths of the range
-            // leave room for the sum.
-            ((adverse - 1e-9).ceil() as i64).clamp(0, i64::MAX / 5 * 2)
+                ts: offer.ts,
+                cum_qty: order.cum_qty,
+                volatility,
+                daily_volume,
+                impact: before,
+            };
+            let adverse = model.adverse(&query);
+            assert!(adverse.total() >= 0.0, "slippage is never in our favour");
+            (adverse, model.impact_after(&query))
         }
-    };
+    }
+}
+
+/// A model's term as it stands in the evidence. The cast saturates.
+fn nearest(px: f64) -> Price {
+    Price::from_raw(px.round() as i64)
+}
+
+/// The reference price, moved against us and to the tick, but not past the limit and not below one tick.
+fn final_px(terms: &Terms<'_>, order: &Working, offer: &Offer, adverse: f64) -> Price {
+    // A float's last bit must not cost a tick. The cast saturates; four tenths of the range leave room for the
+    // sum.
+    let adverse = ((adverse - 1e-9).ceil() as i64).clamp(0, i64::MAX / 5 * 2);
     let tick = terms.instrument.rules_at(offer.ts).tick_size;
     let reference = offer.reference_px.raw();
     let moved = match order.request.side {

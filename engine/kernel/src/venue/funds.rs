@@ -73,6 +73,17 @@ impl Funds {
         self.margin.as_deref_mut()
     }
 
+    /// Money that came or went beside trading, as our side has booked it.
+    pub(super) fn fund(&mut self, currency: CurrencyIx, amount: Amount) {
+        let Some(balances) = &mut self.balances else { return };
+        if balances.len() <= currency.usize() {
+            balances.resize(currency.usize() + 1, Amount::ZERO);
+        }
+        if let Some(balance) = balances.get_mut(currency.usize()) {
+            *balance = balance.checked_add(amount).unwrap_or(Amount::MAX).max(Amount::ZERO);
+        }
+    }
+
     /// Makes room for the currencies of an instrument, so that fills need no allocation.
     pub(super) fn admit(&mut self, instrument: &Instrument) {
         let len = instrument.base.usize().max(instrument.quote.usize()).max(instrument.settlement.usize()) + 1;

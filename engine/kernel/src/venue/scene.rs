@@ -1,19 +1,19 @@
 //! What matching and commands work on: one desk, and what the venue shares among its desks.
 
 use tapedeck_model::order::CancelReason;
-use tapedeck_model::port::{FeeModel, SlippageModel};
+use tapedeck_model::port::FeeModel;
 use tapedeck_model::{ClientOrderId, Draws, OrderRequest, Qty, StrategyIx, TriggerBy, Ts, VenueReport};
 
 use super::depth::{self, Depth};
 use super::desk::{Desk, Hold, Shown, Stance, Working};
-use super::fills::{Hand, Terms};
+use super::fills::{Hand, Slip, Terms};
 use super::funds::Funds;
 use super::settings::SelfTrade;
 use super::{MakerFill, RecordKind, TimedReport, VenueError, quotes};
 
 pub(super) struct Scene<'a> {
     pub(super) desk: &'a mut Desk,
-    pub(super) slippage: &'a dyn SlippageModel,
+    pub(super) slippage: Slip<'a>,
     pub(super) fees: &'a dyn FeeModel,
     pub(super) draws: &'a Draws,
     pub(super) funds: &'a mut Funds,
@@ -155,6 +155,15 @@ impl Scene<'_> {
         let order = &self.desk.orders[place];
         let now = order.arrived;
         if order.done || order.hold != Hold::Live {
+            return Ok(());
+        }
+        let is_shown = match self.desk.finest {
+            RecordKind::Depth | RecordKind::Mbo | RecordKind::Quotes => true,
+            RecordKind::Bars | RecordKind::Trades => false,
+        };
+        if is_shown && self.desk.is_stale(now) {
+            // It waits for the next observation; a book has to look at it then, whatever it touches.
+            self.desk.depth.look_again();
             return Ok(());
         }
         match self.desk.finest {

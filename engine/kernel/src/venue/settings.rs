@@ -7,7 +7,10 @@ use std::str::FromStr;
 
 use tapedeck_model::number::parse_decimal;
 use tapedeck_model::param::{ParamError, ParamKind, ParamSpec, Params};
-use tapedeck_model::{BookLaw, Decimal, FaultLaw, QuoteLaw};
+use tapedeck_model::random::Draws;
+use tapedeck_model::{BookLaw, Decimal, FaultLaw, QuoteLaw, Span, Ts};
+
+use super::gate::{Factor, RateLimit, Trouble, Window};
 
 /// Keys of `[[venue]]` beside the tables of its models.
 pub const PARAMS: &[ParamSpec] = &[
@@ -67,6 +70,26 @@ pub const PARAMS: &[ParamSpec] = &[
     )
     .or("true"),
     ParamSpec::optional(
+        "reject_probability",
+        ParamKind::Decimal { min: "0", max: "1" },
+        "",
+        "Part of new orders and amendments that the venue refuses at random (venue_busy).",
+    )
+    .or("0"),
+    ParamSpec::optional(
+        "rate_limit",
+        ParamKind::Int { min: 0, max: 1_000_000_000 },
+        "orders",
+        "New orders and amendments of the account that the venue takes per `rate_limit_interval`; absent: all.",
+    ),
+    ParamSpec::optional(
+        "rate_limit_interval",
+        ParamKind::Span,
+        "duration",
+        "Orders are counted anew from every multiple of it.",
+    )
+    .or("10s"),
+    ParamSpec::optional(
         "cancel_on_disconnect",
         ParamKind::Bool,
         "",
@@ -89,6 +112,12 @@ pub const PARAMS: &[ParamSpec] = &[
          the next snapshot) or skip (it is left out).",
     )
     .or("suspend"),
+    ParamSpec::optional(
+        "price_band",
+        ParamKind::Decimal { min: "0.0001", max: "10000" },
+        "percent",
+        "How far limits of new orders may lie from the mark price, else the last known price; absent: no band.",
+    ),
 ];
 
 /// The path of prices through a bar.
@@ -110,6 +139,17 @@ pub enum PathModel {
 impl PathModel {
     /// The words for it in a scenario.
     pub const WORDS: &'static [&'static str] = &["adaptive", "worst", "best", "ohlc", "olhc"];
+
+    /// Its word.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Adaptive => "adaptive",
+            Self::Worst => "worst",
+            Self::Best => "best",
+            Self::Ohlc => "ohlc",
+            Self::Olhc => "olhc",
+        }
+    }
 }
 
 impl FromStr for PathModel {
@@ -296,6 +336,12 @@ pub struct Matching {
     pub orders: OrderRules,
     /// How order books are kept.
     pub books: BookLaw,
+    /// Part of new orders and amendments that is refused, from 0 to 1.
+    pub reject_probability: Decimal,
+    /// How many orders the venue takes; `None` for all.
+    pub rate_limit: Option<RateLimit>,
+    /// How far limits may lie from the reference price, as a part of it.
+    pub price_band: Option<Factor>,
 }
 
 impl Matching {
@@ -321,8 +367,30 @@ impl Matching {
                 quotes: parse_quote_law(params.text_opt("book_quotes")?.as_deref().unwrap_or("prune"))?,
                 faults: parse_fault_law(params.text_opt("order_faults")?.as_deref().unwrap_or("suspend"))?,
             },
+            reject_probability: params.decimal_opt("reject_probability")?.unwrap_or(Decimal::ZERO),
+            rate_limit: rate_limit(params)?,
+            price_band: price_band(params)?,
         })
     }
+
+    /// What is always wrong with the venue. `draws` is keyed by it.
+    pub fn troubles(&self, draws: Draws) -> Vec<Window> {
+        let reject = (self.reject_probability > Decimal::ZERO)
+            .then(|| Trouble::Reject { probability: super::fraction(self.reject_probability), draws });
+        let always = |trouble| Window { from: Ts::MIN, until: Ts::MAX, trouble };
+        self.rate_limit.map(Trouble::RateLimit).into_iter().chain(reject).map(always).collect()
+    }
+}
+
+fn price_band(params: &Params) -> Result<Option<Factor>, ParamError> {
+    let part = params.decimal_opt("price_band")?.map(|percent| Factor::new(percent / Decimal::ONE_HUNDRED));
+    part.transpose().map_err(|error| ParamError::new("price_band", error.problem))
+}
+
+fn rate_limit(params: &Params) -> Result<Option<RateLimit>, ParamError> {
+    let interval = params.span_opt("rate_limit_interval")?.unwrap_or(Span::from_nanos(10 * Span::SECOND.nanos()));
+    let orders = params.int_opt("rate_limit")?;
+    orders.map(|orders| RateLimit::new(orders, interval, "rate_limit_interval")).transpose()
 }
 
 /// The value of `participation`: a fraction above 0 and at most 1, or `none`.
@@ -351,10 +419,13 @@ mod tests {
         let mut params = Params::new();
         for spec in PARAMS {
             if let Some(default) = spec.default {
-                let value = default.parse().map_or_else(
-                    |_| tapedeck_model::ParamValue::Text(default.to_owned()),
-                    tapedeck_model::ParamValue::Bool,
-                );
+                let value = match spec.kind {
+                    ParamKind::Decimal { .. } => tapedeck_model::ParamValue::Decimal(default.parse().unwrap()),
+                    ParamKind::Bool => tapedeck_model::ParamValue::Bool(default == "true"),
+                    // The interval's default is written in a unit that only the loader reads.
+                    ParamKind::Span => continue,
+                    _ => tapedeck_model::ParamValue::Text(default.to_owned()),
+                };
                 params.insert(spec.name, value);
             }
         }

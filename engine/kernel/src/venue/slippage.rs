@@ -5,9 +5,13 @@
 //! limit of an order and the rounding to the tick, which belong to the fill.
 
 use tapedeck_model::param::{ParamError, ParamKind, ParamSpec, Params};
-use tapedeck_model::port::{BuildSlippage, SlippageComponent, SlippageModel, SlippageQuery};
+use tapedeck_model::port::{
+    Adverse, BuildSlippage, Impact, MarketMemory, SlippageComponent, SlippageModel, SlippageQuery,
+};
 use tapedeck_model::random::Draws;
-use tapedeck_model::{Component, math};
+use tapedeck_model::{Component, Span, math};
+
+use super::impact::{self, AlmgrenChriss, Daily};
 
 /// The model of a venue that names none.
 pub const DEFAULT_SLIPPAGE: &str = "fixed_bps";
@@ -23,12 +27,36 @@ const NOISE: ParamSpec = ParamSpec::optional(
 )
 .or("uniform");
 
+const SAMPLE: ParamSpec = ParamSpec::optional(
+    "sample",
+    ParamKind::Span,
+    "duration",
+    "Volatility and volume are measured at multiples of it.",
+)
+.or("1m");
+const HALF_LIFE: ParamSpec =
+    ParamSpec::optional("half_life", ParamKind::Span, "duration", "What was measured so long ago counts half.")
+        .or("6h");
+const VOLATILITY: ParamSpec = ParamSpec::optional(
+    "volatility",
+    ParamKind::Decimal { min: "0", max: "10" },
+    "per square root of a day",
+    "Standard deviation of log returns before it is measured.",
+)
+.or("0.04");
+const DAILY_VOLUME: ParamSpec = ParamSpec::optional(
+    "daily_volume",
+    ParamKind::Decimal { min: "0.000000000001", max: "1000000000000" },
+    "units of the instrument",
+    "What is traded in a day; absent: as measured from prints and bars; where nothing is known, what we trade is all.",
+);
+
 /// Slippage models that a scenario can choose.
 pub fn slippage_components() -> &'static [SlippageComponent] {
     &COMPONENTS
 }
 
-static COMPONENTS: [SlippageComponent; 4] = [
+static COMPONENTS: [SlippageComponent; 7] = [
     Component {
         name: "none",
         help: "Takers pay the reference price, plus noise if asked for.",
@@ -80,6 +108,77 @@ static COMPONENTS: [SlippageComponent; 4] = [
         ],
         build: build_volume_share,
     },
+    Component {
+        name: "volatility",
+        help: "Takers pay coefficient * sigma * price, sigma being the recent volatility over `horizon`.",
+        params: &[
+            ParamSpec::optional(
+                "coefficient",
+                ParamKind::Decimal { min: "0", max: "1000" },
+                "standard deviations",
+                "How many a taker pays.",
+            )
+            .or("0.1"),
+            ParamSpec::optional("horizon", ParamKind::Span, "duration", "Over how long.").or("1m"),
+            VOLATILITY,
+            SAMPLE,
+            HALF_LIFE,
+            NOISE_BPS,
+            NOISE,
+        ],
+        build: build_volatility,
+    },
+    Component {
+        name: "square_root",
+        help: "An order pays y * sigma * sqrt(Q / V) * price on average: sigma and V of a day, Q what is filled of it \
+               (Toth et al., Physical Review X 1, 2011).",
+        params: &[
+            ParamSpec::optional("y", ParamKind::Decimal { min: "0", max: "100" }, "", "Of order one, as measured.")
+                .or("1"),
+            DAILY_VOLUME,
+            VOLATILITY,
+            SAMPLE,
+            HALF_LIFE,
+            NOISE_BPS,
+            NOISE,
+        ],
+        build: build_square_root,
+    },
+    Component {
+        name: "almgren_chriss",
+        help: "Half of the spread, temporary impact that fades and permanent impact that stays, both linear in the \
+               quantity; later takers pay what earlier ones moved (Almgren and Chriss, 2000).",
+        params: &[
+            ParamSpec::optional("epsilon_bps", BPS, "bps of price", "Half of the spread.").or("1"),
+            ParamSpec::optional(
+                "eta_bps",
+                BPS,
+                "bps of price",
+                "Temporary impact of trading one percent of a day's volume at once.",
+            )
+            .or("2"),
+            ParamSpec::optional(
+                "gamma_bps",
+                BPS,
+                "bps of price",
+                "Permanent impact of trading one percent of a day's volume.",
+            )
+            .or("0.2"),
+            ParamSpec::optional(
+                "decay",
+                ParamKind::Span,
+                "duration",
+                "After so long half of the temporary impact is gone; 0s: it is gone with the fill.",
+            )
+            .or("10m"),
+            DAILY_VOLUME,
+            SAMPLE,
+            HALF_LIFE,
+            NOISE_BPS,
+            NOISE,
+        ],
+        build: build_almgren_chriss,
+    },
 ];
 
 /// The deterministic part of a model.
@@ -88,18 +187,27 @@ enum Law {
     FixedBps { bps: f64 },
     HalfSpread { default_bps: f64 },
     VolumeShare { coefficient: f64, square_root: bool },
+    Volatility { coefficient: f64, horizon: Span, daily: Daily },
+    SquareRoot { y: f64, daily: Daily },
+    AlmgrenChriss(AlmgrenChriss),
 }
 
 impl Law {
-    fn adverse_px(&self, query: &SlippageQuery<'_>) -> f64 {
+    /// Spread and slippage proper, and impact.
+    fn terms(&self, query: &SlippageQuery<'_>) -> (f64, f64) {
         let price = query.reference_px.raw() as f64;
         match self {
-            Self::None => 0.0,
-            Self::FixedBps { bps } => of_bps(price, *bps),
+            Self::None => (0.0, 0.0),
+            Self::FixedBps { bps } => (of_bps(price, *bps), 0.0),
             Self::HalfSpread { default_bps } => match query.half_spread {
-                Some(half) => half.raw() as f64,
-                None => of_bps(price, *default_bps),
+                Some(half) => (half.raw() as f64, 0.0),
+                None => (of_bps(price, *default_bps), 0.0),
             },
+            Self::Volatility { coefficient, horizon, daily } => {
+                (impact::of_volatility(query, daily, (*coefficient, *horizon)), 0.0)
+            }
+            Self::SquareRoot { y, daily } => (0.0, impact::square_root(query, daily, *y)),
+            Self::AlmgrenChriss(law) => (law.spread(query), law.impact(query)),
             Self::VolumeShare { coefficient, square_root } => {
                 // Nothing known of the market's size: as if we took all of it.
                 let share = if query.market_qty.raw() > 0 {
@@ -108,7 +216,7 @@ impl Law {
                     1.0
                 };
                 let growth = if *square_root { math::sqrt(share) } else { share };
-                coefficient * growth * price
+                (0.0, coefficient * growth * price)
             }
         }
     }
@@ -129,20 +237,41 @@ struct Model {
     noise_bps: f64,
     noise: Noise,
     draws: Draws,
+    memory: Option<MarketMemory>,
 }
 
 impl SlippageModel for Model {
-    fn adverse_px(&self, query: &SlippageQuery<'_>) -> f64 {
-        let base = self.law.adverse_px(query);
+    fn adverse(&self, query: &SlippageQuery<'_>) -> Adverse {
+        let (slippage, impact) = self.law.terms(query);
+        let (slippage, impact) = (slippage.max(0.0), impact.max(0.0));
         if self.noise_bps == 0.0 {
-            return base.max(0.0);
+            return Adverse { slippage, impact, noise: 0.0 };
         }
         let mut stream = self.draws.stream(query.draw_number);
         let factor = match self.noise {
             Noise::Uniform => 2.0 * stream.uniform() - 1.0,
             Noise::HalfNormal => stream.normal().abs(),
         };
-        (base + of_bps(query.reference_px.raw() as f64, self.noise_bps * factor)).max(0.0)
+        let noise = of_bps(query.reference_px.raw() as f64, self.noise_bps * factor);
+        let adverse = Adverse { slippage, impact, noise };
+        // The total is held at zero; written so that it is never below by a float's last bit.
+        if adverse.total() < 0.0 { Adverse { noise: -(slippage + impact), ..adverse } } else { adverse }
+    }
+
+    fn impact_after(&self, query: &SlippageQuery<'_>) -> Impact {
+        match &self.law {
+            Law::AlmgrenChriss(law) => law.after(query),
+            Law::None
+            | Law::FixedBps { .. }
+            | Law::HalfSpread { .. }
+            | Law::VolumeShare { .. }
+            | Law::Volatility { .. }
+            | Law::SquareRoot { .. } => query.impact,
+        }
+    }
+
+    fn memory(&self) -> Option<MarketMemory> {
+        self.memory
     }
 }
 
@@ -153,7 +282,23 @@ fn with_noise(law: Law, params: &Params, draws: Draws) -> Result<Box<dyn Slippag
         Some("half_normal") => Noise::HalfNormal,
         Some(other) => return Err(ParamError::new("noise", format!("expected uniform or half_normal, found {other}"))),
     };
-    Ok(Box::new(Model { law, noise_bps, noise, draws }))
+    let memory = if params.contains("sample") { Some(memory(params)?) } else { None };
+    Ok(Box::new(Model { law, noise_bps, noise, draws, memory }))
+}
+
+fn memory(params: &Params) -> Result<MarketMemory, ParamError> {
+    let (sample, half_life) = (params.span("sample")?, params.span("half_life")?);
+    for (name, span) in [("sample", sample), ("half_life", half_life)] {
+        if span <= Span::ZERO {
+            return Err(ParamError::new(name, "must be above zero"));
+        }
+    }
+    Ok(MarketMemory { sample, half_life })
+}
+
+fn daily(params: &Params) -> Result<Daily, ParamError> {
+    let volatility_default = params.decimal_opt("volatility")?.map_or(0.0, super::float);
+    Ok(Daily { volatility_default, volume: params.decimal_opt("daily_volume")? })
 }
 
 fn build_none(params: &Params, draws: Draws) -> Result<Box<dyn SlippageModel>, ParamError> {
@@ -178,12 +323,42 @@ fn build_volume_share(params: &Params, draws: Draws) -> Result<Box<dyn SlippageM
     with_noise(Law::VolumeShare { coefficient, square_root }, params, draws)
 }
 
+fn build_volatility(params: &Params, draws: Draws) -> Result<Box<dyn SlippageModel>, ParamError> {
+    let (coefficient, horizon) = (super::float(params.decimal("coefficient")?), params.span("horizon")?);
+    if horizon <= Span::ZERO {
+        return Err(ParamError::new("horizon", "must be above zero"));
+    }
+    with_noise(Law::Volatility { coefficient, horizon, daily: daily(params)? }, params, draws)
+}
+
+fn build_square_root(params: &Params, draws: Draws) -> Result<Box<dyn SlippageModel>, ParamError> {
+    let y = super::float(params.decimal("y")?);
+    with_noise(Law::SquareRoot { y, daily: daily(params)? }, params, draws)
+}
+
+fn build_almgren_chriss(params: &Params, draws: Draws) -> Result<Box<dyn SlippageModel>, ParamError> {
+    let bps = |name: &str| params.decimal(name).map(|value| super::float(value) / 10_000.0);
+    let half_life = params.span("decay")?;
+    if half_life < Span::ZERO {
+        return Err(ParamError::new("decay", "must not be below zero"));
+    }
+    let law = AlmgrenChriss {
+        epsilon: bps("epsilon_bps")?,
+        // Of one percent of a day's volume.
+        eta: 100.0 * bps("eta_bps")?,
+        gamma: 100.0 * bps("gamma_bps")?,
+        half_life,
+        daily: daily(params)?,
+    };
+    with_noise(Law::AlmgrenChriss(law), params, draws)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tests::instrument;
     use super::*;
     use tapedeck_model::param::ParamValue;
-    use tapedeck_model::{Decimal, Price, Qty, Side};
+    use tapedeck_model::{Decimal, Price, Qty, Side, Ts};
 
     fn adverse(name: &str, params: &[(&str, ParamValue)], half_spread: Option<i64>) -> Vec<f64> {
         let params = params.iter().fold(Params::new(), |p, (k, v)| p.with(k, v.clone()));
@@ -198,8 +373,13 @@ mod tests {
             market_qty: Qty::from_raw(100),
             half_spread: half_spread.map(Price::from_raw),
             draw_number,
+            ts: Ts::MIN,
+            cum_qty: Qty::ZERO,
+            volatility: None,
+            daily_volume: None,
+            impact: Impact::default(),
         };
-        (0..500).map(|n| model.adverse_px(&query(n))).collect()
+        (0..500).map(|n| model.adverse(&query(n)).total()).collect()
     }
 
     fn decimal(text: &str) -> ParamValue {

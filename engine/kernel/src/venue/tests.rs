@@ -1,6 +1,7 @@
 //! The venue from outside: cases as text, properties, and what each case needs.
 
 mod bars;
+mod bounds;
 mod by_order;
 mod commands;
 mod depth;

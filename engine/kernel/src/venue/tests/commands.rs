@@ -1,11 +1,11 @@
 //! What the venue refuses, amends and cancels, by hand.
 
 use super::instrument;
-use super::script::{check, plain_spec};
+use super::script::{check, plain_spec, setup};
 use crate::venue::*;
 use tapedeck_model::Amendment;
 use tapedeck_model::param::{ParamValue, Params};
-use tapedeck_model::{Draws, Span, StrategyIx};
+use tapedeck_model::{Span, StrategyIx};
 
 #[test]
 fn orders_that_make_no_sense_are_refused() {
@@ -185,7 +185,7 @@ fn delays_depend_on_the_strategys_own_messages_only() {
             let params = Params::new()
                 .with("median", ParamValue::Span(Span::SECOND))
                 .with("sigma", ParamValue::Decimal(Decimal::ONE));
-            (latency_components()[2].build)(&params, Draws::new(1, path)).unwrap()
+            (latency_components()[2].build)(&params, setup(path)).unwrap()
         };
         (spec.entry_latency, spec.cancel_latency, spec.report_latency) =
             (lognormal("entry"), lognormal("cancel"), lognormal("report"));
@@ -196,10 +196,13 @@ fn delays_depend_on_the_strategys_own_messages_only() {
                 continue;
             }
             let client_order_id = ClientOrderId { strategy, number: 7 };
+            let way = |venue: &mut SimVenue, command| match venue.way_of(Ts::MIN, &command) {
+                Way::ArrivesAfter(delay) | Way::RefusedAfter(delay) => delay,
+            };
             let mine = [
-                venue.entry_delay_ns(&Command::Amend { client_order_id, amendment: Amendment::default() }),
-                venue.entry_delay_ns(&Command::Cancel { client_order_id }),
-                venue.report_delay_ns(&VenueReport::Triggered { client_order_id }),
+                way(&mut venue, Command::Amend { client_order_id, amendment: Amendment::default() }),
+                way(&mut venue, Command::Cancel { client_order_id }),
+                venue.report_delay_ns(Ts::MIN, &VenueReport::Triggered { client_order_id }),
             ];
             if strategy == StrategyIx(0) {
                 drawn.extend(mine);

@@ -1,7 +1,7 @@
 //! Runs a case written as text and compares what the venue says with the lines after `>`.
 //!
 //! ```text
-//! venue path=ohlc participation=0.5 limit_fill=through queue=1 queue_model=power maker_fill=whole book_quotes=fuse finest=trades funds=10:1000 bps=1 taker=0.001
+//! venue path=ohlc participation=0.5 limit_fill=through queue=1 queue_model=power maker_fill=whole book_quotes=fuse finest=trades funds=10:1000 bps=1 taker=0.001 price_band=5 age=10
 //! bar OPEN HIGH LOW CLOSE VOLUME        sixty seconds each, the first opens at 0
 //! venue margin=cross:WALLET:LEVERAGE[:FLOOR/RATE/LEVERAGE]... slip=0.01
 //! bar_to SECOND OPEN HIGH LOW CLOSE VOLUME   the same with its end
@@ -30,6 +30,7 @@ use crate::venue::*;
 use tapedeck_model::margin::{BracketRow, MARGIN_LEVERAGE_ONE, MarginMode, MarginTerms, brackets_of};
 use tapedeck_model::order::{OrderKind, Side, TimeInForce};
 use tapedeck_model::param::{ParamValue, Params};
+use tapedeck_model::port::{LatencySetup, Leg};
 use tapedeck_model::random::Draws;
 use tapedeck_model::{
     Amendment, Bar, DepthFlags, DepthTick, Display, FundingTick, GroupKind, GroupLeg, MarkTick, MboAction, MboTick,
@@ -45,9 +46,13 @@ pub(super) fn params(pairs: &[(&str, &str)]) -> Params {
     })
 }
 
+pub(super) fn setup(path: &str) -> LatencySetup {
+    LatencySetup { draws: Draws::new(1, path), leg: Leg::ToVenue, recorded: None }
+}
+
 /// A venue without costs, delays or bounds over `count` instruments.
 pub(super) fn plain_spec(count: u16) -> VenueSpec {
-    let latency = || (latency_components()[0].build)(&Params::new(), Draws::new(1, "latency")).unwrap();
+    let latency = || (latency_components()[0].build)(&Params::new(), setup("latency")).unwrap();
     VenueSpec {
         name: "SIM".to_owned(),
         instruments: (0..count).map(InstrumentIx).collect(),
@@ -69,6 +74,9 @@ pub(super) fn plain_spec(count: u16) -> VenueSpec {
         funds: None,
         settlement_px: Vec::new(),
         margin: None,
+        troubles: Vec::new(),
+        price_band: None,
+        age_limits: Vec::new(),
     }
 }
 
@@ -118,6 +126,12 @@ fn spec_of(words: &[&str]) -> VenueSpec {
             "on_disconnect" => spec.orders.cancel_on_disconnect = value == "cancel",
             "book_quotes" | "order_faults" => {
                 spec.books = Matching::from_params(&params(&[(key, value)])).unwrap().books;
+            }
+            "price_band" => {
+                spec.price_band = Some(Factor::new(value.parse::<Decimal>().unwrap() / Decimal::ONE_HUNDRED).unwrap());
+            }
+            "age" => {
+                spec.age_limits = vec![(InstrumentIx(0), Span::from_nanos(value.parse::<i64>().unwrap() * SECOND))];
             }
             "queue" => spec.queue_ahead = Some(value.parse().unwrap()),
             "finest" => {

@@ -1,0 +1,273 @@
+//! Incidents: what befalls a venue or the account on schedule.
+//!
+//! Enters: a list that the scenario wrote down beforehand. Leaves: what the driver does and when, and
+//! windows for the venues. Invariant: nothing here depends on what else happens in the run.
+
+use tapedeck_model::event::IncidentKind;
+use tapedeck_model::random::Draws;
+use tapedeck_model::{Amount, Component, Currency, CurrencyIx, ParamError, ParamKind, ParamSpec, Params, Span, Ts};
+
+use crate::venue::{Factor, RateLimit, Trouble, fraction};
+
+/// One incident.
+#[derive(Debug, Clone)]
+pub struct IncidentSpec {
+    /// Its name, unique in the run.
+    pub name: String,
+    /// First instant. What venues see at this instant comes before it.
+    pub start: Ts,
+    /// First instant at which it no longer holds; `start` where it lasts no time.
+    pub until: Ts,
+    /// What happens.
+    pub what: Incident,
+}
+
+/// What happens.
+#[derive(Debug, Clone)]
+pub enum Incident {
+    /// Something is wrong with a venue or the way to it.
+    Venue {
+        /// Position of the venue in the run's table.
+        venue: u16,
+        /// What is wrong.
+        trouble: Trouble,
+    },
+    /// Money is put in.
+    Deposit {
+        /// In what.
+        currency: CurrencyIx,
+        /// How much, above zero.
+        amount: Amount,
+    },
+    /// Money is taken out, if that much is free.
+    Withdrawal {
+        /// In what.
+        currency: CurrencyIx,
+        /// How much, above zero.
+        amount: Amount,
+    },
+    /// Something is given to us: profit.
+    Airdrop {
+        /// In what.
+        currency: CurrencyIx,
+        /// How much, above zero.
+        amount: Amount,
+    },
+}
+
+impl Incident {
+    /// Which kind it is.
+    pub const fn kind(&self) -> IncidentKind {
+        match self {
+            Self::Venue { trouble, .. } => match trouble {
+                Trouble::Outage => IncidentKind::Outage,
+                Trouble::FeedGap => IncidentKind::FeedGap,
+                Trouble::Disconnect => IncidentKind::Disconnect,
+                Trouble::Reject { .. } => IncidentKind::Reject,
+                Trouble::RateLimit(_) => IncidentKind::RateLimit,
+                Trouble::Slow(_) => IncidentKind::Slow,
+            },
+            Self::Deposit { .. } => IncidentKind::Deposit,
+            Self::Withdrawal { .. } => IncidentKind::Withdrawal,
+            Self::Airdrop { .. } => IncidentKind::Airdrop,
+        }
+    }
+
+    /// Whether it lasts.
+    pub const fn lasts(&self) -> bool {
+        match self {
+            Self::Venue { .. } => true,
+            Self::Deposit { .. } | Self::Withdrawal { .. } | Self::Airdrop { .. } => false,
+        }
+    }
+}
+
+/// What an incident of a scenario may name.
+pub struct IncidentContext<'a> {
+    /// Names of the venues, by position.
+    pub venues: &'a [String],
+    /// Currencies, by index.
+    pub currencies: &'a [Currency],
+    /// Keyed by the incident's name.
+    pub draws: Draws,
+}
+
+/// Builds what happens, and how long it lasts.
+pub type BuildIncident = fn(&Params, &IncidentContext<'_>) -> Result<(Incident, Span), ParamError>;
+/// An incident that a scenario can choose.
+pub type IncidentComponent = Component<BuildIncident>;
+
+/// Incidents that a scenario can choose.
+pub fn incident_components() -> &'static [IncidentComponent] {
+    &COMPONENTS
+}
+
+const VENUE: ParamSpec =
+    ParamSpec::optional("venue", ParamKind::Text, "", "Which venue; may be left out if the scenario has one.");
+const DURATION: ParamSpec = ParamSpec::required("duration", ParamKind::Span, "duration", "How long, above zero.");
+const CURRENCY: ParamSpec = ParamSpec::required("currency", ParamKind::Text, "currency", "In what.");
+const AMOUNT: ParamSpec = ParamSpec::required(
+    "amount",
+    ParamKind::Decimal { min: "0.000000000001", max: "100000000000000" },
+    "currency units",
+    "How much.",
+);
+
+static COMPONENTS: [IncidentComponent; 9] = [
+    Component {
+        name: "outage",
+        help: "The venue cannot be reached: no data and no reports come before the end, commands that arrive are \
+               refused (`venue_unavailable`), which is told at the end. Orders that rest go on being matched.",
+        params: &[VENUE, DURATION],
+        build: |params, context| window(params, context, Trouble::Outage),
+    },
+    Component {
+        name: "feed_gap",
+        help: "The venue's data do not reach us; all else goes on.",
+        params: &[VENUE, DURATION],
+        build: |params, context| window(params, context, Trouble::FeedGap),
+    },
+    Component {
+        name: "disconnect",
+        help: "Our line to the venue is cut: no data, reports come at the end, commands do not leave \
+               (`not_connected`). With `cancel_on_disconnect` the venue cancels open orders as it begins.",
+        params: &[VENUE, DURATION],
+        build: |params, context| window(params, context, Trouble::Disconnect),
+    },
+    Component {
+        name: "reject",
+        help: "The venue refuses a part of new orders and amendments (`venue_busy`), drawn by their numbers.",
+        params: &[
+            VENUE,
+            DURATION,
+            ParamSpec::required("probability", ParamKind::Decimal { min: "0", max: "1" }, "", "Which part."),
+        ],
+        build: |params, context| {
+            let probability = fraction(params.decimal("probability")?);
+            window(params, context, Trouble::Reject { probability, draws: context.draws.clone() })
+        },
+    },
+    Component {
+        name: "rate_limit",
+        help: "The venue takes so many new orders and amendments of the account per interval, counted from every \
+               multiple of it, and refuses the others (`rate_limited`).",
+        params: &[
+            VENUE,
+            DURATION,
+            ParamSpec::required("orders", ParamKind::Int { min: 0, max: 1_000_000_000 }, "orders", "How many."),
+            ParamSpec::optional("interval", ParamKind::Span, "duration", "In which time, above zero.").or("10s"),
+        ],
+        build: |params, context| {
+            let limit = RateLimit::new(params.int("orders")?, params.span("interval")?, "interval")?;
+            window(params, context, Trouble::RateLimit(limit))
+        },
+    },
+    Component {
+        name: "slow",
+        help: "Commands and reports that are sent meanwhile take `factor` times as long, at most a day.",
+        params: &[
+            VENUE,
+            DURATION,
+            ParamSpec::required("factor", ParamKind::Decimal { min: "0.01", max: "10000" }, "x the delay", "How much."),
+        ],
+        build: |params, context| {
+            let factor = Factor::new(params.decimal("factor")?);
+            let factor = factor.map_err(|error| ParamError::new("factor", error.problem))?;
+            window(params, context, Trouble::Slow(factor))
+        },
+    },
+    Component {
+        name: "deposit",
+        help: "Money is put in; returns and falls are measured as if it had always been there.",
+        params: &[CURRENCY, AMOUNT],
+        build: |params, context| {
+            let (currency, amount) = money(params, context)?;
+            Ok((Incident::Deposit { currency, amount }, Span::ZERO))
+        },
+    },
+    Component {
+        name: "withdrawal",
+        help: "Money is taken out; nothing is if less than that is free (`withdrawal_refused`).",
+        params: &[CURRENCY, AMOUNT],
+        build: |params, context| {
+            let (currency, amount) = money(params, context)?;
+            Ok((Incident::Withdrawal { currency, amount }, Span::ZERO))
+        },
+    },
+    Component {
+        name: "airdrop",
+        help: "Something is given to us: profit.",
+        params: &[CURRENCY, AMOUNT],
+        build: |params, context| {
+            let (currency, amount) = money(params, context)?;
+            Ok((Incident::Airdrop { currency, amount }, Span::ZERO))
+        },
+    },
+];
+
+fn window(params: &Params, context: &IncidentContext<'_>, trouble: Trouble) -> Result<(Incident, Span), ParamError> {
+    let name = params.text("venue")?;
+    let known =
+        || ParamError::new("venue", format!("there is no venue `{name}`; known: {}", context.venues.join(", ")));
+    let venue = context.venues.iter().position(|other| *other == name).ok_or_else(known)?;
+    let duration = params.span("duration")?;
+    if duration <= Span::ZERO {
+        return Err(ParamError::new("duration", "must be above zero"));
+    }
+    Ok((Incident::Venue { venue: venue as u16, trouble }, duration))
+}
+
+fn money(params: &Params, context: &IncidentContext<'_>) -> Result<(CurrencyIx, Amount), ParamError> {
+    let code = params.text("currency")?;
+    let currency = context.currencies.iter().position(|currency| currency.code() == code);
+    let currency =
+        currency.ok_or_else(|| ParamError::new("currency", format!("`{code}` is not a currency of the run")))?;
+    let amount =
+        Amount::from_decimal(params.decimal("amount")?).map_err(|e| ParamError::new("amount", e.to_string()))?;
+    Ok((CurrencyIx(currency as u16), amount))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tapedeck_model::{Decimal, ParamValue};
+
+    fn build(name: &str, params: &Params) -> Result<(Incident, Span), ParamError> {
+        let currencies = [Currency::new("USD").unwrap()];
+        let context = IncidentContext {
+            venues: &["SIM".to_owned()],
+            currencies: &currencies,
+            draws: Draws::new(1, "incident/x"),
+        };
+        let component = incident_components().iter().find(|c| c.name == name).unwrap();
+        (component.build)(params, &context)
+    }
+
+    fn of_venue(name: &str, seconds: i64) -> Params {
+        let duration = ParamValue::Span(Span::from_nanos(seconds * 1_000_000_000));
+        Params::new().with("venue", ParamValue::Text(name.to_owned())).with("duration", duration)
+    }
+
+    #[test]
+    fn incidents_name_what_there_is_and_last() {
+        let (what, lasts) = build("outage", &of_venue("SIM", 5)).unwrap();
+        assert_eq!((what.kind(), what.lasts(), lasts.nanos()), (IncidentKind::Outage, true, 5_000_000_000));
+        assert_eq!(build("outage", &of_venue("SIM", 0)).unwrap_err().name, "duration");
+        assert_eq!(build("feed_gap", &of_venue("ELSEWHERE", 5)).unwrap_err().name, "venue");
+        let gift = |code: &str| {
+            let amount = ParamValue::Decimal(Decimal::new(5, 0));
+            Params::new().with("currency", ParamValue::Text(code.to_owned())).with("amount", amount)
+        };
+        assert!(!build("airdrop", &gift("USD")).unwrap().0.lasts());
+        assert_eq!(build("deposit", &gift("EUR")).unwrap_err().name, "currency");
+    }
+
+    #[test]
+    fn kinds_are_named_as_their_components() {
+        for component in incident_components() {
+            let kind = IncidentKind::ALL.iter().find(|kind| kind.text() == component.name);
+            assert!(kind.is_some(), "{}", component.name);
+        }
+        assert_eq!(incident_components().len(), IncidentKind::ALL.len());
+    }
+}
