@@ -66,8 +66,8 @@ impl VariantRow {
         Some(Self {
             label: text("label")?,
             final_equity: text("final_equity").and_then(|text| Amount::parse(&text).ok()),
-            total_return: value.get("total_return")?.as_f64(),
-            max_drawdown: value.get("max_drawdown")?.as_f64(),
+            total_return: number(value.get("total_return")?),
+            max_drawdown: number(value.get("max_drawdown")?),
             fills: value.get("fills")?.as_u64()?,
             fingerprint: text("fingerprint")?,
         })
@@ -82,6 +82,11 @@ impl VariantRow {
             count(self.fills),
         ]
     }
+}
+
+/// A fraction, as text or as a number.
+fn number(value: &Value) -> Option<f64> {
+    value.as_str().map_or_else(|| value.as_f64(), |text| text.parse().ok())
 }
 
 /// Heads of the columns.
@@ -113,7 +118,22 @@ impl Variants {
         json!({ "cost_stress": list(&self.cost_stress), "path_band": band })
     }
 
-    /// The reverse of [`Variants::to_json`]; what is not understood is left out.
+    /// The same with fractions as texts, so that they come back to the bit.
+    pub fn to_stored(&self) -> Value {
+        fn store(value: &mut Value) {
+            match value {
+                Value::Number(number) if number.is_f64() => *value = Value::from(number.to_string()),
+                Value::Array(list) => list.iter_mut().for_each(store),
+                Value::Object(map) => map.values_mut().for_each(store),
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+            }
+        }
+        let mut value = self.to_json();
+        store(&mut value);
+        value
+    }
+
+    /// The reverse of [`Variants::to_stored`]; what is not understood is left out.
     pub fn from_json(value: &Value) -> Self {
         let rows = |value: Option<&Value>| -> Vec<VariantRow> {
             let list = value.and_then(Value::as_array);
@@ -178,11 +198,15 @@ mod tests {
             cost_stress: vec![row("x1", "100"), row("x2", "90.5")],
             paths: vec![row("worst", "95"), row("adaptive", "101"), row("best", "100.5")],
         };
-        assert_eq!(Variants::from_json(&variants.to_json()), variants);
+        assert_eq!(Variants::from_json(&variants.to_stored()), variants);
+        let odd = VariantRow { total_return: Some(-0.221_653_825_300_000_02), ..row("x1", "1") };
+        let odd = Variants { cost_stress: vec![odd], paths: Vec::new() };
+        let text = odd.to_stored().to_string();
+        assert_eq!(Variants::from_json(&serde_json::from_str(&text).unwrap()), odd);
         assert_eq!(variants.band(), Some(Amount::parse("6").unwrap()));
         let text = variants.to_text("USD");
         assert!(text.contains("Paths through bars, 6.00 USD apart"), "{text}");
-        assert!(text.contains("   x2     90.50 USD  1.00 %       50.00 %  1,234"), "{text}");
+        assert!(text.contains("x2     90.50 USD  1.00 %       50.00 %  1,234"), "{text}");
         assert!(Variants::default().is_empty() && Variants::default().to_text("USD").is_empty());
         assert_eq!(Variants::from_json(&Variants::default().to_json()), Variants::default());
     }

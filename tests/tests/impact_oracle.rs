@@ -25,8 +25,8 @@ fn instrument() -> Instrument {
         quote: CurrencyIx(1),
         settlement: CurrencyIx(1),
         price_scale: 0,
-        // A millionth of a share: rounding the trades of a schedule costs nothing.
-        qty_scale: 6,
+        // So fine that rounding the trades of a schedule costs nothing.
+        qty_scale: 9,
         multiplier: 1,
         multiplier_scale: 0,
         rules: Vec::new(),
@@ -62,7 +62,7 @@ fn schedules_cost_what_almgren_and_chriss_expect() {
                 instrument: &instrument,
                 side: Side::Sell,
                 reference_px: Price::from_raw(PRICE),
-                qty: Qty::from_raw((n * 1e6).round() as i64),
+                qty: Qty::from_raw((n * 1e9).round() as i64),
                 market_qty: Qty::ZERO,
                 half_spread: None,
                 draw_number: 1,

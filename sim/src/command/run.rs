@@ -73,7 +73,7 @@ pub fn run(args: &Args, registry: &Registry) -> Result<(), Failure> {
         unfinished.write(name, &text)?;
     }
     if !variants.is_empty() {
-        unfinished.write(VARIANTS, &page::pretty(&variants.to_json())?)?;
+        unfinished.write(VARIANTS, &page::pretty(&variants.to_stored())?)?;
     }
     let provenance = Provenance { file: &loaded.file, base_dir: &loaded.base_dir, elapsed: started.elapsed() };
     unfinished.write(MANIFEST, &page::pretty(&manifest(&loaded.scenario, &played, &provenance))?)?;
