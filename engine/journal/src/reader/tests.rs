@@ -256,8 +256,8 @@ fn a_failing_input_is_reported_with_its_place() {
 #[test]
 fn the_layout_is_as_released() {
     let sealed = seal(fixed_events(), 1_000);
-    assert_eq!(sealed.bytes.len(), 3_032);
-    assert_eq!(sealed.fingerprint.to_string(), "a6186aa0f2aa0adaa35e58c9a3832502882fb9b64d2e6fc98577ac4672116125");
+    assert_eq!(sealed.bytes.len(), 3_337);
+    assert_eq!(sealed.fingerprint.to_string(), "bd81d20aac4a5b9044a9bfcda24cc1e9a1d78a0cd63bbaf2cab51eafc882d04c");
 }
 
 #[test]
