@@ -178,7 +178,6 @@ impl SimDriver {
             first_ts,
             equity_interval: spec.equity_interval,
         })?;
-        let mut queue = Queue::default();
         let incidents = Incidents::schedule(spec.incidents, targets, (venues.len(), first_ts), &mut queue);
         Ok(Self {
             command_last: Sessions::new(venues.len(), strategies),
