@@ -33,6 +33,14 @@ pub fn scenario(seed: u64) -> String {
     for nth in 0..=dice.below(2) {
         text.push_str(&strategy(&mut dice, nth, instruments));
     }
+    for incident in INCIDENTS {
+        // Nothing can be taken out of a margin account.
+        if dice.chance(12) && (kind != "margin" || !incident.contains("withdrawal")) {
+            let minute = dice.below(60);
+            let venue = if incident.contains("duration") { "venue = \"V0\"\n" } else { "" };
+            let _ = writeln!(text, "[[incident]]\n{incident}\n{venue}start = \"2024-01-01T00:{minute:02}:00Z\"\n");
+        }
+    }
     for rule in RULES {
         if dice.chance(20) {
             let _ = writeln!(text, "[[risk]]\n{rule}\n");
@@ -70,7 +78,20 @@ const RULES: [&str; 8] = [
     "rule = \"max_open_orders\"\nlimit = 10",
 ];
 
-const LATENCIES: [&str; 3] = [
+const INCIDENTS: [&str; 9] = [
+    "kind = \"outage\"\nduration = \"7m\"",
+    "kind = \"feed_gap\"\nduration = \"11m\"",
+    "kind = \"disconnect\"\nduration = \"5m\"",
+    "kind = \"reject\"\nduration = \"30m\"\nprobability = \"0.3\"",
+    "kind = \"rate_limit\"\nduration = \"20m\"\norders = 2\ninterval = \"1m\"",
+    "kind = \"slow\"\nduration = \"20m\"\nfactor = \"20\"",
+    "kind = \"deposit\"\ncurrency = \"USD\"\namount = \"250\"",
+    "kind = \"withdrawal\"\ncurrency = \"USD\"\namount = \"400\"",
+    "kind = \"airdrop\"\ncurrency = \"USD\"\namount = \"3\"",
+];
+
+const LATENCIES: [&str; 4] = [
+    "model = \"by_rate\"\nbase = \"300ms\"\nreference = 1\nwindow = \"5s\"",
     "model = \"none\"",
     "model = \"constant\"\ndelay = \"2s\"",
     "model = \"lognormal\"\nmedian = \"500ms\"\nsigma = \"1\"",
@@ -133,7 +154,7 @@ fn venue(dice: &mut Dice, nth: u64, spot: bool) -> String {
         dice.pick(&["touch", "through"]),
         dice.pick(&["0.1", "0.3", "1", "none"]),
         dice.pick(&["partial", "whole"]),
-        dice.pick(&["", "queue_ahead = \"2\"\n"]),
+        dice.pick(&["", "queue_ahead = \"2\"\n", "price_band = \"2\"\n", "reject_probability = \"0.05\"\n"]),
         dice.pick(&["cancel_taker", "cancel_maker", "cancel_both"]),
         dice.chance(70),
         dice.chance(50),
@@ -146,6 +167,9 @@ fn venue(dice: &mut Dice, nth: u64, spot: bool) -> String {
         "model = \"fixed_bps\"\nbps = \"5\"",
         "model = \"half_spread\"\nnoise_bps = \"1\"",
         "model = \"volume_share\"\nshape = \"linear\"",
+        "model = \"volatility\"",
+        "model = \"square_root\"\nnoise_bps = \"2\"\nnoise = \"half_normal\"",
+        "model = \"almgren_chriss\"\ndecay = \"5m\"",
     ]);
     // A contract charges in the currency of its profit.
     let currency = if spot { dice.pick(&["base", "quote"]) } else { "quote" };
