@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, reason = "a benchmark that cannot be set up has nothing better to do than end")]
 
 pub mod parquet_tape;
+pub mod peer_tape;
 
 use std::process::Command;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};

@@ -2,32 +2,37 @@
 //!
 //! Imports a raw recording of Binance's USD-M streams, repeats it end to end [`TIMES`] times, and lets
 //! `sim run` without a strategy and with a market maker (queue model, latency) take turns over it.
-//! Every row of depth and every trade is one feed event, seen by the venue and by us. Prints medians.
+//! Every row of depth and every trade is one feed event, seen by the venue and by us. With `--peer`, hftbacktest
+//! (`benches/peers/hftbacktest`) takes its turns on the same feed. Prints medians and, in brackets, the best.
 //!
 //! ```text
-//! books RECORDING.gz [--sim target/release/sim] [--rounds 5]
+//! books RECORDING.gz [--sim target/release/sim] [--rounds 5] [--peer PROGRAM]
 //! ```
 
 #![allow(clippy::expect_used, reason = "a benchmark that cannot go on has nothing better to do than end")]
 
 use std::fs::{self, File};
+use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray as _;
-use arrow_array::types::TimestampNanosecondType;
+use arrow_array::types::{Decimal128Type, Int8Type, TimestampNanosecondType, UInt8Type};
 use arrow_array::{ArrayRef, RecordBatch};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use serde_json::Value;
+use tapedeck_benches::peer_tape::{PeerRow, in_both_orders, write_events};
 use tapedeck_benches::{finish, median};
 
 /// How often the recording is repeated.
 const TIMES: i64 = 16;
 const ROUNDS: usize = 5;
+/// The feed as the peer reads it.
+const PEER_TAPE: &str = "peer-tape";
 const KINDS: [&str; 2] = ["depth", "trades"];
 const TIME_COLUMNS: [&str; 2] = ["ts_event", "ts_recv"];
 
@@ -43,17 +48,23 @@ struct Args {
     recording: PathBuf,
     sim: PathBuf,
     rounds: usize,
+    peer: Option<PathBuf>,
 }
 
 impl Args {
     fn parse() -> Option<Self> {
         let mut args = std::env::args().skip(1);
-        let mut parsed =
-            Self { recording: args.next()?.into(), sim: PathBuf::from("target/release/sim"), rounds: ROUNDS };
+        let mut parsed = Self {
+            recording: args.next()?.into(),
+            sim: PathBuf::from("target/release/sim"),
+            rounds: ROUNDS,
+            peer: None,
+        };
         while let Some(arg) = args.next() {
             match arg.as_str() {
                 "--sim" => parsed.sim = args.next()?.into(),
                 "--rounds" => parsed.rounds = args.next()?.parse().ok().filter(|rounds| *rounds > 0)?,
+                "--peer" => parsed.peer = Some(args.next()?.into()),
                 _ => return None,
             }
         }
@@ -123,7 +134,44 @@ fn prepare(args: &Args, folder: &Path) -> usize {
         }
         writer.close().expect("written");
     }
+    if args.peer.is_some() {
+        write_peer_tape(&tapes, high - low, &folder.join(PEER_TAPE));
+    }
     events
+}
+
+/// The rows of a batch of either kind, for the peer.
+fn peer_rows(batch: &RecordBatch, is_trade: bool) -> Vec<PeerRow> {
+    let column = |name: &str| batch.column_by_name(name).expect("a column of the catalog");
+    let times = |name: &str| column(name).as_primitive::<TimestampNanosecondType>().values();
+    let numbers = |name: &str, unit: f64| -> Vec<f64> {
+        column(name).as_primitive::<Decimal128Type>().values().iter().map(|raw| *raw as f64 / unit).collect()
+    };
+    let (events, received) = (times("ts_event"), times("ts_recv"));
+    let (px, qty) = (numbers("px", 10.0), numbers("qty", 1_000.0));
+    let row = |at: usize| {
+        let bought = || column("side").as_string::<i32>().value(at) == "buy";
+        let side =
+            if is_trade { i8::from(bought()) * 2 - 1 } else { column("side").as_primitive::<Int8Type>().value(at) };
+        let clears = !is_trade && column("flags").as_primitive::<UInt8Type>().value(at) & 2 != 0;
+        PeerRow { ts_event: events[at], ts_recv: received[at], is_trade, side, px: px[at], qty: qty[at], clears }
+    };
+    (0..batch.num_rows()).map(row).collect()
+}
+
+/// The same feed as the peer reads it.
+fn write_peer_tape(tapes: &[Vec<RecordBatch>; 2], span: i64, path: &Path) {
+    let rows: Vec<PeerRow> = KINDS
+        .iter()
+        .zip(tapes)
+        .flat_map(|(kind, batches)| batches.iter().flat_map(|batch| peer_rows(batch, *kind == "trades")))
+        .collect();
+    let events = in_both_orders(&rows);
+    let mut out = BufWriter::new(File::create(path).expect("a file"));
+    for nth in 0..TIMES {
+        write_events(&mut out, &events, nth * span).expect("written");
+    }
+    out.flush().expect("written");
 }
 
 fn scenario(strategy: &str) -> String {
@@ -141,7 +189,7 @@ fn scenario(strategy: &str) -> String {
         "[scenario]\nname = \"books\"\nseed = 1\nbase_currency = \"USDT\"\n\
          [[instrument]]\nsymbol = \"BTCUSDT\"\nvenue = \"BINANCE\"\nkind = \"linear\"\nbase = \"BTC\"\n\
          quote = \"USDT\"\nsettlement = \"USDT\"\ntick_size = \"0.1\"\nlot_size = \"0.001\"\n\
-         {data}[[venue]]\nname = \"BINANCE\"\n{latency}\
+         {data}[[venue]]\nname = \"BINANCE\"\nmaker_fill = \"whole\"\n{latency}\
          [venue.fees]\nmodel = \"maker_taker\"\nmaker = \"-0.00005\"\ntaker = \"0.0007\"\n\
          [account]\nkind = \"netting\"\ndeposits = {{ USDT = \"1000000\" }}\nmax_leverage = \"100\"\n\
          [[strategy]]\n{strategy}\n"
@@ -150,7 +198,7 @@ fn scenario(strategy: &str) -> String {
 
 fn main() {
     let Some(args) = Args::parse() else {
-        eprintln!("usage: books RECORDING.gz [--sim target/release/sim] [--rounds {ROUNDS}]");
+        eprintln!("usage: books RECORDING.gz [--sim target/release/sim] [--rounds {ROUNDS}] [--peer PROGRAM]");
         std::process::exit(2);
     };
     let folder = tempfile::tempdir().expect("a folder for temporary files");
@@ -159,7 +207,11 @@ fn main() {
         fs::write(folder.path().join(name).with_extension("toml"), scenario(strategy)).expect("written");
     }
     let mut turns = STRATEGIES.map(|_| (Vec::new(), Value::Null));
+    let mut peers: Vec<(String, Vec<f64>, Value)> = Vec::new();
     for round in 0..args.rounds {
+        if let Some(peer) = &args.peer {
+            play_peer(peer, &folder.path().join(PEER_TAPE), &mut peers);
+        }
         for ((name, _), (seconds, said)) in STRATEGIES.iter().zip(&mut turns) {
             let mut command = Command::new(&args.sim);
             command.arg("run").arg(folder.path().join(name).with_extension("toml")).arg("--json");
@@ -169,17 +221,46 @@ fn main() {
         }
     }
     println!("{events} feed events, medians of {} rounds\n", args.rounds);
-    println!("{:<14} {:>8} {:>10} {:>8} {:>8} {:>8}", "strategy", "ms", "M/s", "peak MB", "orders", "fills");
+    println!("{:<38} {:>8} {:>16} {:>8} {:>8} {:>8}", "work", "ms", "M/s (best)", "peak MB", "orders", "fills");
     for ((name, _), (seconds, said)) in STRATEGIES.iter().zip(&turns) {
-        let seconds = median(seconds.iter().copied());
-        let number = |key: &str| said.get(key).and_then(Value::as_u64).unwrap_or_default();
-        println!(
-            "{name:<14} {:>8.0} {:>10.2} {:>8.1} {:>8} {:>8}",
-            seconds * 1e3,
-            events as f64 / seconds / 1e6,
-            number("peak_rss_bytes") as f64 / 1e6,
-            number("orders"),
-            number("fills")
-        );
+        say(&format!("{name}, whole process"), events, seconds, said);
     }
+    for (name, seconds, said) in &peers {
+        say(name, events, seconds, said);
+    }
+}
+
+/// A turn of the peer: each work on each kind of depth, as a process of its own. Only its loop is timed.
+fn play_peer(peer: &Path, tape: &Path, peers: &mut Vec<(String, Vec<f64>, Value)>) {
+    for (work, _) in STRATEGIES {
+        for depth in ["hash_map", "array"] {
+            let name = format!("hftbacktest, {work}, {depth}");
+            let (_, output) = finish(Command::new(peer).arg(tape).args([work, depth]));
+            let said: Value = serde_json::from_slice(&output).expect("the peer prints JSON");
+            let seconds = said.get("seconds").and_then(Value::as_f64).expect("the peer tells its time");
+            match peers.iter_mut().find(|(other, ..)| *other == name) {
+                Some((_, all, last)) => {
+                    all.push(seconds);
+                    *last = said;
+                }
+                None => peers.push((name, vec![seconds], said)),
+            }
+        }
+    }
+}
+
+/// One line of the table.
+fn say(name: &str, events: usize, seconds: &[f64], said: &Value) {
+    let (middle, least) = (median(seconds.iter().copied()), seconds.iter().copied().fold(f64::MAX, f64::min));
+    let number = |key: &str| said.get(key).and_then(Value::as_u64).unwrap_or_default();
+    let rate = |seconds: f64| events as f64 / seconds / 1e6;
+    println!(
+        "{name:<38} {:>8.0} {:>8.2} ({:>5.2}) {:>8.1} {:>8} {:>8}",
+        middle * 1e3,
+        rate(middle),
+        rate(least),
+        number("peak_rss_bytes") as f64 / 1e6,
+        number("orders"),
+        number("fills")
+    );
 }
