@@ -8,7 +8,7 @@
 //! TAPE holds its events as they lie in memory (64 bytes each, little endian), as `books` of `tapedeck-benches`
 //! writes it. The tape is in memory before the clock starts. Prints one line of JSON.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::time::Instant;
@@ -83,7 +83,7 @@ fn backtest<MD: MarketDepth + L2MarketDepth + 'static>(data: Data<Event>, depth:
 }
 
 /// One look at the book: what the grid wants is submitted, what it does not want is canceled. Gives the submits.
-fn quote<MD: MarketDepth>(hbt: &mut Backtest<MD>, wanted: &mut [HashSet<i64>; 2]) -> u64 {
+fn quote<MD: MarketDepth>(hbt: &mut Backtest<MD>, wanted: &mut [BTreeSet<i64>; 2]) -> u64 {
     let (bid, ask) = (hbt.depth(0).best_bid_tick(), hbt.depth(0).best_ask_tick());
     if bid == INVALID_MIN || ask == INVALID_MAX {
         return 0;
@@ -132,7 +132,7 @@ fn quote<MD: MarketDepth>(hbt: &mut Backtest<MD>, wanted: &mut [HashSet<i64>; 2]
 
 fn play<MD: MarketDepth + L2MarketDepth + 'static>(data: Data<Event>, depth: fn() -> MD, quotes: bool) -> String {
     let mut hbt = backtest(data, depth);
-    let mut wanted = [HashSet::new(), HashSet::new()];
+    let mut wanted = [BTreeSet::new(), BTreeSet::new()];
     let (mut submits, mut steps) = (0, 0_u64);
     let begun = Instant::now();
     while hbt.elapse(STEP_NS).expect("a step") == ElapseResult::Ok {
