@@ -44,7 +44,8 @@ fn word<const N: usize>(bytes: &[u8; 64], at: usize) -> [u8; N] {
 fn tape(path: &str) -> Data<Event> {
     let file = File::open(path).expect("the tape");
     let size = file.metadata().expect("a file").len() as usize;
-    // The memory is aligned for an event, and every bit pattern is one.
+    // The engine's own memory: half a gigabyte that is copied from elsewhere would count as its peak.
+    // SAFETY: the memory is aligned for an event, zeroed or not every bit pattern is one, and each is written below.
     let mut data: Data<Event> = unsafe { Data::from_data_ptr(DataPtr::new(size / 64 * 64), 0) };
     let mut reader = BufReader::with_capacity(1 << 20, file);
     let mut bytes = [0_u8; 64];
