@@ -154,6 +154,13 @@ fn bad_margin_terms_are_refused_at_the_line() {
             "cap must be above",
         ),
         ("leverage = \"10\"", "max_leverage = \"10\"", "scenario::combination", "max_leverage", "no `max_leverage`"),
+        (
+            "kind = \"linear\"",
+            "kind = \"linear\"\nexpiry = \"2023-12-29\"",
+            "scenario::combination",
+            "expiry",
+            "before trading starts",
+        ),
     ] {
         let text = margin.replacen(from, to, 1);
         assert_ne!(text, margin, "`{from}` is in the good scenario");

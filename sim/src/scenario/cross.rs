@@ -171,13 +171,7 @@ fn check_instrument(item: &Item, scenario: &Scenario, problems: &mut Vec<Problem
         let problem = combination("a margin account cannot hold an inverse contract yet", own, "kind");
         problems.push(problem.help("write `kind = \"netting\"` in [account]"));
     }
-    if own.given("settlement_px") && !own.given("expiry") {
-        let problem = combination("`settlement_px` needs `expiry`", own, "settlement_px");
-        problems.push(problem.help("write for example `expiry = \"2024-03-29T08:00:00Z\"`"));
-    }
-    if own.given("expiry") && own.text("kind").as_deref() == Some("spot") {
-        problems.push(combination("a spot instrument does not expire", own, "expiry"));
-    }
+    check_expiry(item, scenario, problems);
     let kind = own.text("kind").unwrap_or_default();
     if kind == "spot" {
         let multiplier = own.params.decimal("multiplier").unwrap_or(Decimal::ONE);
@@ -423,6 +417,24 @@ fn check_scopes(scenario: &Scenario, problems: &mut Vec<Problem>) {
             problems
                 .push(Problem::new("scenario::unknown_strategy", message, item.own.place_of("strategy")).help(help));
         }
+    }
+}
+
+fn check_expiry(item: &Item, scenario: &Scenario, problems: &mut Vec<Problem>) {
+    let own = &item.own;
+    if own.given("settlement_px") && !own.given("expiry") {
+        let problem = combination("`settlement_px` needs `expiry`", own, "settlement_px");
+        problems.push(problem.help("write for example `expiry = \"2024-03-29T08:00:00Z\"`"));
+    }
+    if own.given("expiry") && own.text("kind").as_deref() == Some("spot") {
+        problems.push(combination("a spot instrument does not expire", own, "expiry"));
+    }
+    let start = scenario.general.own.params.time_opt("start").ok().flatten();
+    let expiry = own.params.time_opt("expiry").ok().flatten();
+    if let Some((expiry, start)) = expiry.zip(start).filter(|(expiry, start)| expiry <= start) {
+        let message = format!("the contract expires at {expiry}, before trading starts ({start})");
+        let help = "nothing could be traded: play it before its expiry, or leave the instrument out";
+        problems.push(combination(message, own, "expiry").help(help));
     }
 }
 
