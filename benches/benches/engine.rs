@@ -79,7 +79,8 @@ fn merged(sources: u16, shift_ns: i64) -> Vec<MemoryTape> {
 }
 
 fn cursors(tapes: &[MemoryTape]) -> Sources {
-    let cursor = |(ix, tape): (u16, &MemoryTape)| Cursor::new(SourceIx(ix), INSTRUMENT, Box::new(tape.clone()), None);
+    let cursor =
+        |(ix, tape): (u16, &MemoryTape)| Cursor::new(SourceIx(ix), INSTRUMENT, Box::new(tape.for_a_run()), None);
     Sources::new((0..).zip(tapes).map(cursor).collect::<Result<_, _>>().unwrap())
 }
 

@@ -54,38 +54,41 @@ pub const CHUNK_ROWS: usize = 65_536;
 /// The start of every tape here, nanoseconds: 2020-01-01T00:00:00Z.
 pub const START: i64 = 1_577_836_800_000_000_000;
 
-/// A tape in memory. A run takes its chunks and gives them back when it is done with them, so that no
-/// run pays for making or freeing the data; a clone is another run over the same data, one at a time.
-#[derive(Clone)]
+/// A tape in memory. A run takes its chunks, so that none pays for copying the data, and what it has read is kept
+/// by the tape until the next run, so that none pays for freeing them.
 pub struct MemoryTape {
-    /// The chunks, and which of them is next.
-    chunks: Arc<Mutex<Vec<Chunk>>>,
+    chunks: Vec<Chunk>,
     next: usize,
+    spent: Arc<Mutex<Vec<Chunk>>>,
 }
 
 impl MemoryTape {
     /// Of these chunks.
     pub fn new(chunks: Vec<Chunk>) -> Self {
-        Self { chunks: Arc::new(Mutex::new(chunks)), next: 0 }
+        Self { chunks, next: 0, spent: Arc::default() }
+    }
+
+    /// The whole tape, for one run; what the run before has read is freed.
+    ///
+    /// # Panics
+    /// If a run has panicked.
+    pub fn for_a_run(&self) -> Self {
+        self.spent.lock().expect("no run has panicked").clear();
+        Self { chunks: self.chunks.clone(), next: 0, spent: Arc::clone(&self.spent) }
     }
 
     /// Its records, in order.
     pub fn records(&self) -> Vec<MarketRecord> {
-        let chunks = self.chunks.lock().expect("no run has panicked");
-        chunks.iter().flat_map(|chunk| (0..chunk.len()).map(|row| chunk.record(row))).collect()
+        self.chunks.iter().flat_map(|chunk| (0..chunk.len()).map(|row| chunk.record(row))).collect()
     }
 }
 
 impl Source for MemoryTape {
     fn next_chunk(&mut self, chunk: &mut Chunk) -> Result<bool, SourceError> {
-        let mut chunks = self.chunks.lock().expect("no run has panicked");
-        // The place of the chunk that is out holds what the cursor began with.
-        if let Some(out) = self.next.checked_sub(1).and_then(|at| chunks.get_mut(at)) {
-            std::mem::swap(chunk, out);
-        }
-        let Some(next) = chunks.get_mut(self.next) else { return Ok(false) };
-        std::mem::swap(chunk, next);
+        let Some(next) = self.chunks.get_mut(self.next) else { return Ok(false) };
         self.next += 1;
+        let next = std::mem::replace(next, Chunk::new(next.instrument));
+        self.spent.lock().expect("no run has panicked").push(std::mem::replace(chunk, next));
         Ok(true)
     }
 

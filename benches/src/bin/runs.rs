@@ -108,7 +108,7 @@ fn measure(
     let seconds: Vec<f64> = (0..RUNS)
         .map(|_| {
             let (strategy, rules) = make();
-            let spec = run_spec(tape.clone(), strategy, kind, rules);
+            let spec = run_spec(tape.for_a_run(), strategy, kind, rules);
             let start = Instant::now();
             let summary = if work.ends_with(SEALED_ELSEWHERE) {
                 play_and_seal_elsewhere(spec)
@@ -118,6 +118,7 @@ fn measure(
             let summary = summary.expect("the run ends well");
             let seconds = start.elapsed().as_secs_f64();
             (orders, events) = (summary.counts.orders, summary.counts.events);
+            assert_eq!(summary.records, rows as u64, "{work}: every run plays the whole tape");
             seconds
         })
         .collect();
