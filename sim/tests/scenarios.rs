@@ -129,7 +129,7 @@ fn bad_margin_terms_are_refused_at_the_line() {
     assembled(&margin).unwrap();
     for (from, to, code, at, fragment) in [
         ("kind = \"margin\"\n", "", "scenario::combination", "leverage = \"10\"", "a spot account has no `leverage`"),
-        ("kind = \"linear\"\n", "", "scenario::combination", "[[instrument]]", "holds linear contracts only"),
+        ("kind = \"linear\"\n", "", "scenario::combination", "[[instrument]]", "holds contracts only"),
         (
             "instrument = \"BTCUSD\"\nleverage",
             "instrument = \"BTCUSDT\"\nleverage",

@@ -29,7 +29,9 @@ pub fn scenario(seed: u64) -> String {
     for nth in 0..venues {
         text.push_str(&venue(&mut dice, nth, spot));
     }
-    text.push_str(&account(&mut dice, kind));
+    let inverse = |nth: &u64| text.contains(&format!("symbol = \"C{nth}USD\"\nvenue = \"V0\"\nkind = \"inverse\""));
+    let coins: Vec<u64> = (0..instruments).filter(inverse).collect();
+    text.push_str(&account(&mut dice, kind, &coins));
     for nth in 0..=dice.below(2) {
         text.push_str(&strategy(&mut dice, nth, instruments));
     }
@@ -102,6 +104,7 @@ fn instrument(dice: &mut Dice, (nth, venue): (u64, u64), account: &str) -> Strin
     let kind = match account {
         "spot" => "spot",
         "netting" => dice.pick(&["linear", "linear", "inverse"]),
+        "margin" => dice.pick(&["linear", "linear", "inverse"]),
         _ => "linear",
     };
     let funded = kind != "spot" && dice.chance(40);
@@ -109,6 +112,11 @@ fn instrument(dice: &mut Dice, (nth, venue): (u64, u64), account: &str) -> Strin
         (true, _) => "funding_interval = \"1h\"\nfunding_missing = \"zero\"\n",
         (false, "linear") => dice.pick(&["", "", "expiry = \"2024-01-01T00:50:00Z\"\n"]),
         (false, _) => "",
+    };
+    // On margin a coin is worth a hundred dollars, as its contract is: the coins of the wallet reach as far.
+    let terms = match kind {
+        "inverse" if account == "margin" => format!("{terms}multiplier = \"100\"\n"),
+        _ => terms.to_owned(),
     };
     let tick = dice.pick(&["0.01", "0.05", "0.25"]);
     let lot = dice.pick(&["0.01", "0.001"]);
@@ -183,24 +191,35 @@ fn venue(dice: &mut Dice, nth: u64, spot: bool) -> String {
     text
 }
 
-fn account(dice: &mut Dice, kind: &str) -> String {
+/// The account; `coins` are the instruments that settle in their base.
+fn account(dice: &mut Dice, kind: &str, coins: &[u64]) -> String {
     match kind {
         "netting" => {
             let leverage = dice.pick(&["1", "3", "10"]);
             format!("[account]\nkind = \"netting\"\nmax_leverage = \"{leverage}\"\ndeposits = {{ USD = \"3000\" }}\n\n")
         }
-        "margin" => format!(
-            "[account]\nkind = \"margin\"\nmargin_mode = \"{}\"\nleverage = \"{}\"\nmaintenance_rate = \"{}\"\n\
-             deposits = {{ USD = \"{}\" }}\n\n{}",
-            dice.pick(&["cross", "isolated"]),
-            dice.pick(&["1", "5", "12"]),
-            dice.pick(&["0.005", "0.05"]),
-            dice.pick(&["50", "500", "3000"]),
-            dice.pick(&["", "", BRACKETS]),
-        ),
+        "margin" => {
+            let (mode, leverage) = (dice.pick(&["cross", "isolated"]), dice.pick(&["1", "5", "12"]));
+            let (rate, (dollars, each)) = (dice.pick(&["0.005", "0.05"]), WALLETS[dice.below(3) as usize]);
+            let deposits =
+                coins.iter().fold(format!("USD = \"{dollars}\""), |all, nth| format!("{all}, C{nth} = \"{each}\""));
+            let brackets = dice.pick(&["", "", BRACKETS]).to_owned();
+            let brackets = if coins.contains(&0) {
+                brackets.replace("\"200\"", "\"2\"").replace("\"1000\"", "\"10\"")
+            } else {
+                brackets
+            };
+            format!(
+                "[account]\nkind = \"margin\"\nmargin_mode = \"{mode}\"\nleverage = \"{leverage}\"\n\
+                 maintenance_rate = \"{rate}\"\ndeposits = {{ {deposits} }}\n\n{brackets}"
+            )
+        }
         _ => "[account]\nkind = \"spot\"\ndeposits = { USD = \"5000\" }\n\n".to_owned(),
     }
 }
+
+/// What a wallet has in dollars, and one in coin.
+const WALLETS: [(&str, &str); 3] = [("50", "0.5"), ("500", "5"), ("3000", "30")];
 
 /// Margin terms of the first instrument, with bounds that small positions reach.
 const BRACKETS: &str = "[[margin]]\ninstrument = \"C0USD\"\nleverage = \"20\"\n\

@@ -204,7 +204,7 @@ fn linear_prices_are_the_reference_ones_as_formula_and_in_the_venue() {
 }
 
 #[test]
-fn inverse_prices_are_the_reference_ones() {
+fn inverse_prices_are_the_reference_ones_as_formula_and_in_the_venue() {
     let Some(cases) = cases() else { return };
     for case in list(&cases["inverse"]) {
         let rate = (amount(case, "mmr").raw() / 10_i128.pow(12)) as i64;
@@ -219,6 +219,15 @@ fn inverse_prices_are_the_reference_ones() {
         };
         let found = liquidation_px(&query).expect("a price");
         assert_eq!(found.display_rounded(12), text(&case["expected"], "liquidation_price"), "{case}");
+        // A tenth of the value in coin is what leverage 10 puts into the isolated wallet.
+        let account = format!("deposits = {{ BTC = \"{}\" }}", text(case, "isolated_margin_coin"));
+        for mode in ["cross", "isolated"] {
+            let terms =
+                format!("margin_mode = \"{mode}\"\nleverage = \"10\"\nmaintenance_rate = \"{}\"", text(case, "mmr"));
+            let scenario = scenario(&account, &terms).replace("kind = \"linear\"", "kind = \"inverse\"");
+            let stage = Stage::open(&scenario, side(case), text(case, "qty_usd"), text(case, "entry"));
+            stage.assert_liquidated_at(side(case), found);
+        }
     }
 }
 
@@ -346,6 +355,19 @@ instruments = ["A", "B"]
     )
 }
 
+/// The same with two contracts on one coin, of which a hundredth of the dollars is in the wallet.
+fn in_coin(text: &str) -> String {
+    text.replace("kind = \"linear\"", "kind = \"inverse\"")
+        .replace("base = \"A\"", "base = \"C\"\nmultiplier = \"100\"")
+        .replace("base = \"B\"", "base = \"C\"")
+        .replace("multiplier = \"2\"", "multiplier = \"200\"")
+        .replace("USD = \"300\"", "C = \"3\"")
+        .replace("floor = \"500\"", "floor = \"5\"")
+}
+
+/// How far sums of quotients may lie apart that were rounded in other parts: 1e-18 of a coin.
+const ROUNDING: i128 = 1_000_000;
+
 fn liquidations(played: &Played) -> usize {
     played.records.iter().filter(|record| matches!(record.event, Event::Liquidated(_))).count()
 }
@@ -358,10 +380,11 @@ proptest! {
     /// to nothing.
     #[test]
     fn the_venue_and_our_side_agree(
-        seed in any::<u32>(), cross in any::<bool>(), bars in any::<bool>(), leverage in 2_u8..30,
+        seed in any::<u32>(), cross in any::<bool>(), bars in any::<bool>(), coin in any::<bool>(), leverage in 2_u8..30,
     ) {
         let (mode, kind) = (if cross { "cross" } else { "isolated" }, if bars { "bars" } else { "trades" });
         let text = random_run(u64::from(seed), mode, kind, leverage);
+        let text = if coin { in_coin(&text) } else { text };
         let (played, _) = play_checked(&text, AccountKind::Margin);
         let (theirs, ours) = (played.venue_margin.as_ref(), played.account.margin());
         prop_assert!(theirs.is_some());
@@ -373,16 +396,18 @@ proptest! {
         prop_assert_eq!(audit.disagreements(), Vec::<String>::new());
         // A wallet without positions is never left below zero.
         if played.account.held().next().is_none() {
-            prop_assert!(played.summary.equity_last.is_some_and(|equity| equity >= Amount::ZERO));
+            let least = Amount::from_raw(if coin { -ROUNDING * 1_000 } else { 0 });
+            prop_assert!(played.summary.equity_last.is_some_and(|equity| equity >= least));
         }
     }
 
     /// Reports to two strategies overtake each other, so average prices differ; what is held, and what it is
     /// worth, does not.
     #[test]
-    fn the_order_of_reports_changes_no_worth(seed in any::<u32>(), leverage in 2_u8..30) {
+    fn the_order_of_reports_changes_no_worth(seed in any::<u32>(), coin in any::<bool>(), leverage in 2_u8..30) {
         let latency = "model = \"lognormal\", median = \"30s\", sigma = \"1\"";
-        let (played, _) = play_checked(&run_with_reports(u64::from(seed), "cross", ("bars", leverage), latency), AccountKind::Margin);
+        let text = run_with_reports(u64::from(seed), "cross", ("bars", leverage), latency);
+        let (played, _) = play_checked(&if coin { in_coin(&text) } else { text }, AccountKind::Margin);
         let theirs = played.venue_margin.as_ref();
         for ix in 0..2 {
             let ix = InstrumentIx(ix);
@@ -397,17 +422,22 @@ proptest! {
                     (0..2).map(|s| played.account.position(StrategyIx(s), instrument).entry_cost.raw()).sum::<i128>()
                 })
             });
-            let ours = cash.raw() - costs.sum::<i128>();
-            let theirs = theirs.and_then(|book| book.wallet_less_cost(currency)).map(Amount::raw);
-            prop_assert_eq!(theirs, Some(ours), "wallet less cost does not depend on how profit is split");
+            // An inverse contract earns what it cost less what it is worth.
+            let ours = if coin { cash.raw() + costs.sum::<i128>() } else { cash.raw() - costs.sum::<i128>() };
+            let theirs = theirs.and_then(|book| book.wallet_less_cost(currency)).map_or(i128::MIN, Amount::raw);
+            let off = (theirs - ours).abs();
+            prop_assert!(off <= if coin { ROUNDING } else { 0 }, "wallet less cost depends on how profit is split: {off}");
         }
     }
 }
 
 #[test]
 fn the_random_runs_do_liquidate() {
-    let count: usize = (0..12).map(|seed| liquidations(&play(&random_run(seed, "cross", "bars", 25)))).sum();
-    assert!(count >= 6, "{count} liquidations");
+    let run = |seed| random_run(seed, "cross", "bars", 25);
+    for runs in [(0..12).map(run).collect::<Vec<_>>(), (0..12).map(|seed| in_coin(&run(seed))).collect()] {
+        let count: usize = runs.iter().map(|text| liquidations(&play(text))).sum();
+        assert!(count >= 6, "{count} liquidations");
+    }
 }
 
 #[test]

@@ -127,11 +127,15 @@ impl MarginBook {
         self.wallets.get(currency.usize()).copied().unwrap_or(Amount::ZERO)
     }
 
-    /// The wallet less the cost of what is held: what does not depend on how profit is split between
-    /// strategies. `None` on overflow.
+    /// The wallet less the cost of what is held (of inverse contracts, which earn what they cost less what
+    /// they are worth, with it): what does not depend on how profit is split between strategies. `None` on
+    /// overflow.
     pub fn wallet_less_cost(&self, currency: CurrencyIx) -> Option<Amount> {
-        let legs = self.legs.iter().filter(|leg| leg.settlement == currency);
-        legs.map(|leg| leg.cost).try_fold(self.wallet(currency), Amount::checked_sub)
+        let mut legs = self.legs.iter().filter(|leg| leg.settlement == currency);
+        legs.try_fold(self.wallet(currency), |rest, leg| match leg.kind {
+            InstrumentKind::Spot | InstrumentKind::Linear => rest.checked_sub(leg.cost),
+            InstrumentKind::Inverse => rest.checked_add(leg.cost),
+        })
     }
 
     /// What cross positions and new orders may use of a wallet; `None` on overflow.

@@ -21,7 +21,11 @@ pub(super) fn rows(scenario: &Scenario, row: &mut impl FnMut(&str, String)) {
             count => format!("{count} maintenance brackets"),
         };
         let mode = own.text("margin_mode").unwrap_or_default();
-        row(&format!("Margin {name}"), format!("{mode}, leverage {}, {brackets}", decimal(own, "leverage")));
+        let coin = match instrument.own.text("kind").as_deref() {
+            Some("inverse") => format!(", values in {}", instrument.own.text("base").unwrap_or_default()),
+            _ => String::new(),
+        };
+        row(&format!("Margin {name}"), format!("{mode}, leverage {}, {brackets}{coin}", decimal(own, "leverage")));
     }
     if account.text("maintenance_at").as_deref() == Some("entry") {
         row("Maintenance", "reckoned on the value at entry".to_owned());

@@ -166,11 +166,6 @@ fn check_instrument(item: &Item, scenario: &Scenario, problems: &mut Vec<Problem
         }
     }
     check_funding(item, scenario, problems);
-    if own.text("kind").as_deref() == Some("inverse") && scenario.account.own.text("kind").as_deref() == Some("margin")
-    {
-        let problem = combination("a margin account cannot hold an inverse contract yet", own, "kind");
-        problems.push(problem.help("write `kind = \"netting\"` in [account]"));
-    }
     check_expiry(item, scenario, problems);
     let kind = own.text("kind").unwrap_or_default();
     if kind == "spot" {
@@ -390,9 +385,9 @@ fn check_margin(scenario: &Scenario, problems: &mut Vec<Problem>) {
     }
     let venue = |item: &Item| item.own.text("venue");
     for item in &scenario.instruments {
-        if item.own.text("kind").as_deref() != Some("linear") {
-            let problem = combination("a margin account holds linear contracts only", &item.own, "kind");
-            problems.push(problem.help("write `kind = \"linear\"`, or another `kind` in [account]"));
+        if item.own.text("kind").as_deref() == Some("spot") {
+            let problem = combination("a margin account holds contracts only", &item.own, "kind");
+            problems.push(problem.help("write `kind = \"linear\"` or `\"inverse\"`, or another `kind` in [account]"));
         }
         if scenario.instruments.first().and_then(venue) != venue(item) {
             let problem = combination("a margin account is at one venue", &item.own, "venue");

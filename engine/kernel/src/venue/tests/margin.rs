@@ -192,6 +192,90 @@ fn no_bracket_that_allows_the_leverage_holds_more() {
     );
 }
 
+/// Coin-margined: 10 contracts of 100 dollars at 125 are 8 coins. With 2.4 in the wallet the balance at p is
+/// 10.4 - 1000 / p and the maintenance 50 / p, so margin runs out at 1050 / 10.4 = 100.96.
+#[test]
+fn an_inverse_position_is_taken_away_by_its_value_in_coin() {
+    check(
+        "venue margin=cross:2.4:4 inverse=100
+         trade 125 50
+         1 buy 10 market
+         trade 125 50
+         > 1 filled 125 10 taker trade_take @2
+         2 buy 2.1 limit 125
+         > 2 rejected insufficient_margin @2
+         3 buy 1.9 limit 125
+         trade 125.1 1
+         trade 100 0.1
+         > 3 filled 125 0.1 maker trade_through @4
+         > 3 canceled liquidation @4
+         > liquidated sell 100 10.1 of 10.1: close with 0.38 <= 0.505, fee 0.101 @4",
+    );
+    check(
+        "venue margin=cross:2.4:4 inverse=100
+         trade 125 50
+         1 buy 10 market
+         trade 125 50
+         > 1 filled 125 10 taker trade_take @2
+         trade 101 1
+         trade 100 1
+         > liquidated sell 100 10 of 10: close with 0.4 <= 0.5, fee 0.1 @4",
+    );
+    // 10 at 100 are 10 coins: -7.7 + 1000 / p against 50 / p, which is 123.38.
+    check(
+        "venue margin=cross:2.3:5 inverse=100
+         trade 100 50
+         1 sell 10 market
+         trade 100 50
+         > 1 filled 100 10 taker trade_take @2
+         trade 123 1
+         trade 125 1
+         > liquidated buy 125 10 of -10: close with 0.3 <= 0.4, fee 0.08 @4",
+    );
+}
+
+/// Brackets are in coin: 5 % up to 6 and 10 % beyond (cum 0.3). At 100 the 10 contracts are worth 10, of which 6
+/// stay: the wallet is 2.4 - 0.8 - 0.04. At 80 these are worth 7.5; 4.8 of them would be 6.
+#[test]
+fn brackets_of_an_inverse_contract_are_in_coin() {
+    check(
+        "venue margin=cross:2.4:4:0/0.05/10:6/0.1/10 inverse=100
+         trade 125 50
+         1 buy 10 market
+         trade 125 50
+         > 1 filled 125 10 taker trade_take @2
+         trade 100 1
+         > liquidated sell 100 4 of 10: reduce with 0.4 <= 0.7, fee 0.04 @3
+         trade 80 1
+         > liquidated sell 80 1.2 of 6: reduce with -1.14 <= 0.45, fee 0 @4
+         > liquidated sell 80 4.8 of 4.8: close with -1.14 <= 0.3, fee 0 @4
+         > bankrupt 1.14 @4",
+    );
+    check(
+        "venue margin=cross:100:20:0/0.05/20:10/0.05/10 inverse=100
+         trade 100 50
+         1 buy 10 limit 100
+         2 buy 1 limit 90
+         > 2 rejected position_too_large @1
+         3 sell 10 limit 100.1",
+    );
+}
+
+/// The isolated wallet is a quarter of the value in coin; on the way down a bar margin runs out where
+/// 2 + 8 - 1000 / p is 50 / p: at 105.
+#[test]
+fn an_isolated_inverse_position_runs_out_along_the_path_of_a_bar() {
+    check(
+        "venue margin=isolated:50:4 inverse=100
+         bar 125 125 125 125 50
+         1 buy 10 market
+         bar 125 125 125 125 50
+         > 1 filled 125 10 taker bar_open @60
+         bar 125 126 100 125 50
+         > liquidated sell 105 10 of 10: close with 0.47619047619047619047619 <= 0.47619047619047619047619, fee 0.095238095238095238095238 @156.153846153",
+    );
+}
+
 /// Sums over what the venue said, in units of 1e-5: money that fills and liquidations moved, signed
 /// quantity, fees, and what was covered.
 #[derive(Debug, Default)]

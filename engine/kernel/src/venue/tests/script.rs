@@ -3,7 +3,7 @@
 //! ```text
 //! venue path=ohlc participation=0.5 limit_fill=through queue=1 queue_model=power maker_fill=whole book_quotes=fuse finest=trades funds=10:1000 bps=1 taker=0.001 price_band=5 age=10
 //! bar OPEN HIGH LOW CLOSE VOLUME        sixty seconds each, the first opens at 0
-//! venue margin=cross:WALLET:LEVERAGE[:FLOOR/RATE/LEVERAGE]... slip=0.01
+//! venue margin=cross:WALLET:LEVERAGE[:FLOOR/RATE/LEVERAGE]... slip=0.01 inverse=MULTIPLIER
 //! bar_to SECOND OPEN HIGH LOW CLOSE VOLUME   the same with its end
 //! trade PX QTY [buy|sell]               one second after the last record
 //! mark MARK [INDEX]                     likewise
@@ -33,8 +33,8 @@ use tapedeck_model::param::{ParamValue, Params};
 use tapedeck_model::port::{LatencySetup, Leg};
 use tapedeck_model::random::Draws;
 use tapedeck_model::{
-    Amendment, Bar, DepthFlags, DepthTick, Display, FundingTick, GroupKind, GroupLeg, MarkTick, MboAction, MboTick,
-    Price, QuoteTick, Span, StrategyIx, Terms, TradeTick, Trail, TriggerBy,
+    Amendment, Bar, DepthFlags, DepthTick, Display, FundingTick, GroupKind, GroupLeg, InstrumentKind, MarkTick,
+    MboAction, MboTick, Price, QuoteTick, Span, StrategyIx, Terms, TradeTick, Trail, TriggerBy,
 };
 
 pub(super) const SECOND: i64 = 1_000_000_000;
@@ -148,6 +148,8 @@ fn spec_of(words: &[&str]) -> VenueSpec {
                 let margin = spec.margin.as_mut().unwrap();
                 margin.liquidation.slippage = Price::parse(value, 12).unwrap().raw();
             }
+            // The wallet is in coin; the instrument is made by `stage_of`.
+            "inverse" => spec.margin.as_mut().unwrap().wallets[0].0 = CurrencyIx(0),
             "settlement_px" => spec.settlement_px = vec![(InstrumentIx(0), Price::parse(value, 2).unwrap())],
             "bps" => {
                 let params = params(&[("bps", value)]);
@@ -490,13 +492,25 @@ impl Stage {
     }
 }
 
+/// The venue of the words after `venue`, and one instrument.
+fn stage_of(words: Option<&str>) -> Stage {
+    let words: Vec<&str> = words.into_iter().flat_map(str::split_whitespace).collect();
+    let mut stage = Stage::new(plain_spec(1), 1);
+    let mut contract = instrument(0);
+    if let Some(multiplier) = words.iter().find_map(|word| word.strip_prefix("inverse=")) {
+        contract.kind = InstrumentKind::Inverse;
+        contract.settlement = contract.base;
+        contract.multiplier = multiplier.parse().unwrap();
+    }
+    stage.venue = SimVenue::new(spec_of(&words), &[contract]).unwrap();
+    stage
+}
+
 /// Plays a script without expectations.
 pub(super) fn check_only(script: &str) -> Stage {
     let mut lines = script.lines().map(str::trim).filter(|line| !line.is_empty()).peekable();
-    let spec = lines.next_if(|line| line.starts_with("venue"));
-    let spec =
-        spec.map_or_else(|| plain_spec(1), |words| spec_of(&words.split_whitespace().skip(1).collect::<Vec<_>>()));
-    let mut stage = Stage::new(spec, 1);
+    let mut stage =
+        stage_of(lines.next_if(|line| line.starts_with("venue")).and_then(|line| line.strip_prefix("venue")));
     lines.for_each(|line| stage.line(line));
     stage
 }
@@ -504,14 +518,7 @@ pub(super) fn check_only(script: &str) -> Stage {
 /// Plays the script and compares; returns the stage for more questions.
 pub(super) fn check(script: &str) -> Stage {
     let mut lines = script.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')).peekable();
-    let spec = match lines.peek().and_then(|l| l.strip_prefix("venue")) {
-        Some(words) => {
-            lines.next();
-            spec_of(&words.split_whitespace().collect::<Vec<_>>())
-        }
-        None => plain_spec(1),
-    };
-    let mut stage = Stage::new(spec, 1);
+    let mut stage = stage_of(lines.next_if(|l| l.starts_with("venue")).and_then(|l| l.strip_prefix("venue")));
     let (mut said, mut expected) = (String::new(), String::new());
     let mut seen = 0;
     for line in lines {
