@@ -37,6 +37,12 @@ impl Clock {
         self.input += 1;
     }
 
+    /// More inputs of the time that it is.
+    #[inline]
+    pub const fn count(&mut self, inputs: u64) {
+        self.input += inputs;
+    }
+
     /// The time of the current input.
     #[inline]
     pub const fn now(&self) -> Ts {

@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tapedeck_journal::RawFrame;
 use tapedeck_model::order::RejectReason;
 use tapedeck_model::{
-    Amount, ClientOrderId, Command, Event, InstrumentIx, MarketRecord, OrderStatus, RecordRef, SourceError, SourceIx,
-    Span, StrategyIx, Tick, Ts, VenueReport,
+    Amount, ClientOrderId, Command, Event, InstrumentIx, Levels, MarketRecord, OrderStatus, RecordRef, SourceError,
+    SourceIx, Span, StrategyIx, Tick, Ts, VenueReport,
 };
 
 use crate::account::AccountSpec;
@@ -629,6 +629,12 @@ impl Play for Seeing<'_> {
         self.venue.on_record(RecordRef { source: self.source, number }, &tick.record(), self.reports)?;
         Ok(self.reports.is_empty())
     }
+
+    #[inline]
+    fn play_levels(&mut self, number: u64, levels: &Levels<'_>) -> Result<bool, RunError> {
+        *self.now = levels.ts_event;
+        Ok(self.venue.on_levels(RecordRef { source: self.source, number }, levels))
+    }
 }
 
 /// Records that we receive, the venue being through with them.
@@ -646,6 +652,13 @@ impl Play for Receiving<'_> {
         *self.now = tick.ts_recv();
         self.core.on_tick(tick.ts_recv(), tick)?;
         Ok(!self.core.is_stirred())
+    }
+
+    #[inline]
+    fn play_levels(&mut self, _: u64, levels: &Levels<'_>) -> Result<bool, RunError> {
+        *self.now = levels.ts_recv;
+        self.core.on_levels(levels);
+        Ok(true)
     }
 }
 

@@ -5,7 +5,7 @@
 //! by the feed latency.
 
 use tapedeck_model::event::MarketException;
-use tapedeck_model::{Book, BookLaw, InstrumentIx, MarketState, Shows, Tick};
+use tapedeck_model::{Book, BookLaw, InstrumentIx, Levels, MarketState, Shows, Tick};
 
 /// What we have received last of every instrument.
 #[derive(Debug, Clone)]
@@ -80,6 +80,15 @@ impl MarketView {
             state.mark_ts = tick.ts_recv();
         }
         Ok(Some(px_x2))
+    }
+
+    /// Rows of a message that is not whole yet.
+    #[inline]
+    pub fn set_levels(&mut self, levels: &Levels<'_>) {
+        let book = &mut self.books[levels.instrument.usize()];
+        for (side, px, qty) in levels.iter() {
+            book.set_told(side, px, qty);
+        }
     }
 }
 

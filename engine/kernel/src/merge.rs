@@ -13,8 +13,8 @@ use std::collections::{BinaryHeap, VecDeque};
 
 use tapedeck_model::port::{LatencyModel, LatencyQuery};
 use tapedeck_model::{
-    Chunk, Columns, Command, InstrumentIx, MarketRecord, RecordRef, Source, SourceError, SourceIx, StrategyIx, Tick,
-    Ts, VenueReport,
+    Chunk, Columns, Command, InstrumentIx, Levels, MarketRecord, RecordRef, Source, SourceError, SourceIx, StrategyIx,
+    Tick, Ts, VenueReport,
 };
 
 use crate::rate::RateMeter;
@@ -345,6 +345,10 @@ impl Cursor {
         if ts_recv.is_empty() {
             ts_recv.extend_from_slice(ts_event);
         }
+        if self.feed_latency.is_none() && as_recorded(ts_event, ts_recv, self.ts_recv_last) {
+            self.ts_recv_last = ts_recv.last().copied().unwrap_or(self.ts_recv_last);
+            return;
+        }
         for (nth, (event, received)) in ts_event.iter().zip(ts_recv).enumerate() {
             let sent = Ts::from_nanos(*event);
             let events = self.rate.as_mut().map_or(0, |rate| {
@@ -357,6 +361,12 @@ impl Cursor {
             *received = self.ts_recv_last;
         }
     }
+}
+
+/// Whether receive times hold as they are: none is before its event or before the one before it.
+fn as_recorded(ts_event: &[i64], ts_recv: &[i64], before: i64) -> bool {
+    let order = ts_recv.is_sorted() && ts_recv.first().is_none_or(|first| before <= *first);
+    order && ts_event.iter().zip(ts_recv).all(|(event, received)| event <= received)
 }
 
 /// When each record of a chunk is received.
@@ -375,6 +385,15 @@ pub trait Play {
     /// # Errors
     /// Its own.
     fn play<T: Tick>(&mut self, number: u64, tick: &T) -> Result<bool, Self::Error>;
+
+    /// Takes rows of depth that only change levels, the first of which has this number, as if they came one by
+    /// one and each let the next one follow; or says `false` and takes none.
+    ///
+    /// # Errors
+    /// Its own; none is taken then.
+    fn play_levels(&mut self, _number: u64, _levels: &Levels<'_>) -> Result<bool, Self::Error> {
+        Ok(false)
+    }
 }
 
 /// The cursors of a run, in order of source name.

@@ -22,7 +22,7 @@ use tapedeck_journal::{Encoder, RawFrame};
 use tapedeck_model::event::{Anomaly, EquityPoint, PostingReason};
 use tapedeck_model::port::{RiskObservation, Wish};
 use tapedeck_model::{
-    Amount, ClientOrderId, Command, Context, CurrencyIx, Event, Fill, FillReport, Intent, MarketRecord, Order,
+    Amount, ClientOrderId, Command, Context, CurrencyIx, Event, Fill, FillReport, Intent, Levels, MarketRecord, Order,
     OrderRequest, OrderUpdate, RuleIx, Shows, SourceIx, Strategy, StrategyIx, Tick, Ts, VenueReport, View,
 };
 
@@ -263,6 +263,15 @@ impl Core {
             self.heed(strategy, wished)?;
         }
         if self.flattening.is_empty() { Ok(()) } else { self.flatten() }
+    }
+
+    /// The same for rows of depth that only change levels: nobody is told before their message is whole. Each is an
+    /// input.
+    #[inline]
+    pub fn on_levels(&mut self, levels: &Levels<'_>) {
+        self.begin_input(levels.ts_recv);
+        self.clock.count(levels.len() as u64 - 1);
+        self.state.market.set_levels(levels);
     }
 
     /// Doors 10 to 12 for a venue report, received at `now`.

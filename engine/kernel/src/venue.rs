@@ -51,8 +51,8 @@ use thiserror::Error;
 use tapedeck_model::number::pow10;
 use tapedeck_model::port::{FeeModel, FeeQuery, Impact, LatencyModel, LatencyQuery, QueueModel, SlippageModel};
 use tapedeck_model::{
-    Amount, Bar, BookLaw, ClientOrderId, Command, CurrencyIx, Decimal, Draws, Instrument, InstrumentIx, MarketRecord,
-    OrderRequest, Price, Qty, RecordRef, Span, StrategyIx, Ts, VenueReport,
+    Amount, Bar, BookLaw, ClientOrderId, Command, CurrencyIx, Decimal, Draws, Instrument, InstrumentIx, Levels,
+    MarketRecord, OrderRequest, Price, Qty, RecordRef, Span, StrategyIx, Ts, VenueReport,
 };
 
 use crate::margin::MarginBook;
@@ -348,6 +348,15 @@ impl SimVenue {
             }
             Some(None) | None => Err(self.not_traded(record.instrument())),
         }
+    }
+
+    /// Rows of depth that only change levels, at their time of event, the first of them at `at`: the same as
+    /// [`SimVenue::on_record`] for each, if it can be done so; else `false`.
+    #[inline]
+    pub fn on_levels(&mut self, at: RecordRef, levels: &Levels<'_>) -> bool {
+        let desk = self.desks.get_mut(levels.instrument.usize()).and_then(Option::as_mut);
+        let Some(desk) = desk.filter(|_| self.watch.is_none() && self.funds.margin().is_none()) else { return false };
+        desk.see_levels(at, levels, &*self.queue)
     }
 
     /// Whether records like this one cannot concern any order: then [`SimVenue::on_quiet_records`] may

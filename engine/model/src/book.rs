@@ -130,10 +130,16 @@ impl Book {
         } else if row.flags.has(DepthFlags::GAP) {
             self.lost = Some(MarketException::BookGap);
         }
+        row.side.map_or(Qty::ZERO, |side| self.set_told(side, row.px, row.qty))
+    }
+
+    /// Takes one of [`Levels`](crate::market::Levels); gives the quantity that it showed before.
+    #[inline]
+    pub fn set_told(&mut self, side: Side, px: Price, qty: Qty) -> Qty {
         if !self.changed.is_empty() {
-            self.changed.retain(|(side, level)| Some(*side) != row.side || level.px != row.px);
+            self.changed.retain(|(other, level)| *other != side || level.px != px);
         }
-        row.side.map_or(Qty::ZERO, |side| self.set(side, row.px, row.qty))
+        self.set(side, px, qty)
     }
 
     /// The message with this row is whole: quotes that are not newer than it count no more.
@@ -200,10 +206,9 @@ impl Book {
     /// Sets a level; zero takes it away. Gives the quantity that it showed before.
     #[inline]
     pub fn set(&mut self, side: Side, px: Price, qty: Qty) -> Qty {
-        match side {
-            Side::Buy => self.bids.set(rank_of(side, px), qty),
-            Side::Sell => self.asks.set(rank_of(side, px), qty),
-        }
+        // Which side comes next is anybody's guess: a choice of addresses instead of a branch.
+        let ladder = if side == Side::Buy { &mut self.bids } else { &mut self.asks };
+        ladder.set(rank_of(side, px), qty)
     }
 
     /// Takes every level away.
@@ -342,7 +347,7 @@ struct Head {
 #[derive(Debug, Clone, Default)]
 struct Ladder {
     heads: Vec<Head>,
-    /// Quantities of each page by the last bits of the rank; what is not in the mask means nothing.
+    /// Quantities of each page by the last bits of the rank; zero where the mask has no bit.
     qtys: Vec<[Qty; PAGE_RANKS]>,
     /// Pages without levels.
     free: Vec<u32>,
@@ -381,36 +386,43 @@ impl Ladder {
 
     #[inline]
     fn set(&mut self, rank: i64, qty: Qty) -> Qty {
-        let (number, bit) = (rank >> PAGE_BITS, rank as usize % PAGE_RANKS);
-        let at = match self.guess(number) {
-            Some(at) => at,
-            None => match self.search(number) {
-                Ok(at) => {
-                    self.hints[number as usize % HINTS] = at as u32;
-                    at
-                }
-                Err(place) => {
-                    if qty > Qty::ZERO {
-                        self.open(place, number, bit, qty);
-                    }
-                    return Qty::ZERO;
-                }
-            },
-        };
-        let (head, place) = (&mut self.heads[at], &mut self.qtys[at][bit]);
-        let before = if head.mask >> bit & 1 == 1 { *place } else { Qty::ZERO };
-        if qty > Qty::ZERO {
-            self.len += usize::from(before == Qty::ZERO);
-            *place = qty;
-            head.mask |= 1 << bit;
-        } else if before > Qty::ZERO {
-            self.len -= 1;
-            head.mask &= !(1 << bit);
-            if head.mask == 0 {
-                self.close(number, at);
-            }
+        match self.guess(rank >> PAGE_BITS) {
+            Some(at) => self.set_in(at, rank, qty),
+            None => self.set_searching(rank, qty),
+        }
+    }
+
+    /// Sets a level of a page. Whether it comes or goes is anybody's guess: no branch but for a page that ends.
+    #[inline]
+    fn set_in(&mut self, at: usize, rank: i64, qty: Qty) -> Qty {
+        let bit = rank as usize % PAGE_RANKS;
+        let after = qty.max(Qty::ZERO);
+        let before = std::mem::replace(&mut self.qtys[at][bit], after);
+        let (was, is) = (before != Qty::ZERO, after != Qty::ZERO);
+        self.len = self.len + usize::from(is) - usize::from(was);
+        let head = &mut self.heads[at];
+        head.mask = head.mask & !(1 << bit) | u64::from(is) << bit;
+        if head.mask == 0 {
+            self.close(rank >> PAGE_BITS, at);
         }
         before
+    }
+
+    #[inline(never)]
+    fn set_searching(&mut self, rank: i64, qty: Qty) -> Qty {
+        let number = rank >> PAGE_BITS;
+        match self.search(number) {
+            Ok(at) => {
+                self.hints[number as usize % HINTS] = at as u32;
+                self.set_in(at, rank, qty)
+            }
+            Err(place) => {
+                if qty > Qty::ZERO {
+                    self.open(place, number, rank as usize % PAGE_RANKS, qty);
+                }
+                Qty::ZERO
+            }
+        }
     }
 
     /// The first level of a page.

@@ -31,8 +31,8 @@ pub use ids::{
 };
 pub use instrument::{DatedRules, Instrument, InstrumentKind};
 pub use market::{
-    Bar, Chunk, Columns, DepthFlags, DepthTick, FundingTick, MarkTick, MarketRecord, MarketState, QuoteTick, RecordRef,
-    TradeTick,
+    Bar, Chunk, Columns, DepthFlags, DepthTick, FundingTick, Levels, MarkTick, MarketRecord, MarketState, QuoteTick,
+    RecordRef, TradeTick,
 };
 pub use mbo::{MboAction, MboTick};
 pub use number::{Amount, Price, Qty};

@@ -303,6 +303,53 @@ pub enum Columns {
     },
 }
 
+/// Rows of one message of depth that only change levels: no flag is set, so the message goes on after them.
+#[derive(Debug, Clone, Copy)]
+pub struct Levels<'a> {
+    /// Which instrument.
+    pub instrument: InstrumentIx,
+    /// When they happened.
+    pub ts_event: Ts,
+    /// When they are received.
+    pub ts_recv: Ts,
+    side: &'a [i8],
+    px: &'a [i64],
+    qty: &'a [i64],
+}
+
+impl<'a> Levels<'a> {
+    /// Rows of columns of [`Columns::Depth`].
+    ///
+    /// # Panics
+    /// If there is not as much of each column.
+    pub fn new(
+        instrument: InstrumentIx,
+        (ts_event, ts_recv): (Ts, Ts),
+        (side, px, qty): (&'a [i8], &'a [i64], &'a [i64]),
+    ) -> Self {
+        assert!(side.len() == px.len() && px.len() == qty.len(), "columns are as long as each other");
+        Self { instrument, ts_event, ts_recv, side, px, qty }
+    }
+
+    /// How many rows.
+    pub const fn len(&self) -> usize {
+        self.px.len()
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.px.is_empty()
+    }
+
+    /// Each level with its side and its new quantity; rows without a side change none.
+    #[inline]
+    pub fn iter(&self) -> impl Iterator<Item = (Side, Price, Qty)> + use<'a> {
+        self.side.iter().zip(self.px).zip(self.qty).filter_map(|((side, px), qty)| {
+            Some((TradeTick::aggressor_from(*side)?, Price::from_raw(*px), Qty::from_raw(*qty)))
+        })
+    }
+}
+
 /// A piece of a tape: consecutive records of one kind and instrument, in order of time.
 ///
 /// Invariants, kept by every source: `ts_event` does not fall; `ts_recv` is either empty (received

@@ -7,8 +7,8 @@ use std::ops::Range;
 
 use tapedeck_model::market::derivative::{px_from_column, span_from_column};
 use tapedeck_model::{
-    Bar, Chunk, Columns, DepthFlags, DepthTick, FundingTick, MarkTick, MboTick, Price, Qty, QuoteTick, Tick, TradeTick,
-    Ts,
+    Bar, Chunk, Columns, DepthFlags, DepthTick, FundingTick, InstrumentIx, Levels, MarkTick, MboTick, Price, Qty,
+    QuoteTick, Tick, TradeTick, Ts,
 };
 
 use super::{Play, times_received};
@@ -77,17 +77,13 @@ pub(super) fn play_rows<P: Play>(
             })
         }
         Columns::Depth { side, px, qty, flags } => {
-            let (side, px) = (cut(side, first, len), cut(px, first, len));
-            let (qty, flags) = (cut(qty, first, len), cut(flags, first, len));
-            rows.play(go, play, |row, ts_event, ts_recv| DepthTick {
-                instrument,
-                ts_event,
-                ts_recv,
-                side: TradeTick::aggressor_from(side[row]),
-                px: Price::from_raw(px[row]),
-                qty: Qty::from_raw(qty[row]),
-                flags: DepthFlags::from_bits_truncate(flags[row]),
-            })
+            let depth = DepthRows {
+                side: cut(side, first, len),
+                px: cut(px, first, len),
+                qty: cut(qty, first, len),
+                flags: cut(flags, first, len),
+            };
+            rows.play_depth(instrument, &depth, go, play)
         }
         Columns::Mbo { .. } | Columns::Marks { .. } | Columns::Funding { .. } => {
             play_others(chunk, (first, len), rows, go, play)
@@ -161,6 +157,27 @@ pub(super) struct Times<'a> {
     pub(super) received: &'a [i64],
 }
 
+/// Columns of depth, as long as each other.
+struct DepthRows<'a> {
+    side: &'a [i8],
+    px: &'a [i64],
+    qty: &'a [i64],
+    flags: &'a [u8],
+}
+
+impl Times<'_> {
+    /// The first row from `row` on, and before `end`, with other times than it has, or `end`: times do not fall.
+    #[inline]
+    fn end_of_instant(self, row: usize, end: usize) -> usize {
+        let until = |times: &[i64], end: usize| match times.get(row..end) {
+            Some([first, .., last]) if first == last => end,
+            Some([first, rest @ ..]) => row + 1 + rest.partition_point(|ts| ts == first),
+            _ => row,
+        };
+        until(self.received, until(self.events, end))
+    }
+}
+
 /// Rows that may be played.
 struct Rows<'a> {
     times: Times<'a>,
@@ -169,6 +186,61 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
+    /// Rows of depth: those of a message that only change levels all at once, if `play` takes them so.
+    #[inline]
+    fn play_depth<P: Play>(
+        self,
+        instrument: InstrumentIx,
+        depth: &DepthRows<'_>,
+        go: impl Fn(usize, Times<'_>) -> bool,
+        play: &mut P,
+    ) -> (usize, Result<(), P::Error>) {
+        let DepthRows { side, px, qty, flags } = depth;
+        let events = self.times.events;
+        let times = Times { events, received: &self.times.received[..events.len()] };
+        // Rows below `plain` have no flag; of rows below `one_by_one` is known that they are not taken at once.
+        let (mut row, mut plain, mut one_by_one) = (0, 0, 0);
+        while row < events.len() && go(row, times) {
+            let number = self.number + row as u64;
+            let (ts_event, ts_recv) = (Ts::from_nanos(events[row]), Ts::from_nanos(times.received[row]));
+            if row >= one_by_one {
+                if plain <= row {
+                    plain = flags[row..].iter().position(|flags| *flags != 0).map_or(events.len(), |more| row + more);
+                }
+                let end = times.end_of_instant(row, plain);
+                // What is true of the second row is true of all that share its times.
+                if end > row + 1 && go(row + 1, times) {
+                    let columns = (&side[row..end], &px[row..end], &qty[row..end]);
+                    match play.play_levels(number, &Levels::new(instrument, (ts_event, ts_recv), columns)) {
+                        Ok(true) => {
+                            row = end;
+                            continue;
+                        }
+                        Ok(false) => one_by_one = end,
+                        Err(error) => return (row, Err(error)),
+                    }
+                }
+            }
+            let tick = DepthTick {
+                instrument,
+                ts_event,
+                ts_recv,
+                side: TradeTick::aggressor_from(side[row]),
+                px: Price::from_raw(px[row]),
+                qty: Qty::from_raw(qty[row]),
+                flags: DepthFlags::from_bits_truncate(flags[row]),
+            };
+            let played = play.play(number, &tick);
+            row += 1;
+            match played {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => return (row, Err(error)),
+            }
+        }
+        (row, Ok(()))
+    }
+
     #[inline(always)]
     #[expect(
         clippy::inline_always,

@@ -1,5 +1,6 @@
 use super::*;
 use proptest::prelude::*;
+use tapedeck_model::Span;
 use tapedeck_model::port::DataIssues;
 
 /// Chunks held in memory.
@@ -58,6 +59,32 @@ impl Play for Notes {
     }
 }
 
+/// The same, taking levels at once.
+#[derive(Default)]
+struct AtOnce {
+    notes: Vec<(i64, i64, u64)>,
+    stretches: usize,
+}
+
+impl Play for AtOnce {
+    type Error = SourceError;
+
+    fn play<T: Tick>(&mut self, number: u64, tick: &T) -> Result<bool, SourceError> {
+        self.notes.push((tick.ts_event().nanos(), tick.ts_recv().nanos(), number));
+        Ok(true)
+    }
+
+    fn play_levels(&mut self, number: u64, levels: &Levels<'_>) -> Result<bool, SourceError> {
+        let (ts_event, ts_recv) = (levels.ts_event.nanos(), levels.ts_recv.nanos());
+        // The price of a row is its number.
+        let rows = levels.iter().map(|(_, px, _)| (ts_event, ts_recv, px.raw() as u64));
+        assert_eq!(levels.iter().next().map(|(_, px, _)| px.raw() as u64), Some(number));
+        self.notes.extend(rows);
+        self.stretches += 1;
+        Ok(true)
+    }
+}
+
 /// How far a record's receipt is behind its event.
 struct Delays(Vec<i64>);
 
@@ -67,7 +94,65 @@ impl LatencyModel for Delays {
     }
 }
 
+/// Rows of depth whose price is their number.
+fn depth_tape(rows: &[(i64, bool)], piece: usize) -> Box<dyn Source> {
+    let mut first = 0;
+    let chunks = rows.chunks(piece.max(1)).map(|part| {
+        let numbers = first..first + part.len() as i64;
+        first = numbers.end;
+        Chunk {
+            instrument: InstrumentIx(0),
+            first_number: numbers.start as u64,
+            ts_event: part.iter().map(|(ts, _)| *ts).collect(),
+            ts_recv: Vec::new(),
+            columns: Columns::Depth {
+                side: vec![1; part.len()],
+                px: numbers.collect(),
+                qty: vec![1; part.len()],
+                flags: part.iter().map(|(_, last)| u8::from(*last)).collect(),
+            },
+        }
+    });
+    Box::new(Tape(chunks.collect()))
+}
+
+/// Plays all of a tape of depth, its receipt cut off every now and then: first what the venue sees.
+fn play_through<P: Play<Error = SourceError>>(cursor: Cursor, cut: i64, play: &mut P) {
+    let mut sources = Sources::new(vec![cursor]);
+    loop {
+        match (sources.peek(), sources.peek_received()) {
+            (Some(ts), next) if next.is_none_or(|key| ts <= key.ts) => {
+                sources.see(0, Ts::MAX, ts.saturating_add(Span::from_nanos(cut)), play).map(|_| ()).unwrap();
+            }
+            (_, Some(key)) => sources.receive(key.ts.saturating_add(Span::from_nanos(cut)), play).unwrap(),
+            (_, None) => break,
+        }
+    }
+}
+
 proptest! {
+    /// Levels taken at once are the rows that would have come one by one, in the same order.
+    #[test]
+    fn levels_at_once_are_rows_one_by_one(
+        mut rows in proptest::collection::vec((0_i64..6, proptest::bool::weighted(0.2)), 0..60),
+        delays in proptest::option::of(proptest::collection::vec(0_i64..3, 1..4)),
+        (piece, cut) in (1_usize..20, 0_i64..4),
+    ) {
+        rows.sort_by_key(|(ts, _)| *ts);
+        let cursor = || {
+            let latency = delays.clone().map(|delays| Box::new(Delays(delays)) as Box<dyn LatencyModel>);
+            Cursor::new(SourceIx(0), InstrumentIx(0), depth_tape(&rows, piece), latency).unwrap()
+        };
+        let mut one_by_one = Notes { room: usize::MAX, ..Notes::default() };
+        play_through(cursor(), cut, &mut one_by_one);
+        let mut at_once = AtOnce::default();
+        play_through(cursor(), cut, &mut at_once);
+        prop_assert_eq!(one_by_one.played.len(), 2 * rows.len());
+        prop_assert_eq!(at_once.notes, one_by_one.played);
+        let alike = rows.windows(2).any(|pair| pair[0] == pair[1] && !pair[0].1);
+        prop_assert!(alike || at_once.stretches == 0);
+    }
+
     /// Venues see the sort of all records by time, source and number, and we receive the same records
     /// by time of receipt, each after it was seen; whatever the sizes of the chunks and of the batches.
     #[test]

@@ -83,14 +83,34 @@ impl Depth {
             self.taken.clear();
             self.anew = true;
         }
-        if !self.taken.is_empty() {
-            self.taken.retain(|(side, level)| Some(*side) != row.side || level.px != row.px);
+        if let Some(side) = row.side {
+            self.refill(side, row.px);
         }
         let before = self.book.apply(row);
         if row.flags.has(DepthFlags::LAST) {
             self.book.end_message(row);
         }
         before
+    }
+
+    /// Rows that only change levels come, the last of them at `at`.
+    pub(super) const fn begin_levels(&mut self, at: RecordRef) {
+        self.at = at;
+    }
+
+    /// Takes one of them; gives what its level showed before.
+    #[inline]
+    pub(super) fn set_level(&mut self, side: Side, px: Price, qty: Qty) -> Qty {
+        self.refill(side, px);
+        self.book.set_told(side, px, qty)
+    }
+
+    /// The feed tells of a level anew.
+    #[inline]
+    fn refill(&mut self, side: Side, px: Price) {
+        if !self.taken.is_empty() {
+            self.taken.retain(|(other, level)| *other != side || level.px != px);
+        }
     }
 
     /// The best price that is left of a side, if the book can be believed.

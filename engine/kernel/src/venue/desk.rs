@@ -9,8 +9,8 @@
 use tapedeck_model::book::Change;
 use tapedeck_model::port::QueueModel;
 use tapedeck_model::{
-    Bar, BookLaw, ClientOrderId, DepthFlags, DepthTick, Instrument, MarkTick, MarketRecord, OrderKind, OrderRequest,
-    Price, Qty, QuoteTick, RecordRef, Side, Span, TimeInForce, TriggerBy, Ts,
+    Bar, BookLaw, ClientOrderId, DepthFlags, DepthTick, Instrument, Levels, MarkTick, MarketRecord, OrderKind,
+    OrderRequest, Price, Qty, QuoteTick, RecordRef, Side, Span, TimeInForce, TriggerBy, Ts,
 };
 
 use super::RecordKind;
@@ -437,6 +437,25 @@ impl Desk {
             depth::move_up(self, side, Change { px: row.px, before, after: row.qty }, queue);
         }
         row.flags.has(DepthFlags::LAST) && self.see_book(row.ts_event)
+    }
+
+    /// Rows of depth of a message that goes on after them, none of which can concern an order by itself; `false` if
+    /// this is not known to be a desk of depth.
+    #[inline]
+    pub(super) fn see_levels(&mut self, at: RecordRef, levels: &Levels<'_>, queue: &dyn QueueModel) -> bool {
+        if self.finest != RecordKind::Depth {
+            return false;
+        }
+        let number = at.number + levels.len() as u64 - 1;
+        self.depth.begin_levels(RecordRef { number, ..at });
+        let idle = self.orders.is_empty();
+        for (side, px, after) in levels.iter() {
+            let before = self.depth.set_level(side, px, after);
+            if !idle {
+                depth::move_up(self, side, Change { px, before, after }, queue);
+            }
+        }
+        true
     }
 
     /// A best bid and offer beside depth: it may say of the book what depth has not said yet.
