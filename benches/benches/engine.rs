@@ -363,7 +363,8 @@ fn frequent_events() -> Vec<Event> {
     let report = fill(1);
     let limit = Amount::parse("100000").unwrap();
     let client_order_id = id(1);
-    let filled = Event::Filled { instrument: INSTRUMENT, side: Side::Buy, report, cum_qty: QTY, leaves_qty: Qty::ZERO };
+    let filled =
+        Event::Filled { instrument: INSTRUMENT, deal: Side::Buy.into(), report, cum_qty: QTY, leaves_qty: Qty::ZERO };
     let [posted, moved] = settle(&mut account, &instrument(), Side::Buy, &report);
     let value = Amount::parse("20").unwrap();
     let equity = EquityPoint {

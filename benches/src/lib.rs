@@ -22,8 +22,8 @@ use tapedeck_kernel::venue::{
 use tapedeck_model::port::{FeeModel, LatencyModel, LatencySetup, Leg, QueueModel, SlippageModel};
 use tapedeck_model::{
     Amount, BookLaw, Chunk, Columns, Currency, CurrencyIx, DatedRules, Decimal, Draws, Instrument, InstrumentId,
-    InstrumentIx, InstrumentKind, MarketRecord, ParamKind, ParamSpec, ParamValue, Params, Price, Qty, Source,
-    SourceError, Span, Strategy, Ts,
+    InstrumentIx, InstrumentKind, MarketRecord, ParamKind, ParamSpec, ParamValue, Params, PositionMode, Price, Qty,
+    Source, SourceError, Span, Strategy, Ts,
 };
 
 /// The middle one of some figures; of an even number the upper one of the two.
@@ -274,6 +274,7 @@ pub fn venue_spec(finest: RecordKind) -> VenueSpec {
         settlement_px: Vec::new(),
         funds: Some(deposits()),
         margin: None,
+        position_mode: PositionMode::OneWay,
         troubles: Vec::new(),
         price_band: None,
         age_limits: Vec::new(),
@@ -291,6 +292,7 @@ pub fn run_spec(tape: MemoryTape, strategy: Box<dyn Strategy>, finest: RecordKin
         instruments: vec![instrument()],
         account: AccountKind::Spot,
         margin: Vec::new(),
+        position_mode: PositionMode::OneWay,
         deposits: deposits(),
         venues: vec![venue_spec(finest)],
         strategies: vec![StrategySlot { id: "bench".to_owned(), instruments: vec![InstrumentIx(0)], strategy }],

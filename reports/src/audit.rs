@@ -9,12 +9,10 @@ use std::collections::BTreeMap;
 use tapedeck_model::event::{LedgerAccount, PositionPoint, PostingLines, PostingReason};
 use tapedeck_model::instrument::InstrumentKind;
 use tapedeck_model::margin::LiquidationShare;
-use tapedeck_model::{
-    Amount, CurrencyIx, Event, FillReport, Instrument, InstrumentIx, Price, Qty, Record, Side, StrategyIx,
-};
+use tapedeck_model::{Amount, CurrencyIx, Deal, Event, FillReport, Instrument, PositionSide, Price, Qty, Record};
 
 use crate::error::ReportError;
-use crate::names::Names;
+use crate::names::{Names, PositionKey};
 use margin::MarginAudit;
 
 mod margin;
@@ -36,7 +34,7 @@ struct Held {
 #[derive(Debug, Clone, Default)]
 pub struct Audit {
     names: Names,
-    held: BTreeMap<(StrategyIx, InstrumentIx), Held>,
+    held: BTreeMap<PositionKey, Held>,
     /// Cash by the fills and deposits.
     cash_expected: BTreeMap<CurrencyIx, Amount>,
     fees_expected: BTreeMap<CurrencyIx, Amount>,
@@ -71,18 +69,22 @@ impl Audit {
         let seq = record.header.seq;
         let overflow = ReportError::Overflow { seq, what: "a sum of the audit" };
         match &record.event {
-            Event::Filled { instrument, side, report, .. } => {
+            Event::Filled { instrument, deal, report, .. } => {
                 let instrument = self
                     .names
                     .instrument(*instrument)
                     .cloned()
                     .ok_or(ReportError::Unknown { seq, what: "the instrument" })?;
                 self.posting_due = true;
-                self.fill(&instrument, *side, report).ok_or(overflow)
+                self.fill(seq, &instrument, (*deal, report)).ok_or(overflow)
             }
             Event::Posted { reason, lines } => self.post(seq, *reason, lines).ok_or(overflow),
             Event::PositionChanged(point) => {
-                self.compare_position(seq, point);
+                self.compare_position(seq, None, point);
+                Ok(())
+            }
+            Event::SidePositionChanged { position_side, point } => {
+                self.compare_position(seq, Some(*position_side), point);
                 Ok(())
             }
             Event::MarginDeclared { instrument, terms } => {
@@ -121,11 +123,15 @@ impl Audit {
     }
 
     /// What a fill must do, by definition. `None` on overflow.
-    fn fill(&mut self, instrument: &Instrument, side: Side, report: &FillReport) -> Option<()> {
-        let key = (report.client_order_id.strategy, instrument.ix);
-        let signed = report.last_qty.raw().checked_mul(side.sign())?;
+    fn fill(&mut self, seq: u64, instrument: &Instrument, (deal, report): (Deal, &FillReport)) -> Option<()> {
+        let key = (report.client_order_id.strategy, instrument.ix, deal.position_side);
+        let signed = report.last_qty.raw().checked_mul(deal.side.sign())?;
         let value = instrument.notional(report.last_px, Qty::from_raw(signed))?;
         let realized = self.move_held(key, instrument, report.last_px, signed)?;
+        let held = self.held.get(&key).map_or(0, |held| held.qty);
+        if let Some(side) = deal.position_side.filter(|side| held.signum() * side.opened_by().sign() < 0) {
+            self.find(format!("record {seq}: more of a {side} position is closed than was held"));
+        }
         match instrument.kind {
             InstrumentKind::Spot => {
                 let base = instrument.base_amount(Qty::from_raw(signed))?;
@@ -144,7 +150,7 @@ impl Audit {
     /// overflow.
     fn settle(&mut self, seq: u64, instrument: &Instrument, event: &Event) -> Option<()> {
         let Event::PositionSettled { strategy, settlement_px, net_qty, .. } = event else { return Some(()) };
-        let key = (*strategy, instrument.ix);
+        let key = (*strategy, instrument.ix, self.names.side_of(*net_qty));
         let held = self.held.get(&key).copied().unwrap_or_default();
         if held.qty != net_qty.raw() {
             let held = self.names.qty(instrument.ix, Qty::from_raw(held.qty));
@@ -165,7 +171,8 @@ impl Audit {
         if strategy.is_some() && due.checked_sub(*paid)?.checked_abs()? > Amount::from_raw(1) {
             self.find(format!("record {seq}: funding of {paid} is paid, by position, mark and rate it is {due}"));
         }
-        let held = strategy.and_then(|strategy| self.held.get(&(strategy, instrument.ix)));
+        let side = self.names.side_of(*net_qty);
+        let held = strategy.and_then(|strategy| self.held.get(&(strategy, instrument.ix, side)));
         if let Some(held) = held.filter(|held| held.qty != net_qty.raw()) {
             let held = self.names.qty(instrument.ix, Qty::from_raw(held.qty));
             let said = self.names.qty(instrument.ix, *net_qty);
@@ -181,14 +188,15 @@ impl Audit {
         self.posting_due = true;
         let instrument = self.names.instrument(share.instrument).cloned()?;
         let signed = share.last_qty.raw().checked_mul(share.side.sign())?;
-        let before = self.held.get(&(share.strategy, share.instrument)).copied().unwrap_or_default();
+        let key = (share.strategy, share.instrument, self.names.deal_of(share).position_side);
+        let before = self.held.get(&key).copied().unwrap_or_default();
         if before.qty.signum() * signed.signum() >= 0 || signed.abs() > before.qty.abs() {
             self.find(format!(
                 "record {seq}: a liquidation takes more than {} holds",
                 self.names.strategy(share.strategy)
             ));
         }
-        let realized = self.move_held((share.strategy, share.instrument), &instrument, share.last_px, signed)?;
+        let realized = self.move_held(key, &instrument, share.last_px, signed)?;
         add(&mut self.cash_expected, instrument.settlement, realized.checked_sub(share.fee)?)?;
         add(&mut self.insurance_expected, instrument.settlement, share.fee)?;
         if let Some(text) = self.margin.shared(share) {
@@ -198,13 +206,7 @@ impl Audit {
     }
 
     /// Average-price accounting; what the fill realised.
-    fn move_held(
-        &mut self,
-        key: (StrategyIx, InstrumentIx),
-        instrument: &Instrument,
-        last_px: Price,
-        signed: i64,
-    ) -> Option<Amount> {
+    fn move_held(&mut self, key: PositionKey, instrument: &Instrument, last_px: Price, signed: i64) -> Option<Amount> {
         let held = self.held.entry(key).or_default();
         let value = |qty: i64| instrument.notional(last_px, Qty::from_raw(qty));
         let mut realized = Amount::ZERO;
@@ -272,8 +274,8 @@ impl Audit {
         }
     }
 
-    fn compare_position(&mut self, seq: u64, point: &PositionPoint) {
-        let held = self.held.get(&(point.strategy, point.instrument)).copied().unwrap_or_default();
+    fn compare_position(&mut self, seq: u64, side: Option<PositionSide>, point: &PositionPoint) {
+        let held = self.held.get(&(point.strategy, point.instrument, side)).copied().unwrap_or_default();
         if held.qty != point.net_qty.raw() || held.cost != point.entry_cost {
             let (names, ix) = (&self.names, point.instrument);
             let text = format!(
@@ -325,6 +327,7 @@ mod tests {
     use super::*;
     use crate::book::replay;
     use crate::fixture::{Journal, USD, amount, busy};
+    use tapedeck_model::Side;
 
     type Never = std::convert::Infallible;
 

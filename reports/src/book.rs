@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use tapedeck_model::event::{EquityPoint, LedgerAccount, PositionPoint};
-use tapedeck_model::{Amount, CurrencyIx, Event, Header, InstrumentIx, Record, StrategyIx, Ts};
+use tapedeck_model::{Amount, CurrencyIx, Event, Header, Record, Ts};
 
 use crate::audit::Audit;
 use crate::error::ReportError;
-use crate::names::Names;
+use crate::names::{Names, PositionKey};
 use crate::orders::Orders;
 
 /// State of a run.
@@ -23,10 +23,10 @@ pub struct Book {
     pub base_currency: Option<CurrencyIx>,
     /// Orders.
     pub orders: Orders,
-    /// Positions that there were, by strategy and instrument.
-    pub positions: BTreeMap<(StrategyIx, InstrumentIx), PositionPoint>,
-    /// Funding paid, by strategy and instrument; below zero: received.
-    pub funding: BTreeMap<(StrategyIx, InstrumentIx), Amount>,
+    /// Positions that there were.
+    pub positions: BTreeMap<PositionKey, PositionPoint>,
+    /// Funding paid, by position; below zero: received.
+    pub funding: BTreeMap<PositionKey, Amount>,
     /// Cash by currency.
     pub cash: BTreeMap<CurrencyIx, Amount>,
     /// The last sample of equity.
@@ -55,10 +55,14 @@ impl Book {
             Event::RunStarted { base_currency, .. } => self.base_currency = Some(*base_currency),
             Event::RunEnded { .. } => self.complete = true,
             Event::PositionChanged(point) => {
-                self.positions.insert((point.strategy, point.instrument), *point);
+                self.positions.insert((point.strategy, point.instrument, None), *point);
             }
-            Event::FundingPaid { strategy: Some(strategy), instrument, paid, .. } => {
-                let sum = self.funding.entry((*strategy, *instrument)).or_default();
+            Event::SidePositionChanged { position_side, point } => {
+                self.positions.insert((point.strategy, point.instrument, Some(*position_side)), *point);
+            }
+            Event::FundingPaid { strategy: Some(strategy), instrument, net_qty, paid, .. } => {
+                let key = (*strategy, *instrument, self.names.side_of(*net_qty));
+                let sum = self.funding.entry(key).or_default();
                 *sum = sum.checked_add(*paid).ok_or(ReportError::Overflow { seq, what: "funding" })?;
             }
             Event::Equity(point) => self.equity = Some(*point),
@@ -120,9 +124,10 @@ impl Book {
         writeln!(f, "\nPositions")?;
         for (key, point) in &self.positions {
             let funding = self.funding.get(key).map(|sum| format!(" funding paid {}", sum.display_rounded(12)));
+            let side = key.2.map_or_else(String::new, |side| format!("{side} "));
             writeln!(
                 f,
-                "  {:<12} {:<12} {} cost {} realised {}{}",
+                "  {:<12} {:<12} {side}{} cost {} realised {}{}",
                 self.names.strategy(point.strategy),
                 self.names.instrument_text(point.instrument),
                 self.names.qty(point.instrument, point.net_qty),

@@ -101,8 +101,11 @@ fn kind_text(kind: OrderKind, names: &Names, ix: InstrumentIx) -> String {
 
 /// What few orders have.
 fn terms_text(terms: &Terms, names: &Names, ix: InstrumentIx) -> String {
-    let Terms { trigger_by, activation_px, display, reprice, group } = terms;
+    let Terms { trigger_by, activation_px, display, reprice, position_side, group } = terms;
     let mut text = String::new();
+    if let Some(side) = position_side {
+        let _ = write!(text, " of the {side} position");
+    }
     if *trigger_by != TriggerBy::Last {
         let _ = write!(text, " triggered by {trigger_by}");
     }
@@ -204,9 +207,10 @@ fn ending_text(event: &Event, names: &Names, ix: InstrumentIx) -> Option<String>
     if let Event::Replaced { order_qty, kind, .. } = event {
         return Some(format!("{} {}", names.qty(ix, *order_qty), kind_text(*kind, names, ix)));
     }
-    if let Event::Filled { instrument, side, report, cum_qty, leaves_qty } = event {
+    if let Event::Filled { instrument, deal, report, cum_qty, leaves_qty } = event {
         let (cum, leaves) = (names.qty(*instrument, *cum_qty), names.qty(*instrument, *leaves_qty));
-        return Some(format!("{side} {}, filled {cum}, leaves {leaves}", fill_text(report, names, *instrument)));
+        let whole = fill_text(report, names, *instrument);
+        return Some(format!("{} {whole}, filled {cum}, leaves {leaves}", deal.side));
     }
     if let Event::Canceled { reason, canceled_qty, .. } = event {
         return Some(format!("{reason}, {} not filled", names.qty(ix, *canceled_qty)));
@@ -254,6 +258,9 @@ fn state_text(event: &Event, names: &Names) -> String {
     }
     if let Event::PositionChanged(point) = event {
         return format!("{what}: {}", position_text(point, names));
+    }
+    if let Event::SidePositionChanged { position_side, point } = event {
+        return format!("{what}: {position_side}, {}", position_text(point, names));
     }
     if let Event::PositionSettled { strategy, instrument, ts_event, settlement_px, net_qty } = event {
         let (qty, px) = (names.qty(*instrument, *net_qty), names.px(*instrument, *settlement_px));
@@ -429,6 +436,9 @@ fn run_text(event: &Event, names: &Names) -> String {
     | Event::SourceDeclared { name, .. } = event
     {
         return format!("{what}: {name}");
+    }
+    if let Event::PositionModeDeclared { mode } = event {
+        return format!("{what}: {mode}");
     }
     if let Event::DataIssues { source, issue, count } = event {
         return format!("{what}: {}: {count} x {issue}", names.source(*source));

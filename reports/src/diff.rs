@@ -90,7 +90,7 @@ fn both_start(a: &Record, b: &Record) -> bool {
 struct Tally {
     names: Names,
     outcome: Outcome,
-    realized: BTreeMap<(u16, u16), Amount>,
+    realized: BTreeMap<(u16, u16, Option<tapedeck_model::PositionSide>), Amount>,
 }
 
 impl Tally {
@@ -101,7 +101,11 @@ impl Tally {
             Event::Filled { .. } => self.outcome.fills += 1,
             Event::Equity(point) => self.outcome.final_equity = Some(point.equity),
             Event::PositionChanged(point) => {
-                self.realized.insert((point.strategy.0, point.instrument.0), point.realized_pnl);
+                self.realized.insert((point.strategy.0, point.instrument.0, None), point.realized_pnl);
+            }
+            Event::SidePositionChanged { position_side, point } => {
+                let key = (point.strategy.0, point.instrument.0, Some(*position_side));
+                self.realized.insert(key, point.realized_pnl);
             }
             other => {
                 self.names.apply(other);
@@ -110,9 +114,12 @@ impl Tally {
     }
 
     fn finish(mut self) -> Outcome {
-        for ((strategy, instrument), sum) in self.realized {
+        for ((strategy, instrument, side), sum) in self.realized {
             let strategy = self.names.strategy(tapedeck_model::StrategyIx(strategy)).to_owned();
-            let instrument = self.names.instrument_text(tapedeck_model::InstrumentIx(instrument)).to_owned();
+            let mut instrument = self.names.instrument_text(tapedeck_model::InstrumentIx(instrument)).to_owned();
+            if let Some(side) = side {
+                instrument.extend([" ", side.text()]);
+            }
             self.outcome.realized_pnl.insert((strategy, instrument), sum);
         }
         self.outcome

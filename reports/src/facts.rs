@@ -9,12 +9,12 @@ use tapedeck_model::event::{EquityPoint, LedgerAccount, PositionPoint, PostingRe
 use tapedeck_model::margin::LiquidationShare;
 use tapedeck_model::order::{Evidence, FillBasis};
 use tapedeck_model::{
-    Amount, ClientOrderId, CurrencyIx, Event, FillReport, Instrument, InstrumentIx, Liquidity, Price, Qty, Record,
-    RecordRef, Side, Span, StrategyIx, TradeId, Ts,
+    Amount, ClientOrderId, CurrencyIx, Deal, Event, FillReport, Instrument, InstrumentIx, Liquidity, PositionSide,
+    Price, Qty, Record, RecordRef, Side, Span, TradeId, Ts,
 };
 
 use crate::error::ReportError;
-use crate::names::Names;
+use crate::names::{Names, PositionKey};
 use crate::returns::ReturnSampler;
 use crate::series::{Series, Thinned};
 use crate::trips::{RoundTrip, TripBook};
@@ -176,7 +176,7 @@ pub struct RunFacts {
     /// Funding paid, by settlement currency; below zero: received.
     pub funding: BTreeMap<CurrencyIx, Amount>,
     /// The same by strategy and instrument; what is no strategy's is not among it.
-    pub funding_of: BTreeMap<(StrategyIx, InstrumentIx), Amount>,
+    pub funding_of: BTreeMap<PositionKey, Amount>,
     /// What slippage cost: what fills were worth at their prices against what they were at the reference
     /// prices, by the currency of the value; `None` once the sum left the range of an amount.
     pub slippage: BTreeMap<CurrencyIx, Option<Amount>>,
@@ -204,7 +204,7 @@ pub struct RunFacts {
     /// Nanoseconds during which any position was open.
     pub exposed_ns: i128,
     /// Last state of every position that there was.
-    pub positions: BTreeMap<(StrategyIx, InstrumentIx), PositionPoint>,
+    pub positions: BTreeMap<PositionKey, PositionPoint>,
     /// Round trips, summed up.
     pub trips: TripStats,
     /// Round trips to show.
@@ -338,7 +338,7 @@ impl Gatherer {
         let ts = record.header.ts;
         self.facts.period = Some((self.facts.period.map_or(ts, |(first, _)| first), ts));
         match &record.event {
-            Event::Filled { instrument, side, report, .. } => return self.fill(seq, *instrument, *side, report),
+            Event::Filled { instrument, deal, report, .. } => return self.fill(seq, *instrument, *deal, report),
             Event::Posted { reason: PostingReason::Deposit | PostingReason::Withdrawal, .. } => {
                 self.deposit(&record.event).ok_or_else(|| overflow("the sum of deposits"))?;
             }
@@ -352,15 +352,22 @@ impl Gatherer {
                 let covered = add(&mut self.facts.insurance, bankruptcy.currency, bankruptcy.covered);
                 covered.ok_or_else(|| overflow("what insurance covered"))?;
             }
-            Event::PositionChanged(point) => self.position(ts, point).ok_or_else(|| overflow("exposure time"))?,
+            Event::PositionChanged(point) => {
+                self.position(ts, None, point).ok_or_else(|| overflow("exposure time"))?;
+            }
+            Event::SidePositionChanged { position_side, point } => {
+                self.position(ts, Some(*position_side), point).ok_or_else(|| overflow("exposure time"))?;
+            }
             event @ Event::PositionSettled { .. } => return self.settled(seq, event),
-            Event::FundingPaid { strategy, instrument, paid, .. } => {
+            Event::FundingPaid { strategy, instrument, net_qty, paid, .. } => {
                 let unknown = || ReportError::Unknown { seq, what: "the instrument" };
                 let facts = &mut self.facts;
                 let currency = facts.names.instrument(*instrument).ok_or_else(unknown)?.settlement;
+                let side = facts.names.side_of(*net_qty);
                 let mut sums = || {
                     add(&mut facts.funding, currency, *paid)?;
-                    strategy.map_or(Some(()), |strategy| add(&mut facts.funding_of, (strategy, *instrument), *paid))
+                    let key = strategy.map(|strategy| (strategy, *instrument, side));
+                    key.map_or(Some(()), |key| add(&mut facts.funding_of, key, *paid))
                 };
                 sums().ok_or_else(|| overflow("the sum of funding"))?;
             }
@@ -419,10 +426,10 @@ impl Gatherer {
         &mut self,
         seq: u64,
         ix: InstrumentIx,
-        side: Side,
+        deal: Deal,
         report: &FillReport,
     ) -> Result<Option<RoundTrip>, ReportError> {
-        let facts = &mut self.facts;
+        let (facts, side) = (&mut self.facts, deal.side);
         facts.counts.fills += 1;
         facts.counts.maker_fills += u64::from(report.liquidity == Liquidity::Maker);
         facts.marks.push(FillMark { instrument: ix, ts: report.ts_event, side, px: report.last_px });
@@ -433,7 +440,7 @@ impl Gatherer {
         tally(&mut facts.slippage, currency, slippage_cost(instrument, side, report));
         let mut sums = || {
             add(&mut facts.fees, report.fee_currency, report.fee)?;
-            let trip = self.trips.on_fill(instrument, side, report)?;
+            let trip = self.trips.on_fill(instrument, deal, report)?;
             if let Some(trip) = &trip {
                 // Sums of profits out of range mean as little as those of several currencies.
                 facts.trips.mixed |= facts.trips.push(trip).is_none();
@@ -451,8 +458,9 @@ impl Gatherer {
         };
         let facts = &mut self.facts;
         let unknown = || ReportError::Unknown { seq, what: "the instrument" };
+        let key = (*strategy, *instrument, facts.names.side_of(*net_qty));
         let instrument = facts.names.instrument(*instrument).ok_or_else(unknown)?;
-        let trip = self.trips.on_settlement(instrument, *strategy, (*ts_event, *settlement_px, *net_qty));
+        let trip = self.trips.on_settlement(instrument, key, (*ts_event, *settlement_px, *net_qty));
         let trip = trip.ok_or(ReportError::Overflow { seq, what: "a settlement" })?;
         if let Some(trip) = &trip {
             facts.trips.mixed |= facts.trips.push(trip).is_none();
@@ -473,9 +481,10 @@ impl Gatherer {
             px: share.last_px,
         });
         let report = as_fill(share, instrument.settlement, self.liquidated_at);
+        let deal = facts.names.deal_of(share);
         let mut sums = || {
             add(&mut facts.liquidation_fees, instrument.settlement, share.fee)?;
-            let trip = self.trips.on_fill(instrument, share.side, &report)?;
+            let trip = self.trips.on_fill(instrument, deal, &report)?;
             if let Some(trip) = &trip {
                 facts.trips.mixed |= facts.trips.push(trip).is_none();
                 facts.trips_shown.push(*trip);
@@ -497,8 +506,8 @@ impl Gatherer {
         Some(())
     }
 
-    fn position(&mut self, ts: Ts, point: &PositionPoint) -> Option<()> {
-        let before = self.facts.positions.insert((point.strategy, point.instrument), *point);
+    fn position(&mut self, ts: Ts, side: Option<PositionSide>, point: &PositionPoint) -> Option<()> {
+        let before = self.facts.positions.insert((point.strategy, point.instrument, side), *point);
         let was_open = before.is_some_and(|p| p.net_qty.raw() != 0);
         match (was_open, point.net_qty.raw() != 0) {
             (false, true) => {

@@ -152,7 +152,7 @@ impl Journal {
             },
         };
         let (cum_qty, leaves_qty) = (qty(last_qty), qty(left));
-        self.push(Event::Filled { instrument: BTCUSD, side, report, cum_qty, leaves_qty });
+        self.push(Event::Filled { instrument: BTCUSD, deal: side.into(), report, cum_qty, leaves_qty });
         self.book(side, &report);
     }
 

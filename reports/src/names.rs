@@ -5,8 +5,10 @@
 
 use std::fmt::Write as _;
 
+use tapedeck_model::margin::LiquidationShare;
 use tapedeck_model::{
-    Amount, ClientOrderId, CurrencyIx, Event, Instrument, InstrumentIx, Price, Qty, RuleIx, SourceIx, StrategyIx,
+    Amount, ClientOrderId, CurrencyIx, Deal, Event, Instrument, InstrumentIx, PositionMode, PositionSide, Price, Qty,
+    RuleIx, SourceIx, StrategyIx,
 };
 
 /// Everything that a journal declares by name.
@@ -18,7 +20,11 @@ pub struct Names {
     strategies: Vec<String>,
     rules: Vec<String>,
     sources: Vec<String>,
+    position_mode: PositionMode,
 }
+
+/// A position: whose, in what, and in hedge mode which of the two.
+pub type PositionKey = (StrategyIx, InstrumentIx, Option<PositionSide>);
 
 fn put(list: &mut Vec<String>, ix: usize, text: String) {
     while list.len() <= ix {
@@ -53,7 +59,7 @@ impl Names {
     pub fn apply(&mut self, event: &Event) -> bool {
         match event.number() {
             // Numbers of declarations, fixed by the journal format.
-            2..=6 => self.declare(event),
+            2..=6 | 71 => self.declare(event),
             _ => return false,
         }
         true
@@ -74,7 +80,26 @@ impl Names {
             put(&mut self.rules, rule.usize(), name.clone());
         } else if let Event::SourceDeclared { source, name } = event {
             put(&mut self.sources, source.usize(), name.clone());
+        } else if let Event::PositionModeDeclared { mode } = event {
+            self.position_mode = *mode;
         }
+    }
+
+    /// Which of two positions has such a quantity; `None` in one-way mode.
+    pub fn side_of(&self, signed: Qty) -> Option<PositionSide> {
+        match self.position_mode {
+            PositionMode::OneWay => None,
+            PositionMode::Hedge => PositionSide::of_qty(signed.raw()),
+        }
+    }
+
+    /// What a liquidation traded.
+    pub fn deal_of(&self, share: &LiquidationShare) -> Deal {
+        let position_side = match self.position_mode {
+            PositionMode::OneWay => None,
+            PositionMode::Hedge => Some(PositionSide::closed_by(share.side)),
+        };
+        Deal { side: share.side, position_side }
     }
 
     /// A currency's code.

@@ -145,25 +145,19 @@ impl TableWriter {
         let seq = record.header.seq;
         let names = &self.gatherer.facts().names;
         match &record.event {
-            Event::Filled { instrument, side, report, cum_qty, leaves_qty } => {
+            Event::Filled { instrument, deal, report, cum_qty, leaves_qty } => {
                 let instrument = names.instrument(*instrument).ok_or_else(|| unknown(seq))?;
-                let context = FillContext { instrument, side: *side, cum_qty: *cum_qty, leaves_qty: *leaves_qty };
+                let context = FillContext { instrument, deal: *deal, cum_qty: *cum_qty, leaves_qty: *leaves_qty };
                 self.fills.rows.push(record, report, &context, names);
                 self.fills.flush(self.group_rows, names)
             }
-            Event::PositionChanged(point) => {
-                let instrument = names.instrument(point.instrument).ok_or_else(|| unknown(seq))?;
-                let funding = self.gatherer.facts().funding_of.get(&(point.strategy, point.instrument));
-                self.positions.rows.push(record, point, (instrument, funding.copied().unwrap_or_default()));
-                self.positions.flush(self.group_rows, names)
+            Event::PositionChanged(point) => self.push_position(record, (point.strategy, point.instrument, None)),
+            Event::SidePositionChanged { position_side, point } => {
+                self.push_position(record, (point.strategy, point.instrument, Some(*position_side)))
             }
-            Event::FundingPaid { strategy: Some(strategy), instrument, .. } => {
-                let (key, facts) = ((*strategy, *instrument), self.gatherer.facts());
-                let Some(point) = facts.positions.get(&key) else { return Ok(()) };
-                let instrument = names.instrument(*instrument).ok_or_else(|| unknown(seq))?;
-                let funding = facts.funding_of.get(&key).copied().unwrap_or_default();
-                self.positions.rows.push(record, point, (instrument, funding));
-                self.positions.flush(self.group_rows, names)
+            Event::FundingPaid { strategy: Some(strategy), instrument, net_qty, .. } => {
+                let side = names.side_of(*net_qty);
+                self.push_position(record, (*strategy, *instrument, side))
             }
             Event::Equity(point) => {
                 self.equity.rows.push(record, point);
@@ -171,6 +165,16 @@ impl TableWriter {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The row of a position as it is after the record, if there was one.
+    fn push_position(&mut self, record: &Record, key: crate::names::PositionKey) -> Result<(), ReportError> {
+        let facts = self.gatherer.facts();
+        let Some(point) = facts.positions.get(&key) else { return Ok(()) };
+        let instrument = facts.names.instrument(key.1).ok_or_else(|| unknown(record.header.seq))?;
+        let funding = facts.funding_of.get(&key).copied().unwrap_or_default();
+        self.positions.rows.push(record, (point, key.2), (instrument, funding));
+        self.positions.flush(self.group_rows, &facts.names)
     }
 
     /// Writes what is left and closes the files.

@@ -1,4 +1,4 @@
-//! Round trips: from flat to flat, per strategy and instrument.
+//! Round trips: from flat to flat, per strategy and instrument, in hedge mode of each side.
 //!
 //! Enters: fills in order. Leaves: a [`RoundTrip`] each time a position returns to flat or
 //! reverses. Profit is exact: what came in less what went out, so no average price is rounded on
@@ -13,8 +13,10 @@ use std::collections::BTreeMap;
 
 use tapedeck_model::number::{div_half_even, pow10};
 use tapedeck_model::{
-    Amount, CurrencyIx, FillReport, Instrument, InstrumentIx, InstrumentKind, Price, Qty, Side, StrategyIx, Ts,
+    Amount, CurrencyIx, Deal, FillReport, Instrument, InstrumentIx, InstrumentKind, Price, Qty, Side, StrategyIx, Ts,
 };
+
+use crate::names::PositionKey;
 
 /// Decimals of average prices and of every decimal column of the tables.
 pub const DECIMALS: u8 = 18;
@@ -124,10 +126,10 @@ struct OpenTrip {
     fills: u32,
 }
 
-/// Trips under way, by strategy and instrument.
+/// Trips under way, by position.
 #[derive(Debug, Clone, Default)]
 pub struct TripBook {
-    open: BTreeMap<(StrategyIx, InstrumentIx), OpenTrip>,
+    open: BTreeMap<PositionKey, OpenTrip>,
 }
 
 /// The fee in the instrument's quote, if it can be said without a rate of exchange.
@@ -151,8 +153,9 @@ impl TripBook {
     }
 
     /// Takes in a fill; the trip that it closed, if it closed one. `None` on overflow.
-    pub fn on_fill(&mut self, instrument: &Instrument, side: Side, report: &FillReport) -> Option<Option<RoundTrip>> {
-        let key = (report.client_order_id.strategy, instrument.ix);
+    pub fn on_fill(&mut self, instrument: &Instrument, deal: Deal, report: &FillReport) -> Option<Option<RoundTrip>> {
+        let Deal { side, position_side } = deal;
+        let key = (report.client_order_id.strategy, instrument.ix, position_side);
         let fee = fee_in_quote(instrument, report)?;
         let qty = report.last_qty.raw();
         let Some(trip) = self.open.get_mut(&key) else {
@@ -184,14 +187,13 @@ impl TripBook {
         Some(Some(closed))
     }
 
-    /// Ends a strategy's trip in an instrument at the price at which its position was settled. `None` on overflow.
+    /// Ends the trip of a position at the price at which that was settled. `None` on overflow.
     pub fn on_settlement(
         &mut self,
         instrument: &Instrument,
-        strategy: StrategyIx,
+        key: PositionKey,
         (ts_event, px, net_qty): (Ts, Price, Qty),
     ) -> Option<Option<RoundTrip>> {
-        let key = (strategy, instrument.ix);
         let Some(mut trip) = self.open.remove(&key) else { return Some(None) };
         trip.exit.add(instrument, px, net_qty.raw().checked_abs()?)?;
         trip.held = 0;
@@ -250,12 +252,7 @@ impl OpenTrip {
         Some(())
     }
 
-    fn close(
-        &self,
-        (strategy, ix): (StrategyIx, InstrumentIx),
-        instrument: &Instrument,
-        exit_ts: Ts,
-    ) -> Option<RoundTrip> {
+    fn close(&self, (strategy, ix, _): PositionKey, instrument: &Instrument, exit_ts: Ts) -> Option<RoundTrip> {
         assert!(self.entry.qty == self.exit.qty, "a trip ends when all that was opened is closed");
         let long = instrument.gain(self.entry.value, self.exit.value)?;
         Some(RoundTrip {
@@ -298,8 +295,8 @@ mod tests {
         }
         let (mut book, mut closed) = (TripBook::new(), Vec::new());
         for record in &journal.records {
-            if let Event::Filled { side, report, .. } = &record.event {
-                closed.extend(book.on_fill(&instrument(), *side, report).unwrap());
+            if let Event::Filled { deal, report, .. } = &record.event {
+                closed.extend(book.on_fill(&instrument(), *deal, report).unwrap());
             }
         }
         (closed, book.open_count())

@@ -122,7 +122,12 @@ impl Collector {
             }
             self.after_fill = matches!(record.event, Event::Filled { .. });
             self.keep(record);
-        } else if self.after_fill && matches!(record.event, Event::Posted { .. } | Event::PositionChanged(_)) {
+        } else if self.after_fill
+            && matches!(
+                record.event,
+                Event::Posted { .. } | Event::PositionChanged(_) | Event::SidePositionChanged { .. }
+            )
+        {
             self.keep(record);
         } else {
             self.after_fill = false;

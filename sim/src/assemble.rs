@@ -16,7 +16,8 @@ use tapedeck_kernel::venue::{
 use tapedeck_model::param::ParamError;
 use tapedeck_model::port::{FeeModel, LatencyModel, LatencySetup, Leg, QueueModel, SlippageModel};
 use tapedeck_model::{
-    Amount, Component, Currency, CurrencyIx, Decimal, Draws, Instrument, InstrumentIx, Price, Span, StrategyIx, Ts,
+    Amount, Component, Currency, CurrencyIx, Decimal, Draws, Instrument, InstrumentIx, PositionMode, Price, Span,
+    StrategyIx, Ts,
 };
 
 use crate::registry::Registry;
@@ -135,6 +136,7 @@ impl Builder<'_> {
         let strategies = self.strategies(&tables);
         let rules = self.rules();
         let margin = self.margin_terms(&tables, account);
+        let position_mode = self.position_mode();
         let at_venue = self.margin_spec(&margin, &deposits, tables.currencies.len());
         let venues = self.venues(&tables, (account, at_venue), &deposits);
         let expiries = self.expiries(&tables);
@@ -149,6 +151,7 @@ impl Builder<'_> {
             instruments: tables.instruments,
             account,
             margin,
+            position_mode,
             deposits,
             venues,
             strategies,
@@ -189,6 +192,13 @@ impl Builder<'_> {
             LEVERAGE_ONE
         });
         AccountKind::Netting { max_leverage }
+    }
+
+    fn position_mode(&self) -> PositionMode {
+        match self.scenario.account.own.text("position_mode").as_deref() {
+            Some("hedge") => PositionMode::Hedge,
+            _ => PositionMode::OneWay,
+        }
     }
 
     fn deposits(&mut self, tables: &Tables) -> Vec<(CurrencyIx, Amount)> {
@@ -295,6 +305,7 @@ impl Builder<'_> {
             settlement_px,
             funds: funds.clone(),
             margin: margin.clone(),
+            position_mode: self.position_mode(),
             troubles,
             price_band,
             age_limits: self.age_limits(&traded),

@@ -53,6 +53,10 @@ pub fn assumptions(scenario: &Scenario, facts: &RunFacts) -> Vec<(String, String
     let leverage = account.params.decimal_opt("max_leverage").ok().flatten();
     let leverage = leverage.map_or_else(String::new, |leverage| format!(", at most {leverage} x equity"));
     row("Account", format!("{}{leverage}", account.text("kind").unwrap_or_default()));
+    if account.text("position_mode").as_deref() == Some("hedge") {
+        let text = "hedge: a long and a short position in each instrument, each with a margin of its own";
+        row("Position mode", text.to_owned());
+    }
     valuation(scenario, &mut row);
     if account.text("kind").as_deref() == Some("margin") {
         margin::rows(scenario, &mut row);

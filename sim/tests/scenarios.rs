@@ -85,6 +85,7 @@ fn bad_scenarios_are_refused_at_the_line() {
         ("quote = \"USD\"", "quote = \"USD\"\nkind = \"linear\"", "scenario::combination", 12, "netting"),
         ("{ USD = \"10000\" }", "{}", "scenario::combination", 26, "no money"),
         ("[account]", "[account]\nmax_leverage = \"2\"", "scenario::combination", 26, "no `max_leverage`"),
+        ("[account]", "[account]\nposition_mode = \"hedge\"", "scenario::combination", 26, "no `position_mode`"),
         (
             "limit = 100000",
             "limit = 100000\nstrategy = \"smb\"",
@@ -154,6 +155,20 @@ fn bad_margin_terms_are_refused_at_the_line() {
             "cap must be above",
         ),
         ("leverage = \"10\"", "max_leverage = \"10\"", "scenario::combination", "max_leverage", "no `max_leverage`"),
+        (
+            "leverage = \"10\"",
+            "leverage = \"10\"\nposition_mode = \"hedge\"",
+            "scenario::combination",
+            "type = \"sma_cross\"",
+            "does not say which position",
+        ),
+        (
+            "leverage = \"10\"",
+            "leverage = \"10\"\nposition_mode = \"both\"",
+            "scenario::unknown_choice",
+            "position_mode = \"both\"",
+            "one_way, hedge",
+        ),
         (
             "kind = \"linear\"",
             "kind = \"linear\"\nexpiry = \"2023-12-29\"",

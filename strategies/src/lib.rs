@@ -32,9 +32,24 @@ pub fn components() -> &'static [StrategyComponent] {
     ]
 }
 
+/// Strategies of this crate whose orders name a position side where the account has two.
+const OF_BOTH_MODES: [&str; 2] = ["noop", "random"];
+
+/// Whether a strategy of this crate trades one signed position only, so that in hedge mode each of its orders
+/// would be denied. Of a strategy of somebody else nothing is known.
+pub fn is_one_way(name: &str) -> bool {
+    components().iter().any(|component| component.name == name) && !OF_BOTH_MODES.contains(&name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_strategies_of_this_crate_are_known_to_be_one_way() {
+        assert!(OF_BOTH_MODES.iter().all(|name| components().iter().any(|component| component.name == *name)));
+        assert!(is_one_way("grid") && !is_one_way("random") && !is_one_way("somebody_elses"));
+    }
 
     #[test]
     fn names_are_sorted_and_parameters_are_described() {

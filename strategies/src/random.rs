@@ -6,7 +6,8 @@
 //! open orders, all orders canceled (1 of 20), or a timer (3 of 20). Orders are of every kind, time in
 //! force and flag, within `reach` ticks of the last known price; some combinations are refused by
 //! risk rules or venues, which is intended. With `kinds = "all"` two new orders of five are of the rarer
-//! kinds (if-touched, trailing, iceberg, moved post-only) or a group.
+//! kinds (if-touched, trailing, iceberg, moved post-only) or a group. In hedge mode each order is of the long or
+//! the short position with an even chance, and none is reduce-only.
 //!
 //! Call number n draws from stream n, so what it does depends on the number of its calls and on what
 //! it sees, on nothing else.
@@ -15,7 +16,8 @@ use tapedeck_model::param::{ParamKind, ParamSpec};
 use tapedeck_model::port::StrategyComponent;
 use tapedeck_model::{
     Amendment, Bar, Context, Decimal, DepthTick, Instrument, InstrumentIx, Order, OrderKind, OrderRequest, ParamError,
-    Params, Price, Qty, QuoteTick, Side, Span, Strategy, Stream, Terms, TimeInForce, TradeTick,
+    Params, PositionMode, PositionSide, Price, Qty, QuoteTick, Side, Span, Strategy, Stream, Terms, TimeInForce,
+    TradeTick,
 };
 
 pub(crate) const COMPONENT: StrategyComponent = StrategyComponent {
@@ -153,7 +155,7 @@ impl Random {
             3 => TimeInForce::Gtd(ctx.now.saturating_add(Span::from_nanos(stream.below(3_600_000_000_000) as i64))),
             _ => TimeInForce::Day,
         };
-        Some(OrderRequest {
+        let request = OrderRequest {
             instrument: ix,
             side,
             kind,
@@ -162,6 +164,13 @@ impl Random {
             post_only: stream.below(4) == 0,
             reduce_only: stream.below(4) == 0,
             terms: Terms::default(),
+        };
+        Some(match ctx.position_mode() {
+            PositionMode::OneWay => request,
+            PositionMode::Hedge => {
+                let position_side = if stream.below(2) == 0 { PositionSide::Long } else { PositionSide::Short };
+                OrderRequest { reduce_only: false, ..request }.of(position_side)
+            }
         })
     }
 

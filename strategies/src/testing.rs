@@ -23,8 +23,8 @@
 use tapedeck_model::port::{ContextParts, PositionView, Wish};
 use tapedeck_model::{
     Amount, Bar, Book, ClientOrderId, Context, CurrencyIx, DatedRules, DepthFlags, DepthTick, Draws, Instrument,
-    InstrumentId, InstrumentIx, InstrumentKind, Intent, MarketState, Order, OrderRequest, OrderStatus, Price, Qty,
-    QuoteTick, Side, Span, Strategy, StrategyIx, TradeTick, Ts, View,
+    InstrumentId, InstrumentIx, InstrumentKind, Intent, MarketState, Order, OrderRequest, OrderStatus, PositionMode,
+    PositionSide, Price, Qty, QuoteTick, Side, Span, Strategy, StrategyIx, TradeTick, Ts, View,
 };
 use tapedeck_model::{port::Balance, port::Fill, port::OrderUpdate};
 
@@ -64,6 +64,10 @@ pub struct FakeView {
     pub book: Book,
     /// The strategy's position.
     pub position: PositionView,
+    /// Whether there are two positions.
+    pub position_mode: PositionMode,
+    /// The strategy's long and short position of hedge mode.
+    pub side_positions: [PositionView; 2],
     /// Balance by currency; zero beyond the end.
     pub balances: Vec<Balance>,
     /// The answer to [`View::equity`].
@@ -89,6 +93,19 @@ impl View for FakeView {
 
     fn position(&self, _: StrategyIx, _: InstrumentIx) -> PositionView {
         self.position
+    }
+
+    fn side_position(&self, _: StrategyIx, _: InstrumentIx, side: PositionSide) -> PositionView {
+        let [long, short] = self.side_positions;
+        match (self.position_mode, side) {
+            (PositionMode::OneWay, _) => PositionView::default(),
+            (PositionMode::Hedge, PositionSide::Long) => long,
+            (PositionMode::Hedge, PositionSide::Short) => short,
+        }
+    }
+
+    fn position_mode(&self) -> PositionMode {
+        self.position_mode
     }
 
     fn balance(&self, currency: CurrencyIx) -> Balance {
@@ -142,6 +159,8 @@ impl Stand {
             market: MarketState::default(),
             book: Book::new(),
             position: PositionView::default(),
+            position_mode: PositionMode::OneWay,
+            side_positions: [PositionView::default(); 2],
             balances: vec![Balance::default(), Balance { total: deposit, reserved: Amount::ZERO }],
             equity: Some(deposit),
             fee_rate_max: 0,

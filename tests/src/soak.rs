@@ -195,10 +195,13 @@ fn venue(dice: &mut Dice, nth: u64, spot: bool) -> String {
 fn account(dice: &mut Dice, kind: &str, coins: &[u64]) -> String {
     match kind {
         "netting" => {
-            let leverage = dice.pick(&["1", "3", "10"]);
-            format!("[account]\nkind = \"netting\"\nmax_leverage = \"{leverage}\"\ndeposits = {{ USD = \"3000\" }}\n\n")
+            let (leverage, mode) = (dice.pick(&["1", "3", "10"]), dice.pick(&MODES));
+            format!(
+                "[account]\nkind = \"netting\"\n{mode}max_leverage = \"{leverage}\"\ndeposits = {{ USD = \"3000\" }}\n\n"
+            )
         }
         "margin" => {
+            let position_mode = dice.pick(&MODES);
             let (mode, leverage) = (dice.pick(&["cross", "isolated"]), dice.pick(&["1", "5", "12"]));
             let (rate, (dollars, each)) = (dice.pick(&["0.005", "0.05"]), WALLETS[dice.below(3) as usize]);
             let deposits =
@@ -210,13 +213,15 @@ fn account(dice: &mut Dice, kind: &str, coins: &[u64]) -> String {
                 brackets
             };
             format!(
-                "[account]\nkind = \"margin\"\nmargin_mode = \"{mode}\"\nleverage = \"{leverage}\"\n\
+                "[account]\nkind = \"margin\"\n{position_mode}margin_mode = \"{mode}\"\nleverage = \"{leverage}\"\n\
                  maintenance_rate = \"{rate}\"\ndeposits = {{ {deposits} }}\n\n{brackets}"
             )
         }
         _ => "[account]\nkind = \"spot\"\ndeposits = { USD = \"5000\" }\n\n".to_owned(),
     }
 }
+
+const MODES: [&str; 3] = ["", "position_mode = \"one_way\"\n", "position_mode = \"hedge\"\n"];
 
 /// What a wallet has in dollars, and one in coin.
 const WALLETS: [(&str, &str); 3] = [("50", "0.5"), ("500", "5"), ("3000", "30")];

@@ -3,7 +3,7 @@
 #![allow(clippy::expect_used, reason = "a test that cannot set its stage fails")]
 
 use proptest::prelude::*;
-use tapedeck_model::{Event, Record, Side, Span, Ts};
+use tapedeck_model::{Deal, Event, Record, Side, Span, Ts};
 use tapedeck_tests::{declared, play};
 
 const HEAD: &str = r#"
@@ -138,7 +138,7 @@ fn fills_of(records: &[Record], symbol: &str) -> Vec<(Ts, Side, i64, i64, u32, S
     records
         .iter()
         .filter_map(|record| match &record.event {
-            Event::Filled { instrument, side, report, .. }
+            Event::Filled { instrument, deal: Deal { side, .. }, report, .. }
                 if names.instruments[instrument.usize()].id.symbol == symbol =>
             {
                 Some((

@@ -265,7 +265,7 @@ fn fills(text: &str, base_dir: &Path) -> Vec<Vec<String>> {
     let played = play_spec(spec);
     let instrument = declared(&played.records).instruments.remove(0);
     let filled = played.records.iter().filter_map(|record| match &record.event {
-        Event::Filled { side, report, .. } => Some((side, report)),
+        Event::Filled { deal: tapedeck_model::Deal { side, .. }, report, .. } => Some((side, report)),
         _ => None,
     });
     filled

@@ -6,7 +6,7 @@
 use std::convert::Infallible;
 use std::fs;
 
-use tapedeck_model::{Amount, Chunk, Decimal, Event, InstrumentIx, MarketRecord, StrategyIx, Ts};
+use tapedeck_model::{Amount, Chunk, Deal, Decimal, Event, InstrumentIx, MarketRecord, StrategyIx, Ts};
 use tapedeck_reports::replay;
 use tapedeck_tests::{Played, assembled, play, play_spec, root};
 
@@ -38,7 +38,7 @@ fn sum(parts: impl IntoIterator<Item = Amount>) -> Amount {
 /// Fills of one strategy: economic time and signed quantity.
 fn fills(played: &Played, strategy: StrategyIx) -> Vec<(Ts, Decimal)> {
     let filled = played.records.iter().filter_map(|record| match &record.event {
-        Event::Filled { side, report, .. } if report.client_order_id.strategy == strategy => {
+        Event::Filled { deal: Deal { side, .. }, report, .. } if report.client_order_id.strategy == strategy => {
             Some((report.ts_event, Decimal::new(report.last_qty.raw() * side.sign(), 3)))
         }
         _ => None,

@@ -9,7 +9,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use serde_json::Value;
-use tapedeck_model::{Amount, Event, Liquidity, Qty};
+use tapedeck_model::{Amount, Deal, Event, Liquidity, Qty};
 use tapedeck_tests::{Played, play, shared};
 
 /// Rows of a CSV data set.
@@ -214,7 +214,7 @@ fn agree(played: &Played, expected: &Figures) {
         match &record.event {
             Event::Submitted { .. } => submits += 1,
             Event::CancelSubmitted { .. } => cancels += 1,
-            Event::Filled { side, report, .. } => {
+            Event::Filled { deal: Deal { side, .. }, report, .. } => {
                 assert_eq!(report.liquidity, Liquidity::Maker);
                 assert!(report.evidence.queue_ahead_qty <= report.evidence.queue_entry_qty);
                 let signed = side.sign() * report.last_qty.raw();

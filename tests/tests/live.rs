@@ -109,6 +109,7 @@ fn core_of(spec: RunSpec, first_ts: Ts) -> (Core, RunSpec) {
             currencies: spec.currencies.len(),
         },
         margin: spec.margin.clone(),
+        position_mode: spec.position_mode,
         deposits: spec.deposits.clone(),
         strategies: spec.strategies,
         rules: spec.rules,

@@ -5,7 +5,7 @@
 
 use std::fs;
 
-use tapedeck_model::{Amount, Decimal, Event, Side, Ts};
+use tapedeck_model::{Amount, Deal, Decimal, Event, Side, Ts};
 use tapedeck_tests::{Played, declared, play, shared};
 
 /// One bar of the file: open time and prices.
@@ -93,7 +93,7 @@ fn naive(rows: &[Row], (fast, slow): (usize, usize), fee_rate: Decimal, book: &B
 fn trades_of(played: &Played) -> Vec<Trade> {
     let names = declared(&played.records);
     let fills = played.records.iter().filter_map(|record| match &record.event {
-        Event::Filled { instrument, side, report, .. } => {
+        Event::Filled { instrument, deal: Deal { side, .. }, report, .. } => {
             let instrument = &names.instruments[instrument.usize()];
             Some(Trade {
                 at: report.ts_event,

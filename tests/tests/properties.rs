@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use tapedeck_kernel::account::AccountKind;
 use tapedeck_model::order::FillBasis;
 use tapedeck_model::{
-    Amount, Book, ClientOrderId, CurrencyIx, DepthFlags, Event, Liquidity, MarketRecord, OrderKind, OrderRequest,
+    Amount, Book, ClientOrderId, CurrencyIx, Deal, DepthFlags, Event, Liquidity, MarketRecord, OrderKind, OrderRequest,
     Record, Side,
 };
 use tapedeck_tests::{Played, assembled, declared, play, play_checked};
@@ -221,7 +221,7 @@ fn fills_obey_their_law(records: &[Record]) {
                     order.kind = *kind;
                 }
             }
-            Event::Filled { side, report, .. } => {
+            Event::Filled { deal: Deal { side, .. }, report, .. } => {
                 let order = &orders[&report.client_order_id];
                 let worse = |px: i64, than: i64| if *side == Side::Buy { px >= than } else { px <= than };
                 let (px, evidence) = (report.last_px.raw(), &report.evidence);
@@ -254,7 +254,7 @@ fn equity_is_cash_and_inventory_at_the_mark(played: &Played, text: &str, spot: b
     let cash = played.account.balance(usd).total.raw();
     let (mut net, mut cost) = (0_i128, 0_i128);
     for record in &played.records {
-        if let Event::Filled { side, report, .. } = &record.event {
+        if let Event::Filled { deal: Deal { side, .. }, report, .. } = &record.event {
             let signed = i128::from(side.sign() * report.last_qty.raw());
             net += signed;
             cost += signed * i128::from(report.last_px.raw());

@@ -13,11 +13,11 @@ use tapedeck_model::margin::{
 };
 use tapedeck_model::order::{CancelReason, Evidence, FillBasis, RejectReason};
 use tapedeck_model::{
-    Amendment, Amount, Bar, ClientOrderId, CurrencyIx, DatedRules, DepthFlags, DepthTick, Display, Event, FillReport,
-    FundingReport, FundingTick, GroupKind, GroupLeg, Instrument, InstrumentId, InstrumentIx, InstrumentKind, Intent,
-    Liquidity, MarkTick, MarketRecord, MboAction, MboTick, OrderKind, OrderRequest, Price, Qty, QuoteTick, RecordRef,
-    RuleIx, SettlementReport, Side, SourceIx, Span, StrategyIx, Terms, TimeInForce, TradeId, TradeTick, Trail,
-    TriggerBy, Ts, VenueOrderId, VenueReport,
+    Amendment, Amount, Bar, ClientOrderId, CurrencyIx, DatedRules, Deal, DepthFlags, DepthTick, Display, Event,
+    FillReport, FundingReport, FundingTick, GroupKind, GroupLeg, Instrument, InstrumentId, InstrumentIx,
+    InstrumentKind, Intent, Liquidity, MarkTick, MarketRecord, MboAction, MboTick, OrderKind, OrderRequest,
+    PositionMode, PositionSide, Price, Qty, QuoteTick, RecordRef, RuleIx, SettlementReport, Side, SourceIx, Span,
+    StrategyIx, Terms, TimeInForce, TradeId, TradeTick, Trail, TriggerBy, Ts, VenueOrderId, VenueReport,
 };
 
 use crate::input::InputRecord;
@@ -110,6 +110,7 @@ make! { draw;
         _ => Self::StopLimit { trigger_px: draw.make(), limit_px: draw.make() },
     };
     u8 => draw.next() as u8;
+    Deal => Self::ALL[draw.below(Self::ALL.len())];
     Trail => if draw.make() { Self::Px(draw.make()) } else { Self::Bps(draw.make()) };
     TimeInForce => match draw.below(5) {
         0 => Self::Gtc,
@@ -229,15 +230,15 @@ impl<T: Make> Make for Box<T> {
 
 make_numbered! {
     Anomaly CancelReason DataIssue DenyReason FillBasis HaltAction IncidentKind InstrumentKind LedgerAccount Liquidity
-    LogLevel GroupKind LiquidationStage MaintenanceBasis MarginMode MarketException MboAction PostingReason
-    RejectReason RiskDecision Side TriggerBy
+    LogLevel GroupKind LiquidationStage MaintenanceBasis MarginMode MarketException MboAction PositionMode PositionSide
+    PostingReason     RejectReason RiskDecision Side TriggerBy
 }
 
 make_struct! {
     ClientOrderId { strategy, number }
     RecordRef { source, number }
     OrderRequest { instrument, side, kind, order_qty, time_in_force, post_only, reduce_only, terms }
-    Terms { trigger_by, activation_px, display, reprice, group }
+    Terms { trigger_by, activation_px, display, reprice, position_side, group }
     Display { qty, variance_bps }
     GroupLeg { kind, leg, first }
     Amendment { order_qty, limit_px, trigger_px }
@@ -296,7 +297,7 @@ make_event! {
     Replaced { client_order_id, order_qty, kind },
     AmendRejected { client_order_id, reason },
     CancelRejected { client_order_id, reason },
-    Filled { instrument, side, report, cum_qty, leaves_qty },
+    Filled { instrument, deal, report, cum_qty, leaves_qty },
     Canceled { client_order_id, reason, canceled_qty },
     Expired { client_order_id, canceled_qty },
     ReportRefused { client_order_id, anomaly },
@@ -327,6 +328,8 @@ make_event! {
     CapitalMoved { before, after },
     WithdrawalRefused { currency, amount, free },
     FillsBlocked { instrument, count },
+    SidePositionChanged { position_side, point },
+    PositionModeDeclared { mode },
 }
 
 /// Values of any type that can be made.

@@ -26,7 +26,10 @@ pub use reserve::{MARKET_BUFFER_BPS, Reserve, ReserveQuery};
 use tapedeck_model::event::{LedgerAccount, PositionPoint, PostingLine, PostingLines, PostingReason};
 use tapedeck_model::number::{SCALE_MAX, pow10};
 use tapedeck_model::port::{Balance, PositionView};
-use tapedeck_model::{Amount, CurrencyIx, Event, Instrument, InstrumentIx, InstrumentKind, Qty, Side, StrategyIx};
+use tapedeck_model::{
+    Amount, CurrencyIx, Deal, Event, Instrument, InstrumentIx, InstrumentKind, PositionMode, PositionSide, Qty, Side,
+    StrategyIx,
+};
 use thiserror::Error;
 
 use crate::margin::MarginBook;
@@ -94,6 +97,14 @@ pub enum AccountError {
         /// The instrument's name.
         instrument: String,
     },
+    /// More of one position of hedge mode was closed than is held.
+    #[error("more of the {side} position in {instrument} was closed than is held")]
+    Overclosed {
+        /// Which of the two.
+        side: PositionSide,
+        /// The instrument's name.
+        instrument: String,
+    },
     /// The leverage is not above zero.
     #[error("max_leverage must be above zero")]
     Leverage,
@@ -113,9 +124,11 @@ const fn overflow(what: &'static str) -> AccountError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct NetPosition {
     qty: Qty,
+    /// The part of it that stands in short positions of hedge mode.
+    short_qty: Qty,
     entry_cost: Amount,
-    /// Strategies whose own position is not zero.
-    holders: u16,
+    /// Positions of strategies that are not zero.
+    holders: u32,
 }
 
 /// Indices in rising order; never longer than its table, so it allocates once.
@@ -157,8 +170,10 @@ pub struct Account {
     coarse_cash: Vec<Option<i64>>,
     /// Currencies with a cash balance that is not zero.
     funded: SortedIndices,
-    /// By strategy, then by instrument.
+    /// By strategy, then by instrument; in hedge mode the long ones.
     positions: Vec<PositionView>,
+    /// The short ones of hedge mode; empty in one-way mode.
+    shorts: Vec<PositionView>,
     net: Vec<NetPosition>,
     /// Instruments in which some strategy has a position.
     held: SortedIndices,
@@ -193,6 +208,7 @@ impl Account {
             coarse_cash: vec![Some(0); spec.currencies],
             funded: SortedIndices::with_room_for(spec.currencies),
             positions: vec![PositionView::default(); spec.strategies * instruments.len()],
+            shorts: Vec::new(),
             net: vec![NetPosition::default(); instruments.len()],
             held: SortedIndices::with_room_for(instruments.len()),
             reservations: Reservations::new(spec, instruments),
@@ -248,12 +264,17 @@ impl Account {
         }
         match event {
             Event::Posted { reason, lines } => self.post(*reason, lines),
-            Event::PositionChanged(point) => self.move_position(point),
-            Event::FundingPaid { strategy: Some(strategy), instrument, paid, .. } => {
-                let unknown = AccountError::Unknown { what: "a position" };
-                let cell = self.position_cell(*strategy, *instrument).ok_or(unknown)?;
-                let sum = &mut self.positions[cell].funding_paid;
-                *sum = sum.checked_add(*paid).ok_or(overflow("the funding of a position"))?;
+            Event::PositionChanged(point) => self.move_position(None, point),
+            Event::SidePositionChanged { position_side, point } => self.move_position(Some(*position_side), point),
+            Event::PositionModeDeclared { mode: PositionMode::Hedge } => {
+                self.shorts = vec![PositionView::default(); self.positions.len()];
+                Ok(())
+            }
+            Event::FundingPaid { strategy: Some(strategy), instrument, net_qty, paid, .. } => {
+                let side = self.side_of(*net_qty);
+                let position = self.held_mut(*strategy, *instrument, side)?;
+                let sum = position.funding_paid.checked_add(*paid);
+                position.funding_paid = sum.ok_or(overflow("the funding of a position"))?;
                 Ok(())
             }
             Event::Submitted { client_order_id, request, currency, reserved } => {
@@ -290,29 +311,49 @@ impl Account {
         Ok(())
     }
 
-    fn move_position(&mut self, point: &PositionPoint) -> Result<(), AccountError> {
-        let unknown = AccountError::Unknown { what: "a position" };
-        let cell = self.position_cell(point.strategy, point.instrument).ok_or(unknown)?;
-        let before = self.positions[cell];
+    fn move_position(&mut self, side: Option<PositionSide>, point: &PositionPoint) -> Result<(), AccountError> {
+        let position = self.held_mut(point.strategy, point.instrument, side)?;
+        let before = *position;
         let PositionPoint { net_qty, entry_cost, realized_pnl, .. } = *point;
         let after = PositionView { net_qty, entry_cost, realized_pnl, ..before };
+        *position = after;
         let net = &mut self.net[point.instrument.usize()];
-        net.qty = net
-            .qty
-            .checked_sub(before.net_qty)
-            .and_then(|qty| qty.checked_add(after.net_qty))
-            .ok_or(overflow("the account's position"))?;
+        let moved = |sum: Qty| sum.checked_sub(before.net_qty)?.checked_add(after.net_qty);
+        net.qty = moved(net.qty).ok_or(overflow("the account's position"))?;
+        if side == Some(PositionSide::Short) {
+            net.short_qty = moved(net.short_qty).ok_or(overflow("the account's position"))?;
+        }
         net.entry_cost = net
             .entry_cost
             .checked_sub(before.entry_cost)
             .and_then(|cost| cost.checked_add(after.entry_cost))
             .ok_or(overflow("the cost of the account's position"))?;
-        net.holders -= u16::from(before.net_qty != Qty::ZERO);
-        net.holders += u16::from(after.net_qty != Qty::ZERO);
+        net.holders -= u32::from(before.net_qty != Qty::ZERO);
+        net.holders += u32::from(after.net_qty != Qty::ZERO);
         let present = net.holders > 0;
         self.held.set(point.instrument.0, present);
-        self.positions[cell] = after;
         Ok(())
+    }
+
+    /// Which of two positions has such a quantity; `None` in one-way mode.
+    pub fn side_of(&self, signed: Qty) -> Option<PositionSide> {
+        match self.position_mode() {
+            PositionMode::OneWay => None,
+            PositionMode::Hedge => PositionSide::of_qty(signed.raw()),
+        }
+    }
+
+    /// A strategy's position as events change it.
+    fn held_mut(
+        &mut self,
+        strategy: StrategyIx,
+        instrument: InstrumentIx,
+        side: Option<PositionSide>,
+    ) -> Result<&mut PositionView, AccountError> {
+        let unknown = AccountError::Unknown { what: "a position" };
+        let cell = self.position_cell(strategy, instrument).ok_or(unknown.clone())?;
+        let table = if side == Some(PositionSide::Short) { &mut self.shorts } else { &mut self.positions };
+        table.get_mut(cell).ok_or(unknown)
     }
 
     fn position_cell(&self, strategy: StrategyIx, instrument: InstrumentIx) -> Option<usize> {
@@ -343,14 +384,49 @@ impl Account {
         self.ledger.get(currency.usize()).map_or(Amount::ZERO, |row| row[ledger_column(account)])
     }
 
-    /// A strategy's own position; flat for one that the run does not have.
-    pub fn position(&self, strategy: StrategyIx, instrument: InstrumentIx) -> PositionView {
-        self.position_cell(strategy, instrument).map_or_else(PositionView::default, |cell| self.positions[cell])
+    /// Whether an instrument has one position or two.
+    pub const fn position_mode(&self) -> PositionMode {
+        if self.shorts.is_empty() { PositionMode::OneWay } else { PositionMode::Hedge }
     }
 
-    /// The account's signed position in an instrument: the sum over strategies.
+    /// A strategy's own position, in hedge mode the sum of its two; flat for one that the run does not have.
+    pub fn position(&self, strategy: StrategyIx, instrument: InstrumentIx) -> PositionView {
+        let long = self.held_of(strategy, instrument, None);
+        if self.shorts.is_empty() {
+            return long;
+        }
+        let short = self.held_of(strategy, instrument, Some(PositionSide::Short));
+        let sum = |a: Amount, b: Amount| a.checked_add(b).unwrap_or(Amount::MAX);
+        PositionView {
+            // A long and a short quantity cannot overflow together.
+            net_qty: Qty::from_raw(long.net_qty.raw() + short.net_qty.raw()),
+            entry_cost: sum(long.entry_cost, short.entry_cost),
+            realized_pnl: sum(long.realized_pnl, short.realized_pnl),
+            funding_paid: sum(long.funding_paid, short.funding_paid),
+        }
+    }
+
+    /// One of a strategy's positions: in hedge mode the one of a side, else the only one for `None`. Flat for
+    /// one that there is not.
+    pub fn held_of(&self, strategy: StrategyIx, instrument: InstrumentIx, side: Option<PositionSide>) -> PositionView {
+        let table = if side == Some(PositionSide::Short) { &self.shorts } else { &self.positions };
+        let cell = self.position_cell(strategy, instrument);
+        cell.and_then(|cell| table.get(cell)).copied().unwrap_or_default()
+    }
+
+    /// The account's signed position in an instrument: the sum over strategies, and in hedge mode over both sides.
     pub fn net_qty(&self, instrument: InstrumentIx) -> Qty {
         self.net.get(instrument.usize()).map_or(Qty::ZERO, |net| net.qty)
+    }
+
+    /// The same of one side; in one-way mode, for `None`, of all there is.
+    pub fn side_net_qty(&self, instrument: InstrumentIx, side: Option<PositionSide>) -> Qty {
+        let net = self.net.get(instrument.usize()).copied().unwrap_or_default();
+        match side {
+            None => net.qty,
+            Some(PositionSide::Long) => Qty::from_raw(net.qty.raw() - net.short_qty.raw()),
+            Some(PositionSide::Short) => net.short_qty,
+        }
     }
 
     /// Open quantity of one side in an instrument, over all strategies. An order whose amendment is
@@ -388,13 +464,19 @@ fn follow(book: &mut MarginBook, contracts: &[Instrument], event: &Event) -> Opt
     let of = |instrument: InstrumentIx| contracts.get(instrument.usize());
     match event {
         Event::MarginDeclared { instrument, terms } => book.set_terms(*instrument, terms),
-        Event::Filled { instrument, side, report, .. } => {
+        Event::PositionModeDeclared { mode: PositionMode::Hedge } => {
+            book.hedge();
+            Some(())
+        }
+        Event::Filled { instrument, deal, report, .. } => {
             let fee = (report.fee, report.fee_currency);
-            book.fill(of(*instrument)?, *side, (report.last_px, report.last_qty), fee)
+            book.fill(of(*instrument)?, *deal, (report.last_px, report.last_qty), fee)
         }
         Event::Liquidated(liquidation) => book.liquidate(of(liquidation.instrument)?, liquidation),
         Event::Bankrupt(bankruptcy) => book.cover(bankruptcy),
-        Event::FundingPaid { instrument, paid, .. } => book.credit_position(*instrument, paid.checked_neg()?),
+        Event::FundingPaid { instrument, net_qty, paid, .. } => {
+            book.credit_position(book.holding_of(*instrument, *net_qty), paid.checked_neg()?)
+        }
         Event::PositionSettled { instrument, settlement_px, net_qty, .. } => {
             let contract = of(*instrument)?;
             let (side, qty) = if *net_qty > Qty::ZERO {
@@ -402,7 +484,8 @@ fn follow(book: &mut MarginBook, contracts: &[Instrument], event: &Event) -> Opt
             } else {
                 (Side::Buy, Qty::from_raw(net_qty.raw().checked_neg()?))
             };
-            book.fill(contract, side, (*settlement_px, qty), (Amount::ZERO, contract.settlement))
+            let deal = Deal { side, position_side: book.holding_of(*instrument, *net_qty).side };
+            book.fill(contract, deal, (*settlement_px, qty), (Amount::ZERO, contract.settlement))
         }
         Event::Posted { reason, lines } => match reason {
             PostingReason::Deposit | PostingReason::Withdrawal | PostingReason::Airdrop => {

@@ -168,6 +168,7 @@ impl SimDriver {
             instruments: spec.instruments,
             account,
             margin: spec.margin,
+            position_mode: spec.position_mode,
             deposits: spec.deposits,
             strategies: spec.strategies,
             rules: spec.rules,

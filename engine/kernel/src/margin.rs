@@ -3,7 +3,7 @@
 //! Enters: fills, liquidations and money. Leaves: wallets, margin balances, maintenance and initial
 //! margin. The venue keeps one [`MarginBook`] from its own fills, our account another one from the
 //! journal; they must agree. Positions are those of the account, netted over strategies, by average
-//! price, as a venue in one-way mode keeps them.
+//! price: of an instrument one, or in hedge mode a long and a short one, each with a margin of its own.
 //!
 //! Invariants: a wallet is what was put in, realised profit, fees, funding and what insurance covered;
 //! the isolated wallets are part of it and of no cross position. Deliberately absent: prices, which
@@ -13,7 +13,9 @@ use std::sync::Arc;
 
 use tapedeck_model::margin::{Bankruptcy, Liquidation, MaintenanceBasis, MarginMode, MarginTerms};
 use tapedeck_model::port::PositionView;
-use tapedeck_model::{Amount, CurrencyIx, Instrument, InstrumentIx, InstrumentKind, Price, Qty, Side, Ts};
+use tapedeck_model::{
+    Amount, CurrencyIx, Deal, Instrument, InstrumentIx, InstrumentKind, PositionMode, PositionSide, Price, Qty, Ts,
+};
 
 use crate::account::position::{Moved, after_fill};
 
@@ -21,7 +23,16 @@ use crate::account::position::{Moved, after_fill};
 /// if the price is not known or on overflow.
 pub type Valuer<'a> = &'a dyn Fn(InstrumentIx, Qty) -> Option<Amount>;
 
-/// The account's position in one instrument.
+/// Which position of the account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holding {
+    /// In what.
+    pub instrument: InstrumentIx,
+    /// Which of the two in hedge mode; else `None`.
+    pub side: Option<PositionSide>,
+}
+
+/// One position of the account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Leg {
     qty: Qty,
@@ -39,7 +50,7 @@ pub enum Pool {
     /// Every cross position that settles in a currency.
     Cross(CurrencyIx),
     /// One isolated position.
-    Isolated(InstrumentIx),
+    Isolated(Holding),
 }
 
 /// How a pool stands.
@@ -63,7 +74,8 @@ impl Standing {
 pub struct MarginBook {
     /// By instrument; `None` where no terms are known.
     terms: Arc<Vec<Option<MarginTerms>>>,
-    /// By instrument.
+    mode: PositionMode,
+    /// By instrument, in hedge mode the long one and then the short one.
     legs: Vec<Leg>,
     /// By currency, isolated wallets included.
     wallets: Vec<Amount>,
@@ -71,7 +83,8 @@ pub struct MarginBook {
 
 impl Clone for MarginBook {
     fn clone(&self) -> Self {
-        Self { terms: Arc::clone(&self.terms), legs: self.legs.clone(), wallets: self.wallets.clone() }
+        let Self { mode, .. } = *self;
+        Self { terms: Arc::clone(&self.terms), mode, legs: self.legs.clone(), wallets: self.wallets.clone() }
     }
 
     /// Into the buffers that are there: every bar that may touch something is tried on a copy.
@@ -79,6 +92,7 @@ impl Clone for MarginBook {
         if !Arc::ptr_eq(&self.terms, &source.terms) {
             self.terms = Arc::clone(&source.terms);
         }
+        self.mode = source.mode;
         self.legs.clone_from(&source.legs);
         self.wallets.clone_from(&source.wallets);
     }
@@ -96,9 +110,61 @@ impl MarginBook {
         };
         Self {
             terms: Arc::new(vec![None; instruments.len()]),
+            mode: PositionMode::OneWay,
             legs: instruments.iter().map(leg).collect(),
             wallets: vec![Amount::ZERO; currencies],
         }
+    }
+
+    /// Makes room for a long and a short position of each instrument, before the first fill.
+    pub fn hedge(&mut self) {
+        assert!(self.mode == PositionMode::OneWay, "a position mode is said once");
+        self.mode = PositionMode::Hedge;
+        self.legs = self.legs.iter().flat_map(|leg| [*leg, *leg]).collect();
+    }
+
+    /// Whether an instrument has one position or two.
+    pub const fn position_mode(&self) -> PositionMode {
+        self.mode
+    }
+
+    /// The position of which a signed quantity is meant.
+    pub fn holding_of(&self, instrument: InstrumentIx, signed: Qty) -> Holding {
+        let side = match self.mode {
+            PositionMode::OneWay => None,
+            PositionMode::Hedge => PositionSide::of_qty(signed.raw()),
+        };
+        Holding { instrument, side }
+    }
+
+    fn place(&self, holding: Holding) -> Option<usize> {
+        let at = holding.instrument.usize();
+        match self.mode {
+            PositionMode::OneWay => Some(at),
+            PositionMode::Hedge => holding.side.map(|side| 2 * at + side.place()),
+        }
+    }
+
+    fn holding_at(&self, place: usize) -> Holding {
+        let sides = self.mode.sides();
+        let instrument = InstrumentIx((place / sides) as u16);
+        Holding { instrument, side: self.mode.all().get(place % sides).copied().flatten() }
+    }
+
+    fn leg(&self, holding: Holding) -> Option<&Leg> {
+        self.legs.get(self.place(holding)?)
+    }
+
+    fn leg_mut(&mut self, holding: Holding) -> Option<&mut Leg> {
+        let place = self.place(holding)?;
+        self.legs.get_mut(place)
+    }
+
+    /// Every position of an instrument: one, in hedge mode two.
+    fn legs_of(&self, instrument: InstrumentIx) -> &[Leg] {
+        let sides = self.mode.sides();
+        let at = instrument.usize() * sides;
+        self.legs.get(at..at + sides).unwrap_or_default()
     }
 
     /// Sets the terms of an instrument, before the first fill; `None` for one that the run does not have.
@@ -112,14 +178,25 @@ impl MarginBook {
         self.terms.get(instrument.usize())?.as_ref()
     }
 
-    /// The account's signed position.
+    /// The signed quantity of a position.
+    pub fn qty(&self, holding: Holding) -> Qty {
+        self.leg(holding).map_or(Qty::ZERO, |leg| leg.qty)
+    }
+
+    /// The account's signed position in an instrument; in hedge mode the sum of both.
     pub fn net_qty(&self, instrument: InstrumentIx) -> Qty {
-        self.legs.get(instrument.usize()).map_or(Qty::ZERO, |leg| leg.qty)
+        // A long and a short quantity cannot overflow together.
+        Qty::from_raw(self.legs_of(instrument).iter().map(|leg| leg.qty.raw()).sum())
+    }
+
+    /// Whether any position of an instrument is held.
+    pub fn is_held(&self, instrument: InstrumentIx) -> bool {
+        self.legs_of(instrument).iter().any(|leg| leg.qty != Qty::ZERO)
     }
 
     /// What an isolated position has of its own; zero for a cross one.
-    pub fn isolated(&self, instrument: InstrumentIx) -> Amount {
-        self.legs.get(instrument.usize()).map_or(Amount::ZERO, |leg| leg.isolated)
+    pub fn isolated(&self, holding: Holding) -> Amount {
+        self.leg(holding).map_or(Amount::ZERO, |leg| leg.isolated)
     }
 
     /// The wallet of a currency, isolated wallets included; zero for one that the run does not have.
@@ -152,16 +229,16 @@ impl MarginBook {
     }
 
     /// Money of one position, such as funding: an isolated one has it in its own wallet.
-    pub fn credit_position(&mut self, instrument: InstrumentIx, amount: Amount) -> Option<()> {
-        let leg = *self.legs.get(instrument.usize())?;
+    pub fn credit_position(&mut self, holding: Holding, amount: Amount) -> Option<()> {
+        let leg = *self.leg(holding)?;
         self.credit(leg.settlement, amount)?;
-        if self.mode(instrument) == Some(MarginMode::Isolated) && leg.qty != Qty::ZERO {
-            self.legs[instrument.usize()].isolated = leg.isolated.checked_add(amount)?;
+        if self.margin_mode(holding.instrument) == Some(MarginMode::Isolated) && leg.qty != Qty::ZERO {
+            self.leg_mut(holding)?.isolated = leg.isolated.checked_add(amount)?;
         }
         Some(())
     }
 
-    fn mode(&self, instrument: InstrumentIx) -> Option<MarginMode> {
+    fn margin_mode(&self, instrument: InstrumentIx) -> Option<MarginMode> {
         self.terms(instrument).map(|terms| terms.mode)
     }
 
@@ -171,17 +248,18 @@ impl MarginBook {
     pub fn fill(
         &mut self,
         instrument: &Instrument,
-        side: Side,
+        deal: Deal,
         (px, qty): (Price, Qty),
         (fee, fee_currency): (Amount, CurrencyIx),
     ) -> Option<()> {
         self.credit(fee_currency, fee.checked_neg()?)?;
-        let before = *self.legs.get(instrument.ix.usize())?;
-        let realized = self.move_leg(instrument, side, (px, qty))?;
-        if self.mode(instrument.ix) != Some(MarginMode::Isolated) {
+        let holding = Holding { instrument: instrument.ix, side: deal.position_side };
+        let before = *self.leg(holding)?;
+        let realized = self.move_leg(instrument, deal, (px, qty))?;
+        if self.margin_mode(instrument.ix) != Some(MarginMode::Isolated) {
             return Some(());
         }
-        let signed = qty.raw().checked_mul(side.sign())?;
+        let signed = qty.raw().checked_mul(deal.side.sign())?;
         let opposed = before.qty.raw().signum() * signed.signum() < 0;
         let closed = if opposed { before.qty.raw().abs().min(signed.abs()) } else { 0 };
         let mut isolated = before.isolated;
@@ -192,21 +270,21 @@ impl MarginBook {
             isolated = isolated.checked_sub(given)?.checked_add(short)?;
         }
         let opened = signed.abs() - closed;
-        self.legs[instrument.ix.usize()].isolated = isolated;
+        self.leg_mut(holding)?.isolated = isolated;
         if opened > 0 {
             let terms = self.terms(instrument.ix)?;
             let wanted = terms.initial(instrument.notional(px, Qty::from_raw(opened))?.checked_abs()?)?;
             let taken = wanted.min(self.cross_wallet(instrument.settlement)?.max(Amount::ZERO));
-            self.legs[instrument.ix.usize()].isolated = isolated.checked_add(taken)?;
+            self.leg_mut(holding)?.isolated = isolated.checked_add(taken)?;
         }
         Some(())
     }
 
     /// Moves the position and pays what was realised into the wallet.
-    fn move_leg(&mut self, instrument: &Instrument, side: Side, last: (Price, Qty)) -> Option<Amount> {
-        let leg = self.legs.get_mut(instrument.ix.usize())?;
+    fn move_leg(&mut self, instrument: &Instrument, deal: Deal, last: (Price, Qty)) -> Option<Amount> {
+        let leg = self.leg_mut(Holding { instrument: instrument.ix, side: deal.position_side })?;
         let before = PositionView { net_qty: leg.qty, entry_cost: leg.cost, ..PositionView::default() };
-        let Moved { position, realized } = after_fill(before, instrument, side, last)?;
+        let Moved { position, realized } = after_fill(before, instrument, deal.side, last)?;
         (leg.qty, leg.cost) = (position.net_qty, position.entry_cost);
         let realized = realized.unwrap_or(Amount::ZERO);
         self.credit(instrument.settlement, realized)?;
@@ -217,10 +295,11 @@ impl MarginBook {
     /// its position is closed goes back to the cross wallet; what is missing is to be covered.
     pub fn liquidate(&mut self, instrument: &Instrument, liquidation: &Liquidation) -> Option<()> {
         let Liquidation { side, last_px, last_qty, fee, .. } = *liquidation;
-        let realized = self.move_leg(instrument, side, (last_px, last_qty))?;
+        let holding = self.holding_of(instrument.ix, liquidation.net_qty);
+        let realized = self.move_leg(instrument, Deal { side, position_side: holding.side }, (last_px, last_qty))?;
         self.credit(instrument.settlement, fee.checked_neg()?)?;
-        if self.mode(instrument.ix) == Some(MarginMode::Isolated) {
-            let leg = &mut self.legs[instrument.ix.usize()];
+        if self.margin_mode(instrument.ix) == Some(MarginMode::Isolated) {
+            let leg = self.leg_mut(holding)?;
             let left = leg.isolated.checked_add(realized)?.checked_sub(fee)?;
             leg.isolated = if leg.qty == Qty::ZERO { left.min(Amount::ZERO) } else { left };
         }
@@ -230,8 +309,8 @@ impl MarginBook {
     /// What insurance must cover in a pool without positions; `None` if nothing is missing.
     pub fn missing(&self, pool: Pool) -> Option<Amount> {
         let left = match pool {
-            Pool::Isolated(instrument) => {
-                let leg = self.legs.get(instrument.usize())?;
+            Pool::Isolated(holding) => {
+                let leg = self.leg(holding)?;
                 if leg.qty == Qty::ZERO { leg.isolated } else { Amount::ZERO }
             }
             Pool::Cross(currency) if self.holders(pool).next().is_none() => self.cross_wallet(currency)?,
@@ -242,7 +321,7 @@ impl MarginBook {
 
     /// The settlement currency of an instrument, if no position of that currency is held.
     pub fn unheld_currency_of(&self, instrument: InstrumentIx) -> Option<CurrencyIx> {
-        let currency = self.legs.get(instrument.usize())?.settlement;
+        let currency = self.legs_of(instrument).first()?.settlement;
         let held = self.legs.iter().any(|leg| leg.settlement == currency && leg.qty != Qty::ZERO);
         (!held).then_some(currency)
     }
@@ -251,46 +330,59 @@ impl MarginBook {
     pub fn cover(&mut self, bankruptcy: &Bankruptcy) -> Option<()> {
         self.credit(bankruptcy.currency, bankruptcy.covered)?;
         if let Some(instrument) = bankruptcy.instrument {
-            let leg = self.legs.get_mut(instrument.usize())?;
+            let (at, sides) = (instrument.usize() * self.mode.sides(), self.mode.sides());
+            // Of two isolated positions it is the one that is gone and owes: each is covered as it comes to that.
+            let legs = self.legs.get_mut(at..at + sides)?;
+            let owes = |leg: &Leg| leg.qty == Qty::ZERO && leg.isolated < Amount::ZERO;
+            let leg = legs.get_mut(legs.iter().position(owes).unwrap_or(0))?;
             leg.isolated = leg.isolated.checked_add(bankruptcy.covered)?;
         }
         Some(())
     }
 
-    /// The pool of an instrument; `None` without terms.
-    pub fn pool_of(&self, instrument: InstrumentIx) -> Option<Pool> {
-        Some(match self.mode(instrument)? {
-            MarginMode::Isolated => Pool::Isolated(instrument),
-            MarginMode::Cross => Pool::Cross(self.legs.get(instrument.usize())?.settlement),
+    /// The pool of a position; `None` without terms.
+    pub fn pool_of(&self, holding: Holding) -> Option<Pool> {
+        Some(match self.margin_mode(holding.instrument)? {
+            MarginMode::Isolated => Pool::Isolated(holding),
+            MarginMode::Cross => Pool::Cross(self.leg(holding)?.settlement),
         })
     }
 
-    /// Whether an instrument belongs to a pool.
-    pub fn is_in(&self, instrument: InstrumentIx, pool: Pool) -> bool {
-        self.pool_of(instrument) == Some(pool)
+    /// The pools of an instrument: one, or two if its two positions are isolated.
+    pub fn pools_of(&self, instrument: InstrumentIx) -> [Option<Pool>; 2] {
+        let first = instrument.usize() * self.mode.sides();
+        let pool = |place| self.pool_of(self.holding_at(place));
+        match self.mode {
+            PositionMode::OneWay => [pool(first), None],
+            PositionMode::Hedge => {
+                let (long, short) = (pool(first), pool(first + 1));
+                [long, short.filter(|_| short != long)]
+            }
+        }
     }
 
-    /// Instruments with a position in a pool, in order of index.
-    pub fn holders(&self, pool: Pool) -> impl Iterator<Item = InstrumentIx> {
+    /// Positions that are held in a pool, in order of instrument, long ones first.
+    pub fn holders(&self, pool: Pool) -> impl Iterator<Item = Holding> {
         let held = self.legs.iter().enumerate().filter(|(_, leg)| leg.qty != Qty::ZERO);
-        held.map(|(ix, _)| InstrumentIx(ix as u16)).filter(move |ix| self.is_in(*ix, pool))
+        held.map(|(place, _)| self.holding_at(place)).filter(move |holding| self.pool_of(*holding) == Some(pool))
     }
 
     /// Maintenance margin of a position; `None` if its price is not known or on overflow.
-    pub fn maintenance(&self, instrument: InstrumentIx, now: Ts, value: Valuer<'_>) -> Option<Amount> {
-        let (leg, terms) = (self.legs.get(instrument.usize())?, self.terms(instrument)?);
+    pub fn maintenance(&self, holding: Holding, now: Ts, value: Valuer<'_>) -> Option<Amount> {
+        let (leg, terms) = (self.leg(holding)?, self.terms(holding.instrument)?);
         let worth = match terms.basis {
-            MaintenanceBasis::Mark => value(instrument, leg.qty)?,
+            MaintenanceBasis::Mark => value(holding.instrument, leg.qty)?,
             MaintenanceBasis::Entry => leg.cost,
         };
         terms.maintenance(worth.checked_abs()?, now)
     }
 
-    fn unrealized(&self, instrument: InstrumentIx, value: Valuer<'_>) -> Option<Amount> {
-        let leg = self.legs.get(instrument.usize())?;
+    fn unrealized(&self, holding: Holding, value: Valuer<'_>) -> Option<Amount> {
+        let leg = self.leg(holding)?;
+        let worth = value(holding.instrument, leg.qty)?;
         match leg.kind {
-            InstrumentKind::Spot | InstrumentKind::Linear => value(instrument, leg.qty)?.checked_sub(leg.cost),
-            InstrumentKind::Inverse => leg.cost.checked_sub(value(instrument, leg.qty)?),
+            InstrumentKind::Spot | InstrumentKind::Linear => worth.checked_sub(leg.cost),
+            InstrumentKind::Inverse => leg.cost.checked_sub(worth),
         }
     }
 
@@ -298,12 +390,12 @@ impl MarginBook {
     pub fn standing(&self, pool: Pool, now: Ts, value: Valuer<'_>) -> Option<Standing> {
         let wallet = match pool {
             Pool::Cross(currency) => self.cross_wallet(currency)?,
-            Pool::Isolated(instrument) => self.isolated(instrument),
+            Pool::Isolated(holding) => self.isolated(holding),
         };
         let mut standing = Standing { balance: wallet, maintenance: Amount::ZERO };
-        for instrument in self.holders(pool) {
-            standing.balance = standing.balance.checked_add(self.unrealized(instrument, value)?)?;
-            standing.maintenance = standing.maintenance.checked_add(self.maintenance(instrument, now, value)?)?;
+        for holding in self.holders(pool) {
+            standing.balance = standing.balance.checked_add(self.unrealized(holding, value)?)?;
+            standing.maintenance = standing.maintenance.checked_add(self.maintenance(holding, now, value)?)?;
         }
         Some(standing)
     }
@@ -313,9 +405,9 @@ impl MarginBook {
     pub fn free(&self, currency: CurrencyIx, now: Ts, value: Valuer<'_>) -> Option<Amount> {
         let pool = Pool::Cross(currency);
         let balance = self.standing(pool, now, value)?.balance;
-        self.holders(pool).try_fold(balance, |free, instrument| {
-            let worth = value(instrument, self.net_qty(instrument))?.checked_abs()?;
-            free.checked_sub(self.terms(instrument)?.initial(worth)?)
+        self.holders(pool).try_fold(balance, |free, holding| {
+            let worth = value(holding.instrument, self.qty(holding))?.checked_abs()?;
+            free.checked_sub(self.terms(holding.instrument)?.initial(worth)?)
         })
     }
 }

@@ -15,8 +15,8 @@ use std::collections::VecDeque;
 use tapedeck_model::event::{Anomaly, DenyReason};
 use tapedeck_model::order::CancelReason;
 use tapedeck_model::{
-    Amendment, ClientOrderId, Event, FillReport, GroupLeg, InstrumentIx, Order, OrderRequest, OrderStatus, Qty, Side,
-    StrategyIx, TradeId, Ts, VenueReport,
+    Amendment, ClientOrderId, Deal, Event, FillReport, GroupLeg, InstrumentIx, Order, OrderRequest, OrderStatus,
+    PositionSide, Qty, Side, StrategyIx, TradeId, Ts, VenueReport,
 };
 use transition::{Next, Stimulus, next};
 
@@ -88,6 +88,24 @@ pub struct OpenQty {
     pub buy: i64,
     /// Of sells.
     pub sell: i64,
+    /// The parts of them that trade short positions of hedge mode.
+    pub short_buy: i64,
+    /// Likewise.
+    pub short_sell: i64,
+}
+
+impl OpenQty {
+    /// Of the orders of one position; in one-way mode, for `None`, of all.
+    #[must_use]
+    pub const fn on(self, position_side: Option<PositionSide>) -> Self {
+        let Self { buy, sell, short_buy, short_sell } = self;
+        let (buy, sell) = match position_side {
+            None => return self,
+            Some(PositionSide::Long) => (buy - short_buy, sell - short_sell),
+            Some(PositionSide::Short) => (short_buy, short_sell),
+        };
+        Self { buy, sell, short_buy: 0, short_sell: 0 }
+    }
 }
 
 /// The order-management system.
@@ -221,12 +239,10 @@ impl Oms {
             Event::Accepted { client_order_id, venue_order_id } => {
                 self.change(*client_order_id, event, |entry| entry.order.venue_order_id = Some(*venue_order_id));
             }
-            Event::Replaced { client_order_id, order_qty, kind } => {
-                self.change(*client_order_id, event, |entry| {
-                    entry.order.request.kind = *kind;
-                    entry.resize(*order_qty);
-                });
-            }
+            Event::Replaced { client_order_id, order_qty, kind } => self.change(*client_order_id, event, |entry| {
+                entry.order.request.kind = *kind;
+                entry.resize(*order_qty);
+            }),
             Event::Held { client_order_id, venue_order_id } => self.change(*client_order_id, event, |entry| {
                 entry.order.venue_order_id = Some(*venue_order_id);
                 entry.order.held = true;
@@ -266,6 +282,8 @@ impl Oms {
             | Event::CancelAllSubmitted { .. }
             | Event::Posted { .. }
             | Event::PositionChanged(_)
+            | Event::SidePositionChanged { .. }
+            | Event::PositionModeDeclared { .. }
             | Event::FundingPaid { .. }
             | Event::PositionSettled { .. }
             | Event::Equity(_)
@@ -338,7 +356,7 @@ impl Oms {
         desk.window.push_back(slot);
         self.open_orders += 1;
         let open = self.open_part(slot);
-        self.add_open(request.instrument, request.side, open);
+        self.add_open(request.instrument, request.deal(), open);
     }
 
     /// What an order adds to the open quantity of its instrument: what it may still fill. Of a pair of
@@ -382,17 +400,18 @@ impl Oms {
         assert!(whole == request.order_qty.raw(), "order {id}: cum + leaves + canceled is not its quantity");
         assert!(leaves >= Qty::ZERO && order.canceled_qty >= Qty::ZERO, "order {id}: a part is negative");
         let open = self.open_part(slot);
-        self.add_open(request.instrument, request.side, open - open_before);
+        self.add_open(request.instrument, request.deal(), open - open_before);
         if status.is_terminal() && !was.is_terminal() {
             self.end(slot);
         }
     }
 
-    fn add_open(&mut self, instrument: InstrumentIx, side: Side, delta: i64) {
+    fn add_open(&mut self, instrument: InstrumentIx, deal: Deal, delta: i64) {
         let open = &mut self.open[instrument.usize()];
-        match side {
-            Side::Buy => open.buy += delta,
-            Side::Sell => open.sell += delta,
+        let of_short = if deal.position_side == Some(PositionSide::Short) { delta } else { 0 };
+        match deal.side {
+            Side::Buy => (open.buy, open.short_buy) = (open.buy + delta, open.short_buy + of_short),
+            Side::Sell => (open.sell, open.short_sell) = (open.sell + delta, open.short_sell + of_short),
         }
     }
 
@@ -444,7 +463,7 @@ fn judge_fill(entry: &Entry, fill: &FillReport) -> Result<Event, Anomaly> {
     let part = fill.last_qty.raw();
     Ok(Event::Filled {
         instrument: order.request.instrument,
-        side: order.request.side,
+        deal: order.request.deal(),
         report: *fill,
         cum_qty: Qty::from_raw(order.cum_qty.raw() + part),
         leaves_qty: if late { Qty::ZERO } else { Qty::from_raw(rest.raw() - part) },

@@ -238,10 +238,11 @@ fn reduces(request: &OrderRequest, net_qty: Qty) -> bool {
     against && request.order_qty.raw().unsigned_abs() <= net_qty.raw().unsigned_abs()
 }
 
-/// Whether an order is marked `reduce_only` and reduces the account's position. Limits that are
+/// Whether an order can only reduce (it is marked `reduce_only`, or closes a position of hedge mode) and
+/// reduces the account's position. Limits that are
 /// there to keep risk from growing let such orders through.
 fn closes(query: &RiskQuery<'_>) -> bool {
-    query.request.reduce_only && reduces(query.request, query.net_qty)
+    query.request.only_reduces() && reduces(query.request, query.net_qty)
 }
 
 /// Passes at or below the limit.

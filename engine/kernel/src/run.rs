@@ -23,7 +23,8 @@ use tapedeck_model::event::{Anomaly, EquityPoint, PostingReason};
 use tapedeck_model::port::{RiskObservation, Wish};
 use tapedeck_model::{
     Amount, ClientOrderId, Command, Context, CurrencyIx, Event, Fill, FillReport, Intent, Levels, MarketRecord, Order,
-    OrderRequest, OrderUpdate, RuleIx, Shows, SourceIx, Strategy, StrategyIx, Tick, Ts, VenueReport, View,
+    OrderRequest, OrderUpdate, PositionMode, RuleIx, Shows, SourceIx, Strategy, StrategyIx, Tick, Ts, VenueReport,
+    View,
 };
 
 use crate::account::{Account, EquityTrack, LinearEquity, Marks, SeenMarks};
@@ -193,6 +194,9 @@ impl Core {
         for (ix, name) in spec.source_names.iter().enumerate() {
             let source = SourceIx(ix as u16);
             self.note(&Event::SourceDeclared { source, name: name.clone() });
+        }
+        if spec.position_mode != PositionMode::OneWay {
+            self.record(&Event::PositionModeDeclared { mode: spec.position_mode })?;
         }
         for (instrument, terms) in &spec.margin {
             self.record(&Event::MarginDeclared { instrument: *instrument, terms: Box::new(terms.clone()) })?;
@@ -645,10 +649,10 @@ impl Core {
         let settlement = instrument.settlement;
         let seq = self.encoder.next_seq();
         let failed = |source| KernelError::Account { seq, source };
-        let effects =
-            self.state.account.effects_of_fill(strategy, instrument, order.request.side, report).map_err(failed)?;
+        let deal = order.request.deal();
+        let effects = self.state.account.effects_of_fill(strategy, instrument, deal, report).map_err(failed)?;
         self.record(&Event::Posted { reason: PostingReason::Fill, lines: effects.lines })?;
-        self.record(&Event::PositionChanged(effects.position))?;
+        self.record(&effects.position_changed())?;
         self.moved = true;
         self.counts.fills += 1;
         let fees = &mut self.fees[report.fee_currency.usize()];

@@ -4,7 +4,8 @@ use tapedeck_model::margin::MarginTerms;
 use tapedeck_model::port::LatencyModel;
 use tapedeck_model::time::Span;
 use tapedeck_model::{
-    Amount, BookLaw, ClientOrderId, Currency, CurrencyIx, Instrument, InstrumentIx, Source, SourceError, StrategyIx, Ts,
+    Amount, BookLaw, ClientOrderId, Currency, CurrencyIx, Instrument, InstrumentIx, PositionMode, Source, SourceError,
+    StrategyIx, Ts,
 };
 use thiserror::Error;
 
@@ -29,6 +30,8 @@ pub struct CoreSpec {
     pub account: AccountSpec,
     /// Margin terms of every instrument of a margin account; empty for other accounts.
     pub margin: Vec<(InstrumentIx, MarginTerms)>,
+    /// Whether an instrument has one position or a long and a short one.
+    pub position_mode: PositionMode,
     /// Money put in at the start.
     pub deposits: Vec<(CurrencyIx, Amount)>,
     /// Strategies by id.
@@ -65,6 +68,8 @@ pub struct RunSpec {
     pub account: AccountKind,
     /// Margin terms of every instrument of a margin account; empty for other accounts.
     pub margin: Vec<(InstrumentIx, MarginTerms)>,
+    /// Whether an instrument has one position or a long and a short one.
+    pub position_mode: PositionMode,
     /// Money put in at the start.
     pub deposits: Vec<(CurrencyIx, Amount)>,
     /// Venues by name; every instrument belongs to exactly one.

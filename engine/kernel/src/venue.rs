@@ -52,7 +52,7 @@ use tapedeck_model::number::pow10;
 use tapedeck_model::port::{FeeModel, FeeQuery, Impact, LatencyModel, LatencyQuery, QueueModel, SlippageModel};
 use tapedeck_model::{
     Amount, Bar, BookLaw, ClientOrderId, Command, CurrencyIx, Decimal, Draws, Instrument, InstrumentIx, Levels,
-    MarketRecord, OrderRequest, Price, Qty, RecordRef, Span, StrategyIx, Ts, VenueReport,
+    MarketRecord, OrderRequest, PositionMode, Price, Qty, RecordRef, Span, StrategyIx, Ts, VenueReport,
 };
 
 use crate::margin::MarginBook;
@@ -122,6 +122,8 @@ pub struct VenueSpec {
     pub funds: Option<Vec<(CurrencyIx, Amount)>>,
     /// A margin account, in place of `funds`; `None` for no look at margin.
     pub margin: Option<MarginSpec>,
+    /// Whether an instrument has one position or a long and a short one.
+    pub position_mode: PositionMode,
     /// When commands are refused and messages are held up; the first one that refuses is told.
     pub troubles: Vec<Window>,
     /// How far limits may lie from the mark price, else the last known price, as a part of it.
@@ -266,7 +268,7 @@ impl SimVenue {
         let mut funds = Funds::new(spec.funds.as_deref())
             .ok_or_else(|| wrong("a balance is below zero or too large".to_owned()))?;
         if let Some(margin) = &spec.margin {
-            let margin = VenueMargin::new(margin, instruments);
+            let margin = VenueMargin::new(margin, instruments, spec.position_mode);
             funds = Funds::on_margin(margin.ok_or_else(|| wrong("a wallet is too large".to_owned()))?);
         }
         let mut desks = Vec::with_capacity(instruments.len());
@@ -283,6 +285,7 @@ impl SimVenue {
             let age_limit = spec.age_limits.iter().find(|(other, _)| other == ix).map(|(_, limit)| *limit);
             let price_band = spec.price_band;
             let mut desk = Desk::new(instrument.clone(), finest, spec.books);
+            desk.position_mode = spec.position_mode;
             (desk.age_limit, desk.price_band) = (age_limit, price_band);
             desks[ix.usize()] = Some(desk);
         }
@@ -365,7 +368,7 @@ impl SimVenue {
         let desk = self.desks.get(record.instrument().usize()).and_then(Option::as_ref);
         self.watch.is_none()
             && desk.is_some_and(|desk| desk.is_quiet_for(record))
-            && self.funds.margin().is_none_or(|margin| margin.book.net_qty(record.instrument()) == Qty::ZERO)
+            && self.funds.margin().is_none_or(|margin| !margin.book.is_held(record.instrument()))
     }
 
     /// `count` records like this one, the last of them, passed while the venue was quiet for them.

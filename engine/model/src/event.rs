@@ -7,7 +7,8 @@ use crate::instrument::Instrument;
 use crate::margin::{Bankruptcy, Liquidation, LiquidationShare, MarginTerms};
 use crate::market::QuoteTick;
 use crate::number::{Amount, Price, Qty};
-use crate::order::{Amendment, CancelReason, FillReport, OrderKind, OrderRequest, RejectReason, Side, numbered};
+use crate::order::{Amendment, CancelReason, FillReport, OrderKind, OrderRequest, RejectReason, numbered};
+use crate::position::{Deal, PositionMode, PositionSide};
 use crate::time::Ts;
 
 numbered! {
@@ -35,6 +36,8 @@ numbered! {
         WouldNotReduce = 10 "would_not_reduce",
         /// Another order of its group was denied, so none of them left.
         GroupLeg = 20 "group_leg_denied",
+        /// In hedge mode it names no position side or is reduce-only, or it names one in one-way mode.
+        PositionSide = 70 "position_side",
     }
 }
 
@@ -343,6 +346,11 @@ pub enum Event {
         /// Mode, leverage and brackets.
         terms: Box<MarginTerms>,
     },
+    /// How the account holds instruments; not there in one-way mode.
+    PositionModeDeclared {
+        /// One signed position, or a long and a short one.
+        mode: PositionMode,
+    },
     /// A data source of the run.
     SourceDeclared {
         /// Its position.
@@ -469,8 +477,8 @@ pub enum Event {
     Filled {
         /// In what.
         instrument: InstrumentIx,
-        /// Buy or sell.
-        side: Side,
+        /// Buy or sell, and in hedge mode of which position.
+        deal: Deal,
         /// As the venue reported it.
         report: FillReport,
         /// Filled so far, this one included.
@@ -546,6 +554,13 @@ pub enum Event {
     },
     /// A position changed.
     PositionChanged(PositionPoint),
+    /// The same in hedge mode.
+    SidePositionChanged {
+        /// Which of the two.
+        position_side: PositionSide,
+        /// What it is now; a short one has a quantity below zero.
+        point: PositionPoint,
+    },
     /// A position ended at its contract's expiry. Its posting and the position that is left follow.
     PositionSettled {
         /// Whose.
@@ -768,6 +783,8 @@ impl Event {
             Self::CapitalMoved { .. } => (63, "capital_moved"),
             Self::WithdrawalRefused { .. } => (64, "withdrawal_refused"),
             Self::FillsBlocked { .. } => (65, "fills_blocked"),
+            Self::SidePositionChanged { .. } => (70, "side_position_changed"),
+            Self::PositionModeDeclared { .. } => (71, "position_mode_declared"),
         }
     }
 
@@ -809,6 +826,8 @@ impl Event {
             | Self::CancelAllSubmitted { .. }
             | Self::Posted { .. }
             | Self::PositionChanged(_)
+            | Self::SidePositionChanged { .. }
+            | Self::PositionModeDeclared { .. }
             | Self::FundingPaid { .. }
             | Self::PositionSettled { .. }
             | Self::Equity(_)

@@ -18,6 +18,7 @@ pub mod number;
 pub mod order;
 pub mod param;
 pub mod port;
+pub mod position;
 pub mod random;
 pub mod terms;
 pub mod tick;
@@ -42,6 +43,7 @@ pub use order::{
 };
 pub use param::{Component, ParamError, ParamKind, ParamSpec, ParamValue, Params};
 pub use port::{Context, Fill, OrderUpdate, Source, SourceError, Strategy, View};
+pub use position::{Deal, PositionMode, PositionSide};
 pub use random::{Draws, Stream};
 pub use rust_decimal::Decimal;
 pub use terms::{Display, GroupKind, GroupLeg, Terms, Trail, TriggerBy};

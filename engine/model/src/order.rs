@@ -4,6 +4,7 @@ use crate::ids::{ClientOrderId, CurrencyIx, InstrumentIx, StrategyIx, TradeId, V
 use crate::margin::{Bankruptcy, Liquidation};
 use crate::market::RecordRef;
 use crate::number::{Amount, Price, Qty};
+use crate::position::{Deal, PositionSide};
 use crate::terms::{Terms, Trail, TriggerBy};
 use crate::time::Ts;
 
@@ -249,6 +250,7 @@ impl OrderRequest {
                 activation_px: None,
                 display: None,
                 reprice: false,
+                position_side: None,
                 group: None,
             },
         }
@@ -257,6 +259,26 @@ impl OrderRequest {
     /// A limit order, good till canceled.
     pub const fn limit(instrument: InstrumentIx, side: Side, order_qty: Qty, limit_px: Price) -> Self {
         Self { kind: OrderKind::Limit { limit_px }, ..Self::market(instrument, side, order_qty) }
+    }
+
+    /// The same of one position of hedge mode: a buy of the long one opens, of the short one closes.
+    #[must_use]
+    pub const fn of(mut self, position_side: PositionSide) -> Self {
+        self.terms.position_side = Some(position_side);
+        self
+    }
+
+    /// What it trades.
+    pub const fn deal(&self) -> Deal {
+        Deal { side: self.side, position_side: self.terms.position_side }
+    }
+
+    /// Whether it may only bring a position nearer to zero: it says so, or in hedge mode its side does.
+    pub const fn only_reduces(&self) -> bool {
+        match self.terms.position_side {
+            None => self.reduce_only,
+            Some(position_side) => self.reduce_only || position_side.is_closed_by(self.side),
+        }
     }
 }
 
@@ -473,6 +495,8 @@ numbered! {
         RateLimited = 53 "rate_limited",
         /// A limit too far from the mark price, or from the last price where there is none.
         PriceBand = 54 "price_band",
+        /// In hedge mode it names no position side or is reduce-only, or it names one in one-way mode.
+        PositionSide = 70 "position_side",
     }
 }
 

@@ -11,6 +11,7 @@ use crate::market::{Bar, Chunk, DepthTick, FundingTick, MarkTick, MarketState, Q
 use crate::number::{Amount, Price, Qty};
 use crate::order::{Amendment, Command, Intent, Liquidity, Order, OrderRequest, Side};
 use crate::param::{Component, ParamError, Params};
+use crate::position::{PositionMode, PositionSide};
 use crate::random::Draws;
 use crate::terms::{GroupKind, GroupLeg};
 use crate::time::{Span, Ts};
@@ -105,8 +106,12 @@ pub trait View {
     fn market(&self, instrument: InstrumentIx) -> &MarketState;
     /// Our view of an instrument's order book; empty where no depth is received.
     fn book(&self, instrument: InstrumentIx) -> &Book;
-    /// A strategy's position.
+    /// A strategy's position; in hedge mode the sum of its two.
     fn position(&self, strategy: StrategyIx, instrument: InstrumentIx) -> PositionView;
+    /// One of a strategy's two positions of hedge mode; flat in one-way mode.
+    fn side_position(&self, strategy: StrategyIx, instrument: InstrumentIx, side: PositionSide) -> PositionView;
+    /// How the account holds instruments.
+    fn position_mode(&self) -> PositionMode;
     /// The account's balance of a currency; zero if it has none.
     fn balance(&self, currency: CurrencyIx) -> Balance;
     /// The account's equity in the base currency; `None` before every price it needs is known.
@@ -229,9 +234,20 @@ impl<'a> Context<'a> {
         self.view.book(instrument)
     }
 
-    /// The strategy's own position.
+    /// The strategy's own position; in hedge mode the sum of its two.
     pub fn position(&self, instrument: InstrumentIx) -> PositionView {
         self.view.position(self.strategy, instrument)
+    }
+
+    /// One of the strategy's two positions of hedge mode; flat in one-way mode.
+    pub fn side_position(&self, instrument: InstrumentIx, side: PositionSide) -> PositionView {
+        self.view.side_position(self.strategy, instrument, side)
+    }
+
+    /// Whether an instrument has one position or two. In hedge mode every order must say which one it
+    /// means ([`OrderRequest::of`]), and none is reduce-only; else none may.
+    pub fn position_mode(&self) -> PositionMode {
+        self.view.position_mode()
     }
 
     /// The account's balance of a currency.
@@ -434,17 +450,17 @@ pub struct RiskQuery<'a> {
     pub instrument: &'a Instrument,
     /// Last known price.
     pub mark: Price,
-    /// The account's signed position in the instrument.
+    /// The account's signed position in the instrument; in hedge mode the one that the order trades.
     pub net_qty: Qty,
-    /// Open buy quantity of the account in the instrument, this order not included.
+    /// Open buy quantity of the account in that position, this order not included.
     pub open_buy_qty: Qty,
-    /// Open sell quantity of the account in the instrument, this order not included.
+    /// Open sell quantity of the account in that position, this order not included.
     pub open_sell_qty: Qty,
     /// Value of the order at its own worst price (market and stop: the last known price).
     pub notional: Amount,
     /// Gross value of all positions at the last known prices.
     pub gross_exposure: Amount,
-    /// What the open orders of other instruments would add to it, were those of the side that adds
+    /// What the open orders of other positions would add to it, were those of the side that adds
     /// more filled in each.
     pub open_exposure: Amount,
     /// Open orders of the account, this one not included; those of its group that go before it are.

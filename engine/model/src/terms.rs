@@ -6,6 +6,7 @@
 use crate::ids::{ClientOrderId, StrategyIx};
 use crate::number::{Price, Qty};
 use crate::order::{OrderKind, OrderRequest, Side, TimeInForce, numbered};
+use crate::position::PositionSide;
 
 numbered! {
     /// Which price a trigger looks at (FIX 1107; Binance `workingType`).
@@ -160,7 +161,7 @@ impl GroupLeg {
 }
 
 /// Whether requests may stand as one group: of one instrument and quantity; a pair on one side and of
-/// kinds that can wait; what waits for a parent opposite to it, and not post-only, as it must be able to
+/// kinds that can wait; in hedge mode of one position; what waits for a parent opposite to it, and not post-only, as it must be able to
 /// stand whatever the market is by then.
 pub fn may_group(kind: GroupKind, legs: &[OrderRequest]) -> bool {
     let Some(first) = legs.first().filter(|_| legs.len() == usize::from(kind.legs())) else { return false };
@@ -172,7 +173,10 @@ pub fn may_group(kind: GroupKind, legs: &[OrderRequest]) -> bool {
         lasting && request.kind != OrderKind::Market
     };
     let with_first = |request: &OrderRequest, side: Side| {
-        request.instrument == first.instrument && request.order_qty == first.order_qty && request.side == side
+        request.instrument == first.instrument
+            && request.order_qty == first.order_qty
+            && request.side == side
+            && request.terms.position_side == first.terms.position_side
     };
     match kind {
         GroupKind::Oco => legs.iter().all(|request| waits(request) && with_first(request, first.side)),
@@ -196,6 +200,8 @@ pub struct Terms {
     /// A post-only order that would take is moved to the best price at which it does not, instead of being
     /// refused.
     pub reprice: bool,
+    /// Which position it trades in hedge mode; `None` in one-way mode.
+    pub position_side: Option<PositionSide>,
     /// Its place in a group of orders; given by the context.
     pub group: Option<GroupLeg>,
 }

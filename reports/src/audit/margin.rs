@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 
 use tapedeck_model::instrument::InstrumentKind;
 use tapedeck_model::margin::{Liquidation, LiquidationShare, MaintenanceBasis, MarginMode, MarginTerms};
-use tapedeck_model::{Amount, CurrencyIx, Instrument, InstrumentIx, Qty, Side, StrategyIx};
+use tapedeck_model::{Amount, CurrencyIx, Instrument, InstrumentIx, PositionSide, Qty, Side};
 
 use super::Held;
-use crate::names::Names;
+use crate::names::{Names, PositionKey};
 
 /// How far sums of rounded quotients may lie apart: 1e-18 of a coin.
 const COIN_ROUNDING: Amount = Amount::from_raw(1_000_000);
@@ -24,7 +24,7 @@ pub(super) struct MarginAudit {
     last: Option<(Liquidation, i64)>,
 }
 
-type Positions = BTreeMap<(StrategyIx, InstrumentIx), Held>;
+type Positions = BTreeMap<PositionKey, Held>;
 
 impl MarginAudit {
     pub(super) fn declare(&mut self, instrument: InstrumentIx, terms: &MarginTerms) {
@@ -45,7 +45,12 @@ impl MarginAudit {
         {
             found.push(format!("{left} of the liquidation before was not shared"));
         }
-        let own = || held.iter().filter(|((_, ix), _)| *ix == stage.instrument).map(|(_, held)| *held);
+        let stage_side = names.side_of(stage.net_qty);
+        let of_side = |side| {
+            let of_it = move |key: &PositionKey| key.1 == stage.instrument && key.2 == side;
+            held.iter().filter(move |(key, _)| of_it(key)).map(|(_, held)| *held)
+        };
+        let own = || of_side(stage_side);
         let net: i64 = own().map(|held| held.qty).sum();
         if net != stage.net_qty.raw() {
             found.push(format!("the venue liquidates a position of {}, by the fills it is {net}", stage.net_qty.raw()));
@@ -63,20 +68,31 @@ impl MarginAudit {
             found.push("a liquidation without margin terms".to_owned());
             return found;
         };
-        let alone = held.iter().all(|((_, ix), held)| {
+        let alone = held.iter().all(|((_, ix, _), held)| {
             *ix == stage.instrument
                 || held.qty == 0 && held.cost == Amount::ZERO
                 || names.instrument(*ix).is_some_and(|other| other.settlement != instrument.settlement)
         });
         let cross = self.terms.values().all(|terms| terms.mode == MarginMode::Cross);
+        let sides: &[Option<PositionSide>] = match stage_side {
+            None => &[None],
+            Some(_) => &[Some(PositionSide::Long), Some(PositionSide::Short)],
+        };
         // Over several strategies the venue's own average entry is not the sum of theirs.
-        let entry_known = terms.basis == MaintenanceBasis::Mark || own().count() == 1;
+        let entry_known = terms.basis == MaintenanceBasis::Mark || sides.iter().all(|side| of_side(*side).count() <= 1);
         if !(alone && cross && entry_known) {
             return found;
         }
-        let costs = own().try_fold(Amount::ZERO, |sum, held| sum.checked_add(held.cost));
         let wallet = cash.get(&instrument.settlement).copied().unwrap_or_default();
-        let expected = costs.and_then(|cost| plain(instrument, terms, stage, (wallet, cost)));
+        // In hedge mode both positions stand against the wallet, each with a maintenance margin of its own.
+        let expected = sides.iter().try_fold((wallet, Amount::ZERO), |sums, side| {
+            let sum = |sum: Option<Held>, held: Held| {
+                let sum = sum?;
+                Some(Held { qty: sum.qty.checked_add(held.qty)?, cost: sum.cost.checked_add(held.cost)? })
+            };
+            let held = of_side(*side).fold(Some(Held::default()), sum)?;
+            plain(instrument, terms, stage, (sums, held))
+        });
         // Quotients of several strategies are rounded in other parts than the venue's.
         let rounding = if instrument.kind == InstrumentKind::Inverse { COIN_ROUNDING } else { Amount::ZERO };
         let near = |found: Amount, said: Amount| {
@@ -103,14 +119,17 @@ impl MarginAudit {
     }
 }
 
-/// Margin balance and maintenance margin; `None` on overflow.
+/// Margin balance and maintenance margin with one position more; `None` on overflow.
 fn plain(
     instrument: &Instrument,
     terms: &MarginTerms,
     stage: &Liquidation,
-    (wallet, cost): (Amount, Amount),
+    ((wallet, needed), Held { qty, cost }): ((Amount, Amount), Held),
 ) -> Option<(Amount, Amount)> {
-    let value = instrument.notional(stage.mark_px, stage.net_qty)?;
+    if qty == 0 {
+        return Some((wallet, needed));
+    }
+    let value = instrument.notional(stage.mark_px, Qty::from_raw(qty))?;
     let profit = match instrument.kind {
         InstrumentKind::Spot | InstrumentKind::Linear => value.checked_sub(cost)?,
         InstrumentKind::Inverse => cost.checked_sub(value)?,
@@ -123,5 +142,5 @@ fn plain(
     let table = terms.tables.iter().rfind(|table| table.from <= stage.ts_event)?;
     let bracket = table.brackets.iter().rfind(|bracket| bracket.floor < basis)?;
     let maintenance = basis.mul_div(bracket.rate, 1_000_000_000_000)?.checked_sub(bracket.cum)?;
-    Some((balance, maintenance))
+    Some((balance, needed.checked_add(maintenance)?))
 }

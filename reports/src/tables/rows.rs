@@ -5,8 +5,8 @@
 
 use tapedeck_model::event::{EquityPoint, LedgerAccount, PositionPoint, PostingLines};
 use tapedeck_model::{
-    Amount, CurrencyIx, Event, FillReport, Instrument, InstrumentIx, OrderKind, OrderRequest, Price, Qty, Record, Side,
-    StrategyIx, Terms, TimeInForce, Trail,
+    Amount, CurrencyIx, Deal, Event, FillReport, Instrument, InstrumentIx, OrderKind, OrderRequest, PositionSide,
+    Price, Qty, Record, Side, StrategyIx, Terms, TimeInForce, Trail,
 };
 
 use super::layout::{EquityRows, EventRows, FillRows, OrderRows, PositionRows, TradeRows};
@@ -113,9 +113,9 @@ impl<'a> EventRow<'a> {
                 self.request(request);
                 self.money(*reserved, *currency);
             }
-            Event::Filled { instrument, side, report, .. } => {
+            Event::Filled { instrument, deal, report, .. } => {
                 let instrument = self.instrument(*instrument);
-                self.side(*side);
+                self.side(deal.side);
                 self.px(Some(report.last_px), instrument);
                 self.qty(Some(report.last_qty), instrument);
                 self.money(report.fee, report.fee_currency);
@@ -196,6 +196,10 @@ impl<'a> EventRow<'a> {
                 self.text(reason.text());
             }
             Event::PositionChanged(point) => self.position(point),
+            Event::SidePositionChanged { position_side, point } => {
+                self.position(point);
+                self.text(position_side.text());
+            }
             Event::PositionSettled { .. } | Event::FundingPaid { .. } => self.holding(event),
             Event::Equity(point) => self.amount(point.equity),
             Event::Signal { strategy, name: text, .. } | Event::Log { strategy, text, .. } => {
@@ -254,13 +258,14 @@ impl<'a> EventRow<'a> {
             Event::InstrumentDeclared { instrument } => self.text(self.names.instrument_text(instrument.ix)),
             Event::DataIssues { issue, .. } => self.text(issue.text()),
             Event::SourceEnded { source, .. } => self.text(self.names.source(*source)),
-            other => self.incident_event(other),
+            other => self.rarer_event(other),
         }
     }
 
-    fn incident_event(&mut self, event: &Event) {
+    fn rarer_event(&mut self, event: &Event) {
         match event {
             Event::IncidentBegan { name: text, .. } | Event::IncidentEnded { name: text, .. } => self.text(text),
+            Event::PositionModeDeclared { mode } => self.text(mode.text()),
             Event::FillsBlocked { instrument, .. } => {
                 self.instrument(*instrument);
             }
@@ -348,6 +353,9 @@ impl OrderRows {
         }
         self.post_only.push(request.post_only);
         self.reduce_only.push(request.reduce_only);
+        if let Some(side) = request.terms.position_side {
+            self.position_side.at(at).push(side.number(), || side.text());
+        }
         if let Some(px) = kind.limit_px() {
             self.limit_px.at(at).push(px, instrument.price_scale);
         }
@@ -386,8 +394,8 @@ impl OrderRows {
 pub struct FillContext<'a> {
     /// In what.
     pub instrument: &'a Instrument,
-    /// Buy or sell.
-    pub side: Side,
+    /// Buy or sell, and of which position.
+    pub deal: Deal,
     /// Filled so far.
     pub cum_qty: Qty,
     /// Still open.
@@ -397,7 +405,7 @@ pub struct FillContext<'a> {
 impl FillRows {
     /// Fills a row.
     pub fn push(&mut self, record: &Record, report: &FillReport, context: &FillContext<'_>, names: &Names) {
-        let FillContext { instrument, side, cum_qty, leaves_qty } = *context;
+        let FillContext { instrument, deal: Deal { side, position_side }, cum_qty, leaves_qty } = *context;
         let Instrument { price_scale, qty_scale, .. } = *instrument;
         let FillReport { liquidity, evidence, .. } = report;
         let at = self.row();
@@ -410,6 +418,9 @@ impl FillRows {
         self.strategy.push(report.client_order_id.strategy.0);
         self.instrument.push(instrument.ix.0);
         self.side.push(side.number(), || side.text());
+        if let Some(side) = position_side {
+            self.position_side.at(at).push(side.number(), || side.text());
+        }
         self.last_px.push(report.last_px, price_scale);
         self.last_qty.push(report.last_qty, qty_scale);
         self.cum_qty.push(cum_qty, qty_scale);
@@ -461,12 +472,20 @@ impl TradeRows {
 
 impl PositionRows {
     /// Fills a row.
-    pub fn push(&mut self, record: &Record, point: &PositionPoint, (instrument, funding): (&Instrument, Amount)) {
-        self.row();
+    pub fn push(
+        &mut self,
+        record: &Record,
+        (point, side): (&PositionPoint, Option<PositionSide>),
+        (instrument, funding): (&Instrument, Amount),
+    ) {
+        let at = self.row();
         self.seq.push(record.header.seq);
         self.ts.push(record.header.ts);
         self.strategy.push(point.strategy.0);
         self.instrument.push(point.instrument.0);
+        if let Some(side) = side {
+            self.position_side.at(at).push(side.number(), || side.text());
+        }
         self.net_qty.push(point.net_qty, instrument.qty_scale);
         self.entry_cost.push(point.entry_cost);
         self.realized_pnl.push(point.realized_pnl);

@@ -348,9 +348,30 @@ fn check_account(scenario: &Scenario, problems: &mut Vec<Problem>) {
             problems.push(combination(format!("the deposit of {code} is below zero: {amount}"), own, "deposits"));
         }
     }
+    check_position_mode(scenario, problems);
     if own.given("max_leverage") && own.text("kind").as_deref() == Some("spot") {
         let problem = combination("a spot account has no `max_leverage`", own, "max_leverage");
         problems.push(problem.help("write `kind = \"netting\"`, or remove it"));
+    }
+}
+
+/// In hedge mode every order names a position side, which most strategies do not: all that they want would be
+/// denied.
+fn check_position_mode(scenario: &Scenario, problems: &mut Vec<Problem>) {
+    let own = &scenario.account.own;
+    if own.given("position_mode") && own.text("kind").as_deref() == Some("spot") {
+        let problem = combination("a spot account has no `position_mode`", own, "position_mode");
+        problems.push(problem.help("write `kind = \"netting\"` or `kind = \"margin\"`, or remove it"));
+    } else if own.text("position_mode").as_deref() == Some("hedge") {
+        for item in &scenario.strategies {
+            let Some(name) = item.own.text("type").filter(|name| tapedeck_strategies::is_one_way(name)) else {
+                continue;
+            };
+            let message = format!("strategy `{name}` does not say which position an order is of, as hedge mode wants");
+            let problem = combination(message, &item.own, "type");
+            let help = "write `position_mode = \"one_way\"` in [account], or take a strategy that names position sides";
+            problems.push(problem.help(help));
+        }
     }
 }
 

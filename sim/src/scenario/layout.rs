@@ -405,6 +405,13 @@ pub const ACCOUNT: SectionSpec = SectionSpec {
             "Largest gross exposure of a netting account; default there: 1.",
         ),
         ParamSpec::optional(
+            "position_mode",
+            ParamKind::Choice(&["one_way", "hedge"]),
+            "",
+            "Of a netting or margin account: one signed position in an instrument, or a long and a short one at once, of \
+             which every order names one; default there: one_way.",
+        ),
+        ParamSpec::optional(
             "margin_mode",
             ParamKind::Choice(&["cross", "isolated"]),
             "",

@@ -29,7 +29,7 @@ pub(super) fn submit(random: &Random, ctx: &mut Context<'_>, ix: InstrumentIx, s
         }
         3 => {
             request.post_only = stream.below(2) == 0;
-            request.terms = Terms { display: display(request.order_qty, ctx, ix, stream), ..Terms::default() };
+            request.terms.display = display(request.order_qty, ctx, ix, stream);
             request.terms.reprice = request.post_only && stream.below(2) == 0;
             if let Some(limit_px) = random.price(ctx, ix, stream) {
                 ctx.submit(OrderRequest {
@@ -70,8 +70,9 @@ fn waiting(random: &Random, ctx: &Context<'_>, ix: InstrumentIx, stream: &mut St
 /// An order that waits for `parent`, or is a pair with it.
 fn leg(random: &Random, ctx: &Context<'_>, parent: &OrderRequest, stream: &mut Stream) -> Option<OrderRequest> {
     let market = OrderRequest::market(parent.instrument, parent.side.opposite(), parent.order_qty);
-    let reduce_only = stream.below(4) == 0;
-    Some(OrderRequest { kind: waiting(random, ctx, parent.instrument, stream)?, reduce_only, ..market })
+    let reduce_only = stream.below(4) == 0 && parent.terms.position_side.is_none();
+    let terms = Terms { position_side: parent.terms.position_side, ..Terms::default() };
+    Some(OrderRequest { kind: waiting(random, ctx, parent.instrument, stream)?, reduce_only, terms, ..market })
 }
 
 /// A part of an order that shows, in lots.

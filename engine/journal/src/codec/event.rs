@@ -37,7 +37,7 @@ wire_enum! {
         26 = Replaced { client_order_id, order_qty, kind },
         27 = AmendRejected { client_order_id, reason },
         28 = CancelRejected { client_order_id, reason },
-        29 = Filled { instrument, side, report, cum_qty, leaves_qty },
+        29 = Filled { instrument, deal, report, cum_qty, leaves_qty },
         30 = Canceled { client_order_id, reason, canceled_qty },
         31 = Expired { client_order_id, canceled_qty },
         32 = ReportRefused { client_order_id, anomaly },
@@ -68,5 +68,7 @@ wire_enum! {
         63 = CapitalMoved { before, after },
         64 = WithdrawalRefused { currency, amount, free },
         65 = FillsBlocked { instrument, count },
+        70 = SidePositionChanged { position_side, point },
+        71 = PositionModeDeclared { mode },
     }
 }

@@ -7,11 +7,11 @@ use tapedeck_model::event::{
 };
 use tapedeck_model::order::{CancelReason, Evidence, FillBasis, RejectReason};
 use tapedeck_model::{
-    Amendment, Amount, Bar, ClientOrderId, CurrencyIx, DatedRules, DepthFlags, DepthTick, Display, FillReport,
+    Amendment, Amount, Bar, ClientOrderId, CurrencyIx, DatedRules, Deal, DepthFlags, DepthTick, Display, FillReport,
     FundingReport, FundingTick, GroupKind, GroupLeg, Instrument, InstrumentId, InstrumentIx, InstrumentKind, Intent,
-    Liquidity, MarkTick, MarketRecord, MboAction, MboTick, OrderKind, OrderRequest, Price, Qty, QuoteTick, RecordRef,
-    RuleIx, SettlementReport, Side, SourceIx, Span, StrategyIx, Terms, TimeInForce, TradeId, TradeTick, Trail,
-    TriggerBy, Ts, VenueOrderId, VenueReport,
+    Liquidity, MarkTick, MarketRecord, MboAction, MboTick, OrderKind, OrderRequest, PositionMode, PositionSide, Price,
+    Qty, QuoteTick, RecordRef, RuleIx, SettlementReport, Side, SourceIx, Span, StrategyIx, Terms, TimeInForce, TradeId,
+    TradeTick, Trail, TriggerBy, Ts, VenueOrderId, VenueReport,
 };
 
 use super::{Cursor, Defect, Room, Wire, length, wire_enum, wire_struct};
@@ -125,14 +125,14 @@ wire_raw! {
 
 wire_numbered! {
     Anomaly CancelReason DataIssue DenyReason FillBasis HaltAction IncidentKind InstrumentKind LedgerAccount Liquidity
-    LogLevel GroupKind MarketException MboAction PostingReason RejectReason RiskDecision Side TriggerBy
+    LogLevel GroupKind MarketException MboAction PositionMode PositionSide PostingReason RejectReason RiskDecision Side
+    TriggerBy
 }
 
 wire_struct! {
     ClientOrderId[6] { strategy, number }
     RecordRef[10] { source, number }
     OrderRequest { instrument, side, kind, order_qty, time_in_force, post_only, reduce_only, terms }
-    Terms { trigger_by, activation_px, display, reprice, group }
     Display[10] { qty, variance_bps }
     GroupLeg[6] { kind, leg, first }
     Amendment { order_qty, limit_px, trigger_px }
@@ -212,6 +212,53 @@ wire_enum! {
         5 = Mark(mark),
         6 = Funding(funding),
         60 = Mbo(row),
+    }
+}
+
+impl Wire for Deal {
+    const LEN: usize = u8::LEN;
+
+    #[inline]
+    fn write(&self, at: &mut [u8]) {
+        self.number().write(at);
+    }
+
+    #[inline]
+    fn encode<'a>(&self, out: Room<'a>) -> Room<'a> {
+        self.number().encode(out)
+    }
+
+    #[inline]
+    fn decode(from: &mut Cursor<'_>) -> Result<Self, Defect> {
+        let number = u8::decode(from)?;
+        let what = "Deal";
+        Self::from_number(number).ok_or(Defect::UnknownNumber { what, number: u16::from(number) })
+    }
+}
+
+impl Wire for Terms {
+    /// Whether it is repriced (1) and its position side (2 long, 4 short) are one byte, a sum.
+    #[inline]
+    fn encode<'a>(&self, out: Room<'a>) -> Room<'a> {
+        let Self { trigger_by, activation_px, display, reprice, position_side, group } = self;
+        let flags = u8::from(*reprice) + position_side.map_or(0, |side| 2 * side.number());
+        let out = display.encode(activation_px.encode(trigger_by.encode(out)));
+        group.encode(flags.encode(out))
+    }
+
+    #[inline]
+    fn decode(from: &mut Cursor<'_>) -> Result<Self, Defect> {
+        let (trigger_by, activation_px, display) = (Wire::decode(from)?, Wire::decode(from)?, Wire::decode(from)?);
+        let flags = u8::decode(from)?;
+        let position_side = match flags / 2 {
+            0 => None,
+            side => {
+                let unknown = Defect::UnknownNumber { what: "Terms", number: u16::from(flags) };
+                Some(PositionSide::from_number(side).ok_or(unknown)?)
+            }
+        };
+        let reprice = flags % 2 == 1;
+        Ok(Self { trigger_by, activation_px, display, reprice, position_side, group: Wire::decode(from)? })
     }
 }
 

@@ -256,8 +256,8 @@ fn a_failing_input_is_reported_with_its_place() {
 #[test]
 fn the_layout_is_as_released() {
     let sealed = seal(fixed_events(), 1_000);
-    assert_eq!(sealed.bytes.len(), 3_337);
-    assert_eq!(sealed.fingerprint.to_string(), "bd81d20aac4a5b9044a9bfcda24cc1e9a1d78a0cd63bbaf2cab51eafc882d04c");
+    assert_eq!(sealed.bytes.len(), 3_427);
+    assert_eq!(sealed.fingerprint.to_string(), "488ec2ffb9be0bb37100b99cde1ae9129d12a488a7cd7fccb0f39f7248a012d7");
 }
 
 #[test]

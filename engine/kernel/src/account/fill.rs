@@ -2,7 +2,9 @@
 
 use tapedeck_model::event::{LedgerAccount, PositionPoint, PostingLines};
 use tapedeck_model::port::PositionView;
-use tapedeck_model::{Amount, CurrencyIx, FillReport, Instrument, Price, Qty, Side, StrategyIx};
+use tapedeck_model::{
+    Amount, CurrencyIx, Deal, Event, FillReport, Instrument, PositionSide, Price, Qty, Side, StrategyIx,
+};
 
 use super::position::{self, Moved};
 use super::{Account, AccountError, AccountKind, overflow};
@@ -14,9 +16,21 @@ pub struct FillEffects {
     pub lines: PostingLines,
     /// The strategy's position after the fill.
     pub position: PositionPoint,
+    /// Which of the two it is in hedge mode.
+    pub position_side: Option<PositionSide>,
     /// Profit of the part that reduced the position, less the fill's fee if that is in the same
     /// currency, in the settlement currency (the quote for spot); `None` if nothing was reduced.
     pub closed_pnl: Option<Amount>,
+}
+
+impl FillEffects {
+    /// The event of the position after it.
+    pub const fn position_changed(&self) -> Event {
+        match self.position_side {
+            None => Event::PositionChanged(self.position),
+            Some(position_side) => Event::SidePositionChanged { position_side, point: self.position },
+        }
+    }
 }
 
 impl Account {
@@ -27,19 +41,23 @@ impl Account {
     /// was bought and sold.
     ///
     /// # Errors
-    /// [`AccountError::Overflow`].
+    /// [`AccountError::Overflow`], or [`AccountError::Overclosed`] in hedge mode.
     pub fn effects_of_fill(
         &self,
         strategy: StrategyIx,
         instrument: &Instrument,
-        side: Side,
+        deal: impl Into<Deal>,
         report: &FillReport,
     ) -> Result<FillEffects, AccountError> {
+        let Deal { side, position_side } = deal.into();
         assert!(report.last_qty.raw() > 0, "a fill has a quantity above zero");
-        let before = self.position(strategy, instrument.ix);
+        let before = self.held_of(strategy, instrument.ix, position_side);
         let Moved { position, realized } =
             position::after_fill(before, instrument, side, (report.last_px, report.last_qty))
                 .ok_or(overflow("a position"))?;
+        if let Some(side) = position_side.filter(|side| position.net_qty.raw() * side.opened_by().sign() < 0) {
+            return Err(AccountError::Overclosed { side, instrument: instrument.id.to_string() });
+        }
         let mut lines = PostingLines::new();
         match self.kind {
             AccountKind::Spot => exchange(&mut lines, instrument, side, report),
@@ -64,7 +82,7 @@ impl Account {
             entry_cost: position.entry_cost,
             realized_pnl: position.realized_pnl,
         };
-        Ok(FillEffects { lines, position, closed_pnl })
+        Ok(FillEffects { lines, position, position_side, closed_pnl })
     }
 }
 
@@ -76,10 +94,10 @@ impl Account {
     pub fn effects_of_settlement(
         &self,
         strategy: StrategyIx,
-        instrument: &Instrument,
+        (instrument, position_side): (&Instrument, Option<PositionSide>),
         settlement_px: Price,
     ) -> Result<FillEffects, AccountError> {
-        let before = self.position(strategy, instrument.ix);
+        let before = self.held_of(strategy, instrument.ix, position_side);
         let (side, qty) = if before.net_qty > Qty::ZERO {
             (Side::Sell, Some(before.net_qty))
         } else {
@@ -93,7 +111,7 @@ impl Account {
             .ok_or(overflow("the value of a settlement"))?;
         let PositionView { net_qty, entry_cost, realized_pnl, .. } = position;
         let position = PositionPoint { strategy, instrument: instrument.ix, net_qty, entry_cost, realized_pnl };
-        Ok(FillEffects { lines, position, closed_pnl: realized })
+        Ok(FillEffects { lines, position, position_side, closed_pnl: realized })
     }
 }
 

@@ -5,7 +5,7 @@
 
 use tapedeck_model::event::{DenyReason, LedgerAccount, PositionPoint, PostingLines};
 use tapedeck_model::margin::{Bankruptcy, LiquidationShare};
-use tapedeck_model::{Amount, Instrument, InstrumentKind, Qty, Side};
+use tapedeck_model::{Amount, Instrument, InstrumentKind, PositionMode, PositionSide, Qty, Side};
 
 use super::fill::transfer;
 use super::position::{self, Moved};
@@ -23,7 +23,11 @@ impl Account {
         instrument: &Instrument,
         share: &LiquidationShare,
     ) -> Result<FillEffects, AccountError> {
-        let before = self.position(share.strategy, instrument.ix);
+        let position_side = match self.position_mode() {
+            PositionMode::OneWay => None,
+            PositionMode::Hedge => Some(PositionSide::closed_by(share.side)),
+        };
+        let before = self.held_of(share.strategy, instrument.ix, position_side);
         let Moved { position, realized } =
             position::after_fill(before, instrument, share.side, (share.last_px, share.last_qty))
                 .ok_or(overflow("a position"))?;
@@ -42,6 +46,7 @@ impl Account {
                 entry_cost: position.entry_cost,
                 realized_pnl: position.realized_pnl,
             },
+            position_side,
             closed_pnl: Some(profit.checked_sub(share.fee).ok_or(overflow("a profit"))?),
         })
     }

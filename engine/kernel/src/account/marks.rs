@@ -230,7 +230,7 @@ impl Marks {
     /// Gross value of what is exposed to a price, in the base currency; `None` before every price
     /// that it needs is known.
     ///
-    /// Netting: the account's net position in each instrument. Spot: balances of assets that are
+    /// Netting and margin: the account's net position in each instrument, in hedge mode of each side. Spot: balances of assets that are
     /// traded against something, other than the base currency.
     pub fn exposure(&self, account: &Account) -> Option<Amount> {
         match self.kind {
@@ -243,7 +243,12 @@ impl Marks {
             AccountKind::Netting { .. } | AccountKind::Margin => {
                 account.held.0.iter().try_fold(Amount::ZERO, |sum, index| {
                     let (valued, net) = (&self.instruments[usize::from(*index)], &account.net[usize::from(*index)]);
-                    sum.checked_add(self.to_base(valued.value(net.qty)?.checked_abs()?, valued.settlement)?)
+                    let mut gross = valued.value(net.qty)?.checked_abs()?;
+                    if net.short_qty != Qty::ZERO {
+                        let long = valued.value(net.qty.checked_sub(net.short_qty)?)?;
+                        gross = long.checked_add(valued.value(net.short_qty)?.checked_abs()?)?;
+                    }
+                    sum.checked_add(self.to_base(gross, valued.settlement)?)
                 })
             }
         }

@@ -160,6 +160,10 @@ impl Account {
     /// will have changed by.
     fn beyond_closing(&self, request: &OrderRequest, own: Qty, before: Qty) -> Option<Qty> {
         let OrderRequest { instrument, side, order_qty, .. } = *request;
+        if let Some(position_side) = request.terms.position_side {
+            // In hedge mode an order opens or closes, never both.
+            return Some(if position_side.is_closed_by(side) { Qty::ZERO } else { order_qty });
+        }
         let open = self.open_qty(instrument, side).checked_sub(own)?;
         let against = self.net_qty(instrument).checked_add(before)?.raw().checked_mul(-side.sign())?;
         let reducible = against.max(0).saturating_sub(open.raw()).max(0);

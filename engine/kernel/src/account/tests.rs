@@ -9,6 +9,7 @@ use tapedeck_model::{
 
 use super::*;
 
+mod hedge;
 mod oracle;
 
 const USD: CurrencyIx = CurrencyIx(0);
@@ -286,7 +287,7 @@ fn a_reserve_for_what_opens_outlasts_the_fills_that_close() {
     assert_eq!(desk.free(USD), "9750");
     let filled = |cum: &str, leaves: &str| Event::Filled {
         instrument: IX,
-        side: Side::Sell,
+        deal: Side::Sell.into(),
         report: report(2, px("100"), qty("1"), (Amount::ZERO, USD)),
         cum_qty: qty(cum),
         leaves_qty: qty(leaves),
@@ -312,7 +313,7 @@ fn reserves_follow_fills_changes_and_ends() {
     assert_eq!((desk.account.open_orders(), desk.account.open_qty(IX, Side::Buy)), (2, qty("5")));
     let filled = |number, cum: &str, leaves: &str| Event::Filled {
         instrument: IX,
-        side: Side::Buy,
+        deal: Side::Buy.into(),
         report: report(number, px("100"), qty("1"), (Amount::ZERO, USD)),
         cum_qty: qty(cum),
         leaves_qty: qty(leaves),
@@ -515,7 +516,7 @@ proptest! {
                 let fee = desk.instrument.notional(last_px, Qty::from_raw(qty)).unwrap().mul_div(1, 1000).unwrap();
                 let report = report(*number, last_px, Qty::from_raw(qty), (fee, USD));
                 let (cum_qty, leaves_qty) = (Qty::from_raw(*cum), Qty::from_raw(leaves - qty));
-                desk.apply(Event::Filled { instrument: IX, side, report, cum_qty, leaves_qty });
+                desk.apply(Event::Filled { instrument: IX, deal: side.into(), report, cum_qty, leaves_qty });
                 desk.fill(side, &report);
                 if leaves == qty {
                     open.remove(0);

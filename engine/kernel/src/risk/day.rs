@@ -87,7 +87,7 @@ impl RiskRule for TradingHours {
     fn check(&mut self, query: &RiskQuery<'_>) -> RiskOutcome {
         let value = count(query.now.nanos_of_day() / Span::SECOND.nanos());
         let limit = count(self.to / Span::SECOND.nanos());
-        if self.is_open(query.now) || query.request.reduce_only || reduces(query.request, query.net_qty) {
+        if self.is_open(query.now) || query.request.only_reduces() || reduces(query.request, query.net_qty) {
             RiskOutcome::Pass { value, limit }
         } else {
             RiskOutcome::Deny { value, limit }

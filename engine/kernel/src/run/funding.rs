@@ -15,6 +15,7 @@ const TOO_LARGE: KernelError = KernelError::Overflow { what: "funding" };
 impl Core {
     /// Doors 10 to 12 for a settlement of funding.
     ///
+    /// In hedge mode it is about the long position if its quantity is above zero, else about the short one.
     /// A report about one strategy is that strategy's. One about the whole account is divided by the
     /// positions that strategies hold now, in order of strategy: after the first n of them, what is
     /// divided is `paid x (their positions) / (the venue's position)`, rounded half to even. What the
@@ -39,9 +40,10 @@ impl Core {
     fn divide(&mut self, report: &FundingReport) -> Result<(), KernelError> {
         let FundingReport { instrument, net_qty, paid, .. } = *report;
         let (mut held, mut divided) = (Qty::ZERO, Amount::ZERO);
+        let side = self.state.account.side_of(net_qty);
         for ix in 0..self.host.len() {
             let strategy = StrategyIx(ix as u16);
-            let own = self.state.account.position(strategy, instrument).net_qty;
+            let own = self.state.account.held_of(strategy, instrument, side).net_qty;
             if own == Qty::ZERO || net_qty == Qty::ZERO {
                 continue;
             }

@@ -125,6 +125,7 @@ impl Core {
         let strategy = client_order_id.strategy;
         self.gate(strategy, request)?;
         let state = &self.state;
+        let side = request.terms.position_side;
         let instrument = &state.instruments[request.instrument.usize()];
         let mark = state.market.state(request.instrument).mark().ok_or(no(DenyReason::NoPrice))?;
         let equity = self.equity_known().ok_or(no(DenyReason::NoPrice))?;
@@ -133,13 +134,16 @@ impl Core {
             (Amount::ZERO, Amount::ZERO)
         } else {
             let gross = state.marks.exposure(&state.account).ok_or(no(DenyReason::NoPrice))?;
-            (gross, state.open_exposure(request.instrument).ok_or(no(DenyReason::NoPrice))?)
+            (gross, state.open_exposure((request.instrument, side)).ok_or(no(DenyReason::NoPrice))?)
         };
         let filled = replaced.map_or(0, |order| order.cum_qty.raw());
         let standing = replaced.map_or(0, |order| state.oms.open_qty_of(order.client_order_id));
         let before_qty = before_qty(request, replaced);
-        let net_qty =
-            state.account.net_qty(request.instrument).checked_add(before_qty).ok_or(no(DenyReason::Overflow))?;
+        let net_qty = state
+            .account
+            .side_net_qty(request.instrument, side)
+            .checked_add(before_qty)
+            .ok_or(no(DenyReason::Overflow))?;
         // The rules look at what is still to be filled, the account at the whole order.
         let open_part = OrderRequest { order_qty: Qty::from_raw(request.order_qty.raw() - filled), ..*request };
         let worst = request.kind.borne_px(request.side, mark).unwrap_or(mark);
@@ -147,7 +151,7 @@ impl Core {
             .notional(worst, open_part.order_qty)
             .and_then(|value| state.marks.to_base(value, instrument.value_currency()))
             .ok_or(no(DenyReason::Overflow))?;
-        let open = state.oms.open_qty(request.instrument);
+        let open = state.oms.open_qty(request.instrument).on(side);
         let others = |open: i64, side| Qty::from_raw(if request.side == side { open - standing } else { open });
         let query = RiskQuery {
             now: self.clock.now(),
@@ -165,7 +169,7 @@ impl Core {
             orders_ahead,
             equity,
         };
-        let held = state.account.position(strategy, request.instrument).net_qty;
+        let held = state.account.held_of(strategy, request.instrument, side).net_qty;
         let held = held.checked_add(before_qty).ok_or(no(DenyReason::Overflow))?;
         let Self { risk, encoder, clock, .. } = self;
         let approved = risk.check(query, client_order_id, held, &mut |event| {
@@ -199,12 +203,15 @@ impl Core {
         if request.order_qty <= Qty::ZERO || !self.host.is_subscribed(strategy, request.instrument) {
             return Err(no(DenyReason::InvalidOrder));
         }
+        if !self.state.account.position_mode().admits(request) {
+            return Err(no(DenyReason::PositionSide));
+        }
         if request.terms.group.is_some_and(GroupLeg::is_child) {
             // It reduces what its parent opens; what it may do by then is the venue's to say.
             return Ok(());
         }
-        let held = self.state.account.position(strategy, request.instrument).net_qty.raw();
-        if request.reduce_only && held.signum() * request.side.sign() >= 0 {
+        let held = self.state.account.held_of(strategy, request.instrument, request.terms.position_side).net_qty.raw();
+        if request.only_reduces() && held.signum() * request.side.sign() >= 0 {
             return Err(no(DenyReason::WouldNotReduce));
         }
         Ok(())

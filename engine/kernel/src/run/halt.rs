@@ -3,7 +3,7 @@
 use tapedeck_model::event::HaltAction;
 use tapedeck_model::number::pow10;
 use tapedeck_model::port::RiskObservation;
-use tapedeck_model::{Amount, ClientOrderId, InstrumentIx, OrderRequest, Qty, Side, StrategyIx};
+use tapedeck_model::{Amount, ClientOrderId, InstrumentIx, OrderRequest, PositionSide, Qty, Side, StrategyIx};
 
 use super::Core;
 use crate::account::AccountKind;
@@ -49,10 +49,12 @@ impl Core {
                     held = true;
                     break;
                 }
-                if let Some(request) = self.closing_order(strategy, InstrumentIx(ix as u16)) {
-                    held = true;
-                    let number = self.host.next_order(strategy);
-                    self.submit(ClientOrderId { strategy, number }, &request)?;
+                for side in self.state.account.position_mode().all() {
+                    if let Some(request) = self.closing_order(strategy, (InstrumentIx(ix as u16), *side)) {
+                        held = true;
+                        let number = self.host.next_order(strategy);
+                        self.submit(ClientOrderId { strategy, number }, &request)?;
+                    }
                 }
             }
             if held {
@@ -62,8 +64,12 @@ impl Core {
         self.tell()
     }
 
-    fn closing_order(&self, strategy: StrategyIx, instrument: InstrumentIx) -> Option<OrderRequest> {
-        let net = self.state.account.position(strategy, instrument).net_qty.raw();
+    fn closing_order(
+        &self,
+        strategy: StrategyIx,
+        (instrument, position_side): (InstrumentIx, Option<PositionSide>),
+    ) -> Option<OrderRequest> {
+        let net = self.state.account.held_of(strategy, instrument, position_side).net_qty.raw();
         let spec = &self.state.instruments[instrument.usize()];
         let side = if net > 0 { Side::Sell } else { Side::Buy };
         let rules = spec.rules_at(self.clock.now());
@@ -76,7 +82,12 @@ impl Core {
             closable = closable.min(Qty::from_raw(free.max(0)));
         }
         let order_qty = closable.floor_to(rules.lot_size);
-        (net != 0 && order_qty >= rules.qty_min && order_qty > Qty::ZERO)
-            .then(|| OrderRequest { reduce_only: true, ..OrderRequest::market(instrument, side, order_qty) })
+        (net != 0 && order_qty >= rules.qty_min && order_qty > Qty::ZERO).then(|| {
+            let market = OrderRequest::market(instrument, side, order_qty);
+            match position_side {
+                None => OrderRequest { reduce_only: true, ..market },
+                Some(position_side) => market.of(position_side),
+            }
+        })
     }
 }

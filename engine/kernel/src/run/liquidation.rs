@@ -43,7 +43,9 @@ impl Core {
 
     fn on_liquidated(&mut self, liquidation: &Liquidation) -> Result<(), KernelError> {
         let ix = liquidation.instrument;
-        let held = |strategy: usize| self.state.account.position(StrategyIx(strategy as u16), ix).net_qty;
+        let account = &self.state.account;
+        let side = account.side_of(liquidation.net_qty);
+        let held = |strategy: usize| account.held_of(StrategyIx(strategy as u16), ix, side).net_qty;
         let held: Vec<Qty> = (0..self.host.len()).map(held).collect();
         let lot = self.state.instruments.get(ix.usize()).map(|one| one.rules_at(liquidation.ts_event).lot_size);
         let parts = lot.and_then(|lot| shares(&held, liquidation.net_qty, liquidation.last_qty, lot));
@@ -85,7 +87,7 @@ impl Core {
         let effects = self.state.account.effects_of_liquidation(instrument, share);
         let effects = effects.map_err(|source| KernelError::Account { seq, source })?;
         self.record(&Event::Posted { reason: PostingReason::Liquidation, lines: effects.lines })?;
-        self.record(&Event::PositionChanged(effects.position))?;
+        self.record(&effects.position_changed())?;
         self.moved = true;
         let (now, strategy) = (self.clock.now(), share.strategy);
         let pnl = effects.closed_pnl.and_then(|pnl| self.state.marks.to_base(pnl, settlement)).unwrap_or(Amount::ZERO);

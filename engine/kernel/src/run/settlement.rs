@@ -5,7 +5,7 @@
 
 use tapedeck_model::event::PostingReason;
 use tapedeck_model::port::RiskObservation;
-use tapedeck_model::{Event, Qty, SettlementReport, StrategyIx};
+use tapedeck_model::{Event, PositionSide, Qty, SettlementReport, StrategyIx};
 
 use super::Core;
 use crate::spec::KernelError;
@@ -19,15 +19,25 @@ impl Core {
             return Err(KernelError::UnknownInstrument { instrument });
         }
         match report.strategy {
-            Some(strategy) => self.settle_one(report, strategy)?,
-            None => (0..self.host.len()).try_for_each(|ix| self.settle_one(report, StrategyIx(ix as u16)))?,
+            Some(strategy) => self.settle_all_of(report, strategy)?,
+            None => (0..self.host.len()).try_for_each(|ix| self.settle_all_of(report, StrategyIx(ix as u16)))?,
         }
         Ok(())
     }
 
-    fn settle_one(&mut self, report: &SettlementReport, strategy: StrategyIx) -> Result<(), KernelError> {
+    fn settle_all_of(&mut self, report: &SettlementReport, strategy: StrategyIx) -> Result<(), KernelError> {
+        let sides = self.state.account.position_mode().all();
+        sides.iter().try_for_each(|side| self.settle_one(report, strategy, *side))
+    }
+
+    fn settle_one(
+        &mut self,
+        report: &SettlementReport,
+        strategy: StrategyIx,
+        side: Option<PositionSide>,
+    ) -> Result<(), KernelError> {
         let SettlementReport { instrument, ts_event, settlement_px, .. } = *report;
-        let net_qty = self.state.account.position(strategy, instrument).net_qty;
+        let net_qty = self.state.account.held_of(strategy, instrument, side).net_qty;
         if net_qty == Qty::ZERO {
             return Ok(());
         }
@@ -36,9 +46,10 @@ impl Core {
         let failed = |source| KernelError::Account { seq, source };
         let contract = &self.state.instruments[instrument.usize()];
         let settlement = contract.settlement;
-        let effects = self.state.account.effects_of_settlement(strategy, contract, settlement_px).map_err(failed)?;
+        let effects = self.state.account.effects_of_settlement(strategy, (contract, side), settlement_px);
+        let effects = effects.map_err(failed)?;
         self.record(&Event::Posted { reason: PostingReason::Settlement, lines: effects.lines })?;
-        self.record(&Event::PositionChanged(effects.position))?;
+        self.record(&effects.position_changed())?;
         self.moved = true;
         if let Some(pnl) = effects.closed_pnl.and_then(|pnl| self.state.marks.to_base(pnl, settlement)) {
             self.observe(&RiskObservation::Closed { now: self.clock.now(), strategy, pnl })?;

@@ -2,7 +2,8 @@
 
 use tapedeck_model::port::{Balance, PositionView};
 use tapedeck_model::{
-    Amount, Book, ClientOrderId, CurrencyIx, Instrument, InstrumentIx, MarketState, Order, Qty, StrategyIx, View,
+    Amount, Book, ClientOrderId, CurrencyIx, Instrument, InstrumentIx, MarketState, Order, PositionMode, PositionSide,
+    Qty, StrategyIx, View,
 };
 
 use crate::account::{Account, Marks};
@@ -20,24 +21,39 @@ pub(super) struct State {
 }
 
 impl State {
-    /// What the open orders of all instruments but one would add to gross exposure at the last known
+    /// What the open orders of all positions but one would add to gross exposure at the last known
     /// prices, were those of the side that adds more filled in each; `None` if a price is not known or
     /// on overflow.
-    pub(super) fn open_exposure(&self, except: InstrumentIx) -> Option<Amount> {
+    pub(super) fn open_exposure(&self, except: (InstrumentIx, Option<PositionSide>)) -> Option<Amount> {
         let mut sum = Amount::ZERO;
-        for instrument in self.instruments.iter().filter(|instrument| instrument.ix != except) {
+        for instrument in &self.instruments {
             let open = self.oms.open_qty(instrument.ix);
             if (open.buy, open.sell) == (0, 0) {
                 continue;
             }
-            let net = i128::from(self.account.net_qty(instrument.ix).raw());
-            let worse = (net + i128::from(open.buy)).abs().max((net - i128::from(open.sell)).abs());
-            let growth = i64::try_from((worse - net.abs()).max(0)).ok()?;
-            let mark = self.market.state(instrument.ix).mark()?;
-            let value = instrument.notional(mark, Qty::from_raw(growth))?;
-            sum = sum.checked_add(self.marks.to_base(value, instrument.value_currency())?)?;
+            for side in self.account.position_mode().all().iter().filter(|side| (instrument.ix, **side) != except) {
+                let growth = i64::try_from(self.open_growth(instrument.ix, *side)).ok()?;
+                let mark = self.market.state(instrument.ix).mark()?;
+                let value = instrument.notional(mark, Qty::from_raw(growth))?;
+                sum = sum.checked_add(self.marks.to_base(value, instrument.value_currency())?)?;
+            }
         }
         Some(sum)
+    }
+
+    /// By how much the open orders of a position would make it larger, were those of the side that adds more
+    /// filled. In hedge mode what closes it never does.
+    fn open_growth(&self, instrument: InstrumentIx, side: Option<PositionSide>) -> i128 {
+        let open = self.oms.open_qty(instrument).on(side);
+        let net = i128::from(self.account.side_net_qty(instrument, side).raw());
+        let bought = (net + i128::from(open.buy)).abs();
+        let sold = (net - i128::from(open.sell)).abs();
+        let worse = match side {
+            None => bought.max(sold),
+            Some(PositionSide::Long) => bought,
+            Some(PositionSide::Short) => sold,
+        };
+        (worse - net.abs()).max(0)
     }
 }
 
@@ -53,6 +69,15 @@ impl View for State {
     }
     fn position(&self, strategy: StrategyIx, instrument: InstrumentIx) -> PositionView {
         self.account.position(strategy, instrument)
+    }
+    fn side_position(&self, strategy: StrategyIx, instrument: InstrumentIx, side: PositionSide) -> PositionView {
+        match self.account.position_mode() {
+            PositionMode::OneWay => PositionView::default(),
+            PositionMode::Hedge => self.account.held_of(strategy, instrument, Some(side)),
+        }
+    }
+    fn position_mode(&self) -> PositionMode {
+        self.account.position_mode()
     }
     fn balance(&self, currency: CurrencyIx) -> Balance {
         self.account.balance(currency)

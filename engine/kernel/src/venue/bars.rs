@@ -334,7 +334,7 @@ impl Stage<'_> {
             return false;
         }
         let since = self.end.since.unwrap_or_else(|| play.path.open().0);
-        let watched = margin.rules.on && margin.book.net_qty(ix) != Qty::ZERO;
+        let watched = margin.rules.on && margin.book.is_held(ix);
         let breach = if watched {
             play.path.first_breach(since, Some(step.moment), |px, ts| margin.is_breached_at(ix, px, ts))
         } else {
@@ -403,7 +403,7 @@ fn is_concerned(order: &Working, bar: &Bar) -> bool {
         (Stance::Away, _) => false,
     };
     // What another order's fill may change goes along with it.
-    touched || order.expiry <= bar.ts_event || order.request.terms.group.is_some() || order.request.reduce_only
+    touched || order.expiry <= bar.ts_event || order.request.terms.group.is_some() || order.request.only_reduces()
 }
 
 impl Play<'_> {

@@ -23,7 +23,7 @@ pub(super) fn check_new(
     now: Ts,
 ) -> Result<OrderRequest, RejectReason> {
     check_alone(desk, request, now)?;
-    if request.reduce_only && reducible(&desk.positions, id.strategy, request.side) == Qty::ZERO {
+    if request.only_reduces() && reducible(&desk.positions, id.strategy, request.deal()) == Qty::ZERO {
         return Err(RejectReason::WouldNotReduce);
     }
     stands_against_market(desk, request, request.kind.has_trigger(), now)
@@ -49,6 +49,9 @@ pub(super) fn check_leg(
 fn check_alone(desk: &Desk, request: &OrderRequest, now: Ts) -> Result<(), RejectReason> {
     if desk.expired {
         return Err(RejectReason::InstrumentExpired);
+    }
+    if !desk.position_mode.admits(request) {
+        return Err(RejectReason::PositionSide);
     }
     check_combination(request)?;
     check_terms(desk, request, now)?;

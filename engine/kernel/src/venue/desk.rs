@@ -10,7 +10,8 @@ use tapedeck_model::book::Change;
 use tapedeck_model::port::QueueModel;
 use tapedeck_model::{
     Bar, BookLaw, ClientOrderId, DepthFlags, DepthTick, Instrument, Levels, MarkTick, MarketRecord, OrderKind,
-    OrderRequest, Price, Qty, QuoteTick, RecordRef, Side, Span, TimeInForce, TriggerBy, Ts,
+    OrderRequest, PositionMode, PositionSide, Price, Qty, QuoteTick, RecordRef, Side, Span, StrategyIx, TimeInForce,
+    TriggerBy, Ts,
 };
 
 use super::RecordKind;
@@ -254,8 +255,10 @@ pub(super) struct Desk {
     pub(super) observations: u64,
     /// In order of arrival.
     pub(super) orders: Vec<Working>,
-    /// Signed position by strategy, from this venue's own fills.
+    /// Signed position by strategy, from this venue's own fills; in hedge mode the long one and the short one of
+    /// each, one after the other.
     pub(super) positions: Vec<Qty>,
+    pub(super) position_mode: PositionMode,
     /// Whether orders wait to be woken: their parent was filled just now.
     pub(super) stirred: bool,
     /// How old what an order meets on arrival may be, from when on what is shown now is older, and how often that
@@ -283,6 +286,7 @@ impl Desk {
             observations: 1,
             orders: Vec::new(),
             positions: Vec::new(),
+            position_mode: PositionMode::OneWay,
             stirred: false,
             age_limit: None,
             fresh_until: Ts::MAX,
@@ -525,11 +529,22 @@ impl Desk {
         self.orders.iter().position(|order| order.id == id)
     }
 
+    /// The positions of one side, by strategy; in one-way mode all there are.
+    pub(super) fn cells_of(&mut self, side: Option<PositionSide>) -> impl Iterator<Item = &mut Qty> {
+        let first = side.map_or(0, PositionSide::place);
+        self.positions.iter_mut().skip(first).step_by(self.position_mode.sides())
+    }
+
+    /// Whose position stands in a cell.
+    pub(super) fn strategy_of(&self, cell: usize) -> StrategyIx {
+        StrategyIx((cell / self.position_mode.sides()) as u16)
+    }
+
     /// Puts an order last in the order of arrival.
     pub(super) fn admit(&mut self, order: Working) {
-        let strategies = order.id.strategy.usize() + 1;
-        if self.positions.len() < strategies {
-            self.positions.resize(strategies, Qty::ZERO);
+        let cells = (order.id.strategy.usize() + 1) * self.position_mode.sides();
+        if self.positions.len() < cells {
+            self.positions.resize(cells, Qty::ZERO);
         }
         self.window.admit(&order);
         self.orders.push(order);

@@ -11,8 +11,8 @@ use std::cell::Cell;
 use tapedeck_model::order::{CancelReason, Evidence, FillBasis};
 use tapedeck_model::port::{Adverse, FeeModel, FeeQuery, Impact, SlippageModel, SlippageQuery};
 use tapedeck_model::{
-    Draws, FillReport, Instrument, Liquidity, Price, Qty, RecordRef, Side, StrategyIx, TimeInForce, TradeId, Ts,
-    VenueReport,
+    Deal, Draws, FillReport, Instrument, Liquidity, PositionSide, Price, Qty, RecordRef, Side, StrategyIx, TimeInForce,
+    TradeId, Ts, VenueReport,
 };
 
 use super::desk::{Stance, Working};
@@ -153,7 +153,8 @@ impl Hand<'_> {
     /// How much a reduce-only order may fill; `None` if it is none.
     fn reducible(&self, place: usize) -> Option<Qty> {
         let order = &self.orders[place];
-        order.request.reduce_only.then(|| reducible(self.positions, order.id.strategy, order.request.side))
+        let request = &order.request;
+        request.only_reduces().then(|| reducible(self.positions, order.id.strategy, request.deal()))
     }
 
     /// The order takes what it can of the offer; the quantity filled is returned.
@@ -233,10 +234,10 @@ impl Hand<'_> {
         terms.slippage.impact.set(priced.impact);
         if let Some(margin) = self.funds.margin_mut() {
             let (last, fee) = ((fill.last_px, fill.last_qty), (fill.fee, fill.fee_currency));
-            margin.fill(terms.instrument, self.orders[place].request.side, last, fee).ok_or_else(overflow)?;
+            margin.fill(terms.instrument, self.orders[place].request.deal(), last, fee).ok_or_else(overflow)?;
         }
         let order = &mut self.orders[place];
-        let position = &mut self.positions[order.id.strategy.usize()];
+        let position = &mut self.positions[cell(order.id.strategy, order.request.terms.position_side)];
         *position = match order.request.side {
             Side::Buy => position.checked_add(fill.last_qty),
             Side::Sell => position.checked_sub(fill.last_qty),
@@ -257,10 +258,18 @@ impl Hand<'_> {
     }
 }
 
-/// How far an order of this side would bring the position toward zero.
-pub(super) fn reducible(positions: &[Qty], strategy: StrategyIx, side: Side) -> Qty {
-    let position = positions.get(strategy.usize()).map_or(0, |qty| qty.raw());
-    match side {
+/// Where the position of a strategy stands; in hedge mode its long one and its short one stand beside each other.
+const fn cell(strategy: StrategyIx, position_side: Option<PositionSide>) -> usize {
+    match position_side {
+        None => strategy.usize(),
+        Some(side) => 2 * strategy.usize() + side.place(),
+    }
+}
+
+/// How far a deal would bring the position toward zero.
+pub(super) fn reducible(positions: &[Qty], strategy: StrategyIx, deal: Deal) -> Qty {
+    let position = positions.get(cell(strategy, deal.position_side)).map_or(0, |qty| qty.raw());
+    match deal.side {
         Side::Buy => Qty::from_raw((-position).max(0)),
         Side::Sell => Qty::from_raw(position.max(0)),
     }

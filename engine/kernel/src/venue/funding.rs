@@ -1,7 +1,7 @@
 //! Settlements of funding.
 //!
-//! Enters: a rate at its instant. Leaves: one report per strategy that holds something. With P(n) the
-//! sum of the positions of the first n strategies, in order, strategy n pays
+//! Enters: a rate at its instant. Leaves: one report per position of a strategy. With P(n) the sum of the
+//! first n positions, in order of strategy, in hedge mode each one's long one before its short one, position n pays
 //!
 //! ```text
 //! paid(n) = f(P(n)) - f(P(n - 1)),   f(q) = q x mark x multiplier x rate
@@ -14,7 +14,7 @@
 //! price seen, else the last price. Source: the funding rules of Binance USD-M futures ("Funding Amount =
 //! Nominal Value of Positions x Funding Rate").
 
-use tapedeck_model::{Amount, FundingReport, FundingTick, Instrument, Price, Qty, StrategyIx, VenueReport};
+use tapedeck_model::{Amount, FundingReport, FundingTick, Instrument, Price, Qty, VenueReport};
 
 use super::scene::Scene;
 use super::{TimedReport, VenueError};
@@ -35,20 +35,21 @@ pub(super) fn settle(scene: &mut Scene<'_>, tick: &FundingTick) -> Result<(), Ve
     };
     let FundingTick { ts_event, rate, .. } = *tick;
     let mut due = Due { instrument, mark_px, rate, sum: Qty::ZERO, settled: Amount::ZERO };
-    for (ix, net_qty) in desk.positions.iter().copied().enumerate().filter(|(_, qty)| *qty != Qty::ZERO) {
+    for (cell, net_qty) in desk.positions.iter().copied().enumerate().filter(|(_, qty)| *qty != Qty::ZERO) {
         let overflow = || VenueError::Overflow { instrument: instrument.id.to_string() };
         let paid = due.part(net_qty).ok_or_else(overflow)?;
         if let (Some(margin), Some(received)) = (funds.margin_mut(), paid.checked_neg()) {
-            margin.book.credit_position(tick.instrument, received).ok_or_else(overflow)?;
+            let holding = margin.book.holding_of(tick.instrument, net_qty);
+            margin.book.credit_position(holding, received).ok_or_else(overflow)?;
         }
-        let strategy = Some(StrategyIx(ix as u16));
+        let strategy = Some(desk.strategy_of(cell));
         let report = FundingReport { instrument: tick.instrument, strategy, ts_event, rate, mark_px, net_qty, paid };
         out.push(TimedReport { ts_event, report: VenueReport::Funding(report) });
     }
     Ok(())
 }
 
-/// A settlement that goes from strategy to strategy.
+/// A settlement that goes from position to position.
 struct Due<'a> {
     instrument: &'a Instrument,
     mark_px: Price,
@@ -59,7 +60,7 @@ struct Due<'a> {
 }
 
 impl Due<'_> {
-    /// What the next strategy pays; `None` on overflow.
+    /// What the next position pays; `None` on overflow.
     fn part(&mut self, net_qty: Qty) -> Option<Amount> {
         self.sum = self.sum.checked_add(net_qty)?;
         let so_far = self.instrument.notional(self.mark_px, self.sum)?.mul_div(self.rate, RATE_ONE)?;

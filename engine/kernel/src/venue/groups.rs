@@ -81,10 +81,11 @@ impl Hand<'_> {
         let strategy = self.orders[place].id.strategy;
         for other in 0..self.orders.len() {
             let order = &self.orders[other];
-            if !order.request.reduce_only || order.done || order.hold == Hold::Held || order.id.strategy != strategy {
+            if !order.request.only_reduces() || order.done || order.hold == Hold::Held || order.id.strategy != strategy
+            {
                 continue;
             }
-            let most = reducible(self.positions, strategy, order.request.side);
+            let most = reducible(self.positions, strategy, order.request.deal());
             if most == Qty::ZERO {
                 self.cancel(other, ts, CancelReason::NothingToReduce);
             } else if order.leaves() > most {

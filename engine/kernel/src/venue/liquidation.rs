@@ -6,7 +6,8 @@
 //!
 //! The law: with margin balance <= maintenance margin every open order of the pool is canceled (cross:
 //! of every cross instrument of the currency; isolated: of the instrument). Then the position that needs
-//! most maintenance margin is taken down to the next lower bracket, or closed if it is in the lowest,
+//! most maintenance margin (at a tie the first by name, in hedge mode the long one before the short one) is
+//! taken down to the next lower bracket, or closed if it is in the lowest,
 //! again and again until the balance is above the maintenance. A stage is filled whole at the mark,
 //! worsened by the stated slippage, to the tick against us, and shown liquidity is not touched. The fee
 //! goes to the insurance fund, at most what is left. What is missing in a pool without positions is
@@ -23,7 +24,7 @@ use super::bars::{self, Rest};
 use super::desk::{Desk, Hold};
 use super::margin::{Asked, Exposure, LIQUIDATION_RATE_ONE, VenueMargin};
 use super::{RecordKind, SimVenue, TimedReport, VenueError};
-use crate::margin::{Pool, Standing, shares};
+use crate::margin::{Holding, Pool, Standing, shares};
 
 impl SimVenue {
     /// A record passes that may touch an order, and that may move a mark.
@@ -66,7 +67,7 @@ impl SimVenue {
         let ix = bar.instrument;
         let counts = self.desk(ix).is_some_and(|desk| desk.counts(bar));
         let follows = self.funds.margin().is_some_and(|margin| margin.follows_last(ix));
-        let held = self.funds.margin().is_some_and(|margin| margin.book.net_qty(ix) != Qty::ZERO);
+        let held = self.funds.margin().is_some_and(|margin| margin.book.is_held(ix));
         if touched {
             let rest = self.match_bar(at, bar, out)?;
             if follows {
@@ -127,15 +128,17 @@ impl SimVenue {
         self.check_margin(now, &request, Some((id, order.cum_qty)))
     }
 
-    /// Looks at the pool of an instrument, and takes away what is short of margin.
+    /// Looks at the pools of an instrument, and takes away what is short of margin.
     fn watch(&mut self, ix: InstrumentIx, now: Ts, out: &mut Vec<TimedReport>) -> Result<(), VenueError> {
-        let Some(margin) = self.funds.margin() else { return Ok(()) };
-        let Some(pool) = margin.book.pool_of(ix).filter(|_| margin.rules.on) else { return Ok(()) };
-        if margin.standing(pool, now).is_some_and(|standing| standing.is_breached()) {
-            self.cancel_pool(pool, now, out)?;
-            while self.take_stage(pool, now, out)? {}
+        let Some(margin) = self.funds.margin().filter(|margin| margin.rules.on) else { return Ok(()) };
+        for pool in margin.book.pools_of(ix).into_iter().flatten() {
+            let standing = self.funds.margin().and_then(|margin| margin.standing(pool, now));
+            if standing.is_some_and(|standing| standing.is_breached()) {
+                self.cancel_pool(pool, now, out)?;
+                while self.take_stage(pool, now, out)? {}
+            }
+            self.cover(pool, now, out)?;
         }
-        self.cover(pool, now, out)?;
         // What an isolated position left its currency with, once nothing of it is held.
         let left = self.funds.margin().and_then(|margin| margin.book.unheld_currency_of(ix));
         left.map_or(Ok(()), |currency| self.cover(Pool::Cross(currency), now, out))
@@ -148,7 +151,10 @@ impl SimVenue {
     fn cancel_pool(&mut self, pool: Pool, now: Ts, out: &mut Vec<TimedReport>) -> Result<(), VenueError> {
         for at in 0..self.desks.len() {
             let ix = InstrumentIx(at as u16);
-            let belongs = self.funds.margin().is_some_and(|margin| margin.book.is_in(ix, pool));
+            let belongs = self.funds.margin().is_some_and(|margin| match pool {
+                Pool::Isolated(holding) => holding.instrument == ix,
+                Pool::Cross(_) => margin.book.pools_of(ix).contains(&Some(pool)),
+            });
             if belongs && self.desk(ix).is_some_and(|desk| !desk.orders.is_empty()) {
                 self.at_desk((ix, now), out, |scene, _, _| {
                     scene.cancel_all(None, now, CancelReason::Liquidation);
@@ -164,18 +170,22 @@ impl SimVenue {
     fn take_stage(&mut self, pool: Pool, now: Ts, out: &mut Vec<TimedReport>) -> Result<bool, VenueError> {
         let Some(margin) = self.funds.margin() else { return Ok(false) };
         let Some(standing) = margin.standing(pool, now).filter(Standing::is_breached) else { return Ok(false) };
-        let Some(ix) = margin.heaviest(pool, now) else { return Ok(false) };
+        let Some(holding) = margin.heaviest(pool, now) else { return Ok(false) };
+        let ix = holding.instrument;
         let trade_id = TradeId(self.trade_id_last + 1);
         let overflow = |name: String| VenueError::Overflow { instrument: name };
         let Some(instrument) = margin.instrument(ix).cloned() else { return Ok(false) };
         let name = || instrument.id.to_string();
-        let liquidation = stage(margin, &instrument, (standing, now), trade_id).ok_or_else(|| overflow(name()))?;
+        let liquidation =
+            stage(margin, (&instrument, holding), (standing, now), trade_id).ok_or_else(|| overflow(name()))?;
         self.trade_id_last = trade_id.0;
         let taken = self.desks.get_mut(ix.usize()).and_then(Option::as_mut).and_then(|desk| {
             let lot = instrument.rules_at(now).lot_size;
-            let parts = shares(&desk.positions, liquidation.net_qty, liquidation.last_qty, lot)?;
-            for (position, part) in desk.positions.iter_mut().zip(parts) {
-                *position = position.checked_sub(part)?;
+            let mut cells: Vec<&mut Qty> = desk.cells_of(holding.side).collect();
+            let held: Vec<Qty> = cells.iter().map(|qty| **qty).collect();
+            let parts = shares(&held, liquidation.net_qty, liquidation.last_qty, lot)?;
+            for (position, part) in cells.iter_mut().zip(parts) {
+                **position = position.checked_sub(part)?;
             }
             Some(())
         });
@@ -192,9 +202,9 @@ impl SimVenue {
         let Some(covered) = margin.book.missing(pool) else { return Ok(()) };
         let (currency, instrument) = match pool {
             Pool::Cross(currency) => (currency, None),
-            Pool::Isolated(ix) => {
-                let Some(instrument) = margin.instrument(ix) else { return Ok(()) };
-                (instrument.settlement, Some(ix))
+            Pool::Isolated(holding) => {
+                let Some(instrument) = margin.instrument(holding.instrument) else { return Ok(()) };
+                (instrument.settlement, Some(holding.instrument))
             }
         };
         let bankruptcy = Bankruptcy { currency, instrument, covered, ts_event: now };
@@ -211,14 +221,14 @@ impl SimVenue {
         request: &OrderRequest,
         replaced: Option<(ClientOrderId, Qty)>,
     ) -> Result<(), RejectReason> {
-        let Some(margin) = self.funds.margin().filter(|_| !request.reduce_only) else { return Ok(()) };
+        let Some(margin) = self.funds.margin().filter(|_| !request.only_reduces()) else { return Ok(()) };
         let Some(desk) = self.desk(request.instrument) else { return Ok(()) };
         let px = request.kind.limit_px().or(request.kind.trigger_px()).or_else(|| desk.known_px(request.side));
         let Some(px) = px.or_else(|| margin.mark(request.instrument)) else { return Ok(()) };
         let filled = replaced.map_or(Qty::ZERO, |(_, filled)| filled);
         let asked = Asked {
             instrument: request.instrument,
-            side: request.side,
+            deal: request.deal(),
             px,
             qty: Qty::from_raw(request.order_qty.raw().saturating_sub(filled.raw())),
             fee_rate_max: self.fees.rate_max(),
@@ -231,7 +241,7 @@ impl SimVenue {
 /// What the open orders of a desk would open, at their own prices; `None` on overflow.
 fn exposure(desk: &Desk, except: Option<ClientOrderId>) -> Option<Exposure> {
     let live = desk.orders.iter().filter(|order| !order.done && order.hold == Hold::Live);
-    let orders = live.filter(|order| !order.request.reduce_only);
+    let orders = live.filter(|order| !order.request.only_reduces());
     orders.filter(|order| Some(order.id) != except).try_fold(Exposure::NONE, |sum, order| {
         let kind = order.request.kind;
         let Some(px) = kind.limit_px().or(kind.trigger_px()).or_else(|| desk.known_px(order.request.side)) else {
@@ -244,11 +254,11 @@ fn exposure(desk: &Desk, except: Option<ClientOrderId>) -> Option<Exposure> {
 /// The next stage of a position; `None` on overflow.
 fn stage(
     margin: &VenueMargin,
-    instrument: &Instrument,
+    (instrument, holding): (&Instrument, Holding),
     (standing, now): (Standing, Ts),
     trade_id: TradeId,
 ) -> Option<Liquidation> {
-    let (mark_px, net_qty) = (margin.mark(instrument.ix)?, margin.book.net_qty(instrument.ix));
+    let (mark_px, net_qty) = (margin.mark(instrument.ix)?, margin.book.qty(holding));
     let terms = margin.book.terms(instrument.ix)?;
     let size = Qty::from_raw(net_qty.raw().checked_abs()?);
     let side = if net_qty > Qty::ZERO { Side::Sell } else { Side::Buy };
@@ -269,7 +279,7 @@ fn stage(
     Some(Liquidation {
         instrument: instrument.ix,
         trade_id,
-        mode: match margin.book.pool_of(instrument.ix)? {
+        mode: match margin.book.pool_of(holding)? {
             Pool::Cross(_) => MarginMode::Cross,
             Pool::Isolated(_) => MarginMode::Isolated,
         },

@@ -11,9 +11,12 @@ use std::sync::Arc;
 
 use tapedeck_model::margin::MarginTerms;
 use tapedeck_model::order::RejectReason;
-use tapedeck_model::{Amount, CurrencyIx, Instrument, InstrumentIx, InstrumentKind, Price, Qty, Side, Ts};
+use tapedeck_model::{
+    Amount, CurrencyIx, Deal, Instrument, InstrumentIx, InstrumentKind, PositionMode, PositionSide, Price, Qty, Side,
+    Ts,
+};
 
-use crate::margin::{MarginBook, Pool, Standing};
+use crate::margin::{Holding, MarginBook, Pool, Standing};
 
 /// A rate of 1, in units of [`LiquidationRules`].
 pub const LIQUIDATION_RATE_ONE: i64 = 1_000_000_000_000;
@@ -55,7 +58,7 @@ pub(super) struct Exposure {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asked {
     pub(super) instrument: InstrumentIx,
-    pub(super) side: Side,
+    pub(super) deal: Deal,
     /// The price that it bears: limit, else trigger, else what the market shows.
     pub(super) px: Price,
     pub(super) qty: Qty,
@@ -104,8 +107,11 @@ impl Eq for VenueMargin {}
 
 impl VenueMargin {
     /// `None` if the sum of the deposits of a currency is too large, or terms name an unknown instrument.
-    pub(super) fn new(spec: &MarginSpec, instruments: &[Instrument]) -> Option<Self> {
+    pub(super) fn new(spec: &MarginSpec, instruments: &[Instrument], mode: PositionMode) -> Option<Self> {
         let mut book = MarginBook::new(instruments, spec.currencies);
+        if mode == PositionMode::Hedge {
+            book.hedge();
+        }
         for (instrument, terms) in &spec.terms {
             book.set_terms(*instrument, terms)?;
         }
@@ -152,11 +158,11 @@ impl VenueMargin {
     pub(super) fn fill(
         &mut self,
         instrument: &Instrument,
-        side: Side,
+        deal: Deal,
         last: (Price, Qty),
         fee: (Amount, CurrencyIx),
     ) -> Option<()> {
-        self.book.fill(instrument, side, last, fee)
+        self.book.fill(instrument, deal, last, fee)
     }
 
     fn value_at(&self, marks: &dyn Fn(InstrumentIx) -> Option<Price>, ix: InstrumentIx, qty: Qty) -> Option<Amount> {
@@ -171,24 +177,25 @@ impl VenueMargin {
         self.book.standing(pool, now, &|ix, qty| self.value_at(&|ix| self.mark(ix), ix, qty))
     }
 
-    /// Whether the pool of an instrument would be short of maintenance margin were its mark `px`.
+    /// Whether a pool of an instrument would be short of maintenance margin were its mark `px`.
     pub(super) fn is_breached_at(&self, ix: InstrumentIx, px: Price, now: Ts) -> bool {
         let marks = |other: InstrumentIx| if other == ix { Some(px) } else { self.mark(other) };
         let standing = |pool| self.book.standing(pool, now, &|ix, qty| self.value_at(&marks, ix, qty));
-        self.book.pool_of(ix).and_then(standing).is_some_and(|standing| standing.is_breached())
+        let pools = self.book.pools_of(ix).into_iter().flatten();
+        pools.filter_map(standing).any(|standing| standing.is_breached())
     }
 
     /// The position of a pool that needs most maintenance margin, the first at a tie.
-    pub(super) fn heaviest(&self, pool: Pool, now: Ts) -> Option<InstrumentIx> {
+    pub(super) fn heaviest(&self, pool: Pool, now: Ts) -> Option<Holding> {
         let value = |ix, qty| self.value_at(&|ix| self.mark(ix), ix, qty);
-        let mut heaviest: Option<(InstrumentIx, Amount)> = None;
-        for ix in self.book.holders(pool) {
-            let maintenance = self.book.maintenance(ix, now, &value)?;
+        let mut heaviest: Option<(Holding, Amount)> = None;
+        for holding in self.book.holders(pool) {
+            let maintenance = self.book.maintenance(holding, now, &value)?;
             if heaviest.is_none_or(|(_, most)| maintenance > most) {
-                heaviest = Some((ix, maintenance));
+                heaviest = Some((holding, maintenance));
             }
         }
-        heaviest.map(|(ix, _)| ix)
+        heaviest.map(|(holding, _)| holding)
     }
 
     /// Whether an order may open what it would: the margin that is free covers the initial margin of
@@ -211,9 +218,11 @@ impl VenueMargin {
         };
         let Some(mark) = self.mark(asked.instrument) else { return Ok(()) };
         let worth = instrument.notional(asked.px, asked.qty).ok_or(RejectReason::PositionTooLarge)?;
-        let held = instrument.notional(mark, self.book.net_qty(asked.instrument)).ok_or(short)?;
-        let before = open(asked.instrument).ok_or(short)?;
-        let after = before.with(asked.side, worth).ok_or(short)?;
+        let Deal { side, position_side } = asked.deal;
+        let held = self.book.qty(Holding { instrument: asked.instrument, side: position_side });
+        let held = instrument.notional(mark, held).ok_or(short)?;
+        let before = open(asked.instrument).ok_or(short)?.on(position_side);
+        let after = before.with(side, worth).ok_or(short)?;
         let (most_before, most_after) = (before.most(held).ok_or(short)?, after.most(held).ok_or(short)?);
         if most_after <= most_before {
             return Ok(());
@@ -225,7 +234,7 @@ impl VenueMargin {
             let added = terms.initial(most_after)?.checked_sub(terms.initial(most_before)?)?;
             let at_mark = instrument.notional(mark, asked.qty)?;
             let loss =
-                match (instrument.kind, asked.side) {
+                match (instrument.kind, side) {
                     (InstrumentKind::Spot | InstrumentKind::Linear, Side::Buy)
                     | (InstrumentKind::Inverse, Side::Sell) => worth.checked_sub(at_mark)?,
                     (InstrumentKind::Spot | InstrumentKind::Linear, Side::Sell)
@@ -252,9 +261,12 @@ impl VenueMargin {
             if orders == Exposure::NONE {
                 continue;
             }
-            let held = value(instrument.ix, self.book.net_qty(instrument.ix))?;
-            let beyond = orders.most(held)?.checked_sub(held.checked_abs()?)?;
-            free = free.checked_sub(terms.initial(beyond)?)?;
+            for side in self.book.position_mode().all().iter().copied() {
+                let held = self.book.qty(Holding { instrument: instrument.ix, side });
+                let held = value(instrument.ix, held)?;
+                let beyond = orders.on(side).most(held)?.checked_sub(held.checked_abs()?)?;
+                free = free.checked_sub(terms.initial(beyond)?)?;
+            }
         }
         Some(free)
     }
@@ -269,6 +281,15 @@ impl Exposure {
             Side::Buy => Self { buys: self.buys.checked_add(worth)?, ..self },
             Side::Sell => Self { sells: self.sells.checked_add(worth)?, ..self },
         })
+    }
+
+    /// What concerns one position: in hedge mode what opens the long one is bought, the short one sold.
+    fn on(self, position_side: Option<PositionSide>) -> Self {
+        match position_side {
+            None => self,
+            Some(PositionSide::Long) => Self { sells: Amount::ZERO, ..self },
+            Some(PositionSide::Short) => Self { buys: Amount::ZERO, ..self },
+        }
     }
 
     /// The largest value of the position, now or once every order of one side is filled.

@@ -5,7 +5,7 @@
 //! last mark price, else the last price. Invariant: nothing is open and nothing is held afterwards, and no
 //! order is taken any more.
 
-use tapedeck_model::{Amount, Price, Qty, SettlementReport, Side, StrategyIx, Ts, VenueReport};
+use tapedeck_model::{Amount, Deal, Price, Qty, SettlementReport, Side, Ts, VenueReport};
 
 use super::scene::Scene;
 use super::{TimedReport, VenueError};
@@ -22,19 +22,30 @@ pub(super) fn settle(scene: &mut Scene<'_>, now: Ts, stated: Option<Price>) -> R
     let Scene { desk, out, funds, .. } = scene;
     desk.expired = true;
     let last = stated.or(desk.index_px()).or(desk.mark_px()).or(desk.last_px());
-    for (ix, held) in desk.positions.iter_mut().enumerate().filter(|(_, held)| **held != Qty::ZERO) {
+    let mut told = None;
+    for cell in 0..desk.positions.len() {
+        let held = std::mem::take(&mut desk.positions[cell]);
+        if held == Qty::ZERO {
+            continue;
+        }
         let Some(settlement_px) = last.filter(|px| *px > Price::ZERO) else {
             return Err(VenueError::NoMark { instrument: desk.instrument.id.to_string(), at: now });
         };
         if let Some(margin) = funds.margin_mut() {
-            let side = if *held > Qty::ZERO { Side::Sell } else { Side::Buy };
+            let side = if held > Qty::ZERO { Side::Sell } else { Side::Buy };
+            let position_side = margin.book.holding_of(desk.instrument.ix, held).side;
             let qty = Qty::from_raw(held.raw().saturating_abs());
             let free = (Amount::ZERO, desk.instrument.settlement);
             let overflow = || VenueError::Overflow { instrument: desk.instrument.id.to_string() };
-            margin.fill(&desk.instrument, side, (settlement_px, qty), free).ok_or_else(overflow)?;
+            margin
+                .fill(&desk.instrument, Deal { side, position_side }, (settlement_px, qty), free)
+                .ok_or_else(overflow)?;
         }
-        *held = Qty::ZERO;
-        let (instrument, strategy) = (desk.instrument.ix, Some(StrategyIx(ix as u16)));
+        let (instrument, strategy) = (desk.instrument.ix, Some(desk.strategy_of(cell)));
+        // One report ends both positions of hedge mode.
+        if told.replace(strategy) == Some(strategy) {
+            continue;
+        }
         let report = SettlementReport { instrument, strategy, ts_event: now, settlement_px };
         out.push(TimedReport { ts_event: now, report: VenueReport::Settled(report) });
     }

@@ -7,6 +7,7 @@ mod commands;
 mod depth;
 mod funding;
 mod groups;
+mod hedge;
 mod margin;
 mod properties;
 mod script;

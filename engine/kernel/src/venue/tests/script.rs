@@ -3,7 +3,7 @@
 //! ```text
 //! venue path=ohlc participation=0.5 limit_fill=through queue=1 queue_model=power maker_fill=whole book_quotes=fuse finest=trades funds=10:1000 bps=1 taker=0.001 price_band=5 age=10
 //! bar OPEN HIGH LOW CLOSE VOLUME        sixty seconds each, the first opens at 0
-//! venue margin=cross:WALLET:LEVERAGE[:FLOOR/RATE/LEVERAGE]... slip=0.01 inverse=MULTIPLIER
+//! venue margin=cross:WALLET:LEVERAGE[:FLOOR/RATE/LEVERAGE]... slip=0.01 inverse=MULTIPLIER hedge=yes
 //! bar_to SECOND OPEN HIGH LOW CLOSE VOLUME   the same with its end
 //! trade PX QTY [buy|sell]               one second after the last record
 //! mark MARK [INDEX]                     likewise
@@ -14,7 +14,7 @@
 //! mbo [clear] [gap] add ID bid|ask PX QTY|modify ID PX QTY|cancel ID QTY|exec ID QTY ... likewise
 //! [+SECONDS] NUMBER buy|sell QTY market|limit PX|stop PX|stop_limit TRIGGER LIMIT|touch PX|
 //!     touch_limit TRIGGER LIMIT|trail DISTANCE|trail_bps BPS [TIF] [post] [reprice] [reduce] [from=PX] [show=QTY]
-//!     [vary=BPS] [by=mark|index] [as=STRATEGY]
+//!     [vary=BPS] [by=mark|index] [of=long|short] [as=STRATEGY]
 //! oco|oto|bracket ORDER | ORDER [| ORDER]
 //! [+SECONDS] cancel_all                 every order of the strategy
 //! disconnect
@@ -34,7 +34,8 @@ use tapedeck_model::port::{LatencySetup, Leg};
 use tapedeck_model::random::Draws;
 use tapedeck_model::{
     Amendment, Bar, DepthFlags, DepthTick, Display, FundingTick, GroupKind, GroupLeg, InstrumentKind, MarkTick,
-    MboAction, MboTick, Price, QuoteTick, Span, StrategyIx, Terms, TradeTick, Trail, TriggerBy,
+    MboAction, MboTick, PositionMode, PositionSide, Price, QuoteTick, Span, StrategyIx, Terms, TradeTick, Trail,
+    TriggerBy,
 };
 
 pub(super) const SECOND: i64 = 1_000_000_000;
@@ -74,6 +75,7 @@ pub(super) fn plain_spec(count: u16) -> VenueSpec {
         funds: None,
         settlement_px: Vec::new(),
         margin: None,
+        position_mode: PositionMode::OneWay,
         troubles: Vec::new(),
         price_band: None,
         age_limits: Vec::new(),
@@ -148,6 +150,7 @@ fn spec_of(words: &[&str]) -> VenueSpec {
                 let margin = spec.margin.as_mut().unwrap();
                 margin.liquidation.slippage = Price::parse(value, 12).unwrap().raw();
             }
+            "hedge" => spec.position_mode = PositionMode::Hedge,
             // The wallet is in coin; the instrument is made by `stage_of`.
             "inverse" => spec.margin.as_mut().unwrap().wallets[0].0 = CurrencyIx(0),
             "settlement_px" => spec.settlement_px = vec![(InstrumentIx(0), Price::parse(value, 2).unwrap())],
@@ -436,6 +439,7 @@ fn rare_term(terms: &mut Terms, key: &str, value: &str) {
                 display.variance_bps = value.parse().unwrap();
             }
         }
+        "of" => terms.position_side = PositionSide::ALL.iter().find(|side| side.text() == value).copied(),
         "as" => {}
         _ => panic!("unknown key {key}"),
     }
