@@ -27,6 +27,7 @@ use parquet::file::properties::WriterProperties;
 use serde_json::Value;
 use tapedeck_benches::peer_tape::{PeerRow, in_both_orders, write_events};
 use tapedeck_benches::{finish, median};
+use tapedeck_model::{Span, Ts};
 
 /// How often the recording is repeated.
 const TIMES: i64 = 16;
@@ -35,6 +36,9 @@ const ROUNDS: usize = 5;
 const PEER_TAPE: &str = "peer-tape";
 const KINDS: [&str; 2] = ["depth", "trades"];
 const TIME_COLUMNS: [&str; 2] = ["ts_event", "ts_recv"];
+
+/// How often the market maker looks at the book.
+const INTERVAL: Span = Span::from_nanos(100_000_000);
 
 const STRATEGIES: [(&str, &str); 2] = [
     ("noop", "type = \"noop\""),
@@ -113,8 +117,8 @@ fn later(batch: &RecordBatch, by: i64) -> RecordBatch {
     RecordBatch::try_new(schema, columns).expect("the same columns")
 }
 
-/// Writes the recording `TIMES` times in a row; gives the number of feed events.
-fn prepare(args: &Args, folder: &Path) -> usize {
+/// Writes the recording `TIMES` times in a row; gives the number of feed events, and when the first one happened.
+fn prepare(args: &Args, folder: &Path) -> (usize, Ts) {
     let catalog = folder.join("catalog");
     let words = "data import --format binance-ws --venue BINANCE --symbol BTCUSDT --tick 0.1 --lot 0.001 --into";
     finish(Command::new(&args.sim).args(words.split(' ')).arg(&catalog).arg(&args.recording));
@@ -137,7 +141,7 @@ fn prepare(args: &Args, folder: &Path) -> usize {
     if args.peer.is_some() {
         write_peer_tape(&tapes, high - low, &folder.join(PEER_TAPE));
     }
-    events
+    (events, Ts::from_nanos(low))
 }
 
 /// The rows of a batch of either kind, for the peer.
@@ -202,9 +206,13 @@ fn main() {
         std::process::exit(2);
     };
     let folder = tempfile::tempdir().expect("a folder for temporary files");
-    let events = prepare(&args, folder.path());
+    let (events, start) = prepare(&args, folder.path());
     for (name, strategy) in STRATEGIES {
-        fs::write(folder.path().join(name).with_extension("toml"), scenario(strategy)).expect("written");
+        // The peer takes its first step one interval after its first event.
+        let first_at =
+            if name == "noop" { String::new() } else { format!("\nfirst_at = \"{}\"", start.saturating_add(INTERVAL)) };
+        fs::write(folder.path().join(name).with_extension("toml"), scenario(&format!("{strategy}{first_at}")))
+            .expect("written");
     }
     let mut turns = STRATEGIES.map(|_| (Vec::new(), Value::Null));
     let mut peers: Vec<(String, Vec<f64>, Value)> = Vec::new();

@@ -10,6 +10,7 @@ pub struct EquityTrack {
     /// The next moment to sample.
     next: Ts,
     extremes: Option<Extremes>,
+    /// Of falls that are over: the one since the peak is looked at when it is asked for or over.
     max_drawdown: f64,
 }
 
@@ -46,13 +47,11 @@ impl EquityTrack {
         seen.high = seen.high.max(equity);
         seen.low = seen.low.min(equity);
         if equity > seen.peak {
+            self.max_drawdown = self.max_drawdown.max(seen.fall());
             (seen.peak, seen.trough) = (equity, equity);
             return true;
         }
-        if equity < seen.trough {
-            seen.trough = equity;
-            self.max_drawdown = self.max_drawdown.max(fall(seen.peak, equity));
-        }
+        seen.trough = seen.trough.min(equity);
         false
     }
 
@@ -60,6 +59,7 @@ impl EquityTrack {
     /// follows counts for the next sample alone.
     pub fn rescale(&mut self, before: Amount, after: Amount) {
         self.observe(before);
+        self.max_drawdown = self.max_drawdown();
         let peak = self.extremes.map_or(before, |seen| seen.peak);
         let peak = peak.mul_ratio(after, before).unwrap_or(after).max(after);
         self.extremes = Some(Extremes { peak, trough: after, high: after, low: after });
@@ -91,20 +91,22 @@ impl EquityTrack {
         }
         self.next = self.next.max(ts_event.floor_to(self.interval).saturating_add(self.interval));
         assert!(low <= equity && equity <= high, "a sample lies between its extremes");
-        EquityPoint { ts_event, equity, high, low, exposure, max_drawdown: self.max_drawdown }
+        EquityPoint { ts_event, equity, high, low, exposure, max_drawdown: self.max_drawdown() }
     }
 
     /// Largest fall from a peak so far, as a fraction of the peak; falls from a peak that is not
     /// above zero do not count.
-    pub const fn max_drawdown(&self) -> f64 {
-        self.max_drawdown
+    pub fn max_drawdown(&self) -> f64 {
+        self.extremes.map_or(self.max_drawdown, |seen| self.max_drawdown.max(seen.fall()))
     }
 }
 
-/// The fall as a fraction; floats for the ratio only.
-fn fall(peak: Amount, equity: Amount) -> f64 {
-    if peak <= Amount::ZERO {
-        return 0.0;
+impl Extremes {
+    /// The fall from the peak as a fraction; floats for the ratio only.
+    fn fall(&self) -> f64 {
+        if self.peak <= Amount::ZERO || self.trough == self.peak {
+            return 0.0;
+        }
+        self.peak.checked_sub(self.trough).map_or(f64::INFINITY, Amount::to_f64) / self.peak.to_f64()
     }
-    peak.checked_sub(equity).map_or(f64::INFINITY, Amount::to_f64) / peak.to_f64()
 }
