@@ -6,8 +6,8 @@
 //! open orders, all orders canceled (1 of 20), or a timer (3 of 20). Orders are of every kind, time in
 //! force and flag, within `reach` ticks of the last known price; some combinations are refused by
 //! risk rules or venues, which is intended. With `kinds = "all"` two new orders of five are of the rarer
-//! kinds (if-touched, trailing, iceberg, moved post-only) or a group. In hedge mode each order is of the long or
-//! the short position with an even chance, and none is reduce-only.
+//! kinds (if-touched, trailing, on mark or index price, iceberg, moved post-only) or a group. In hedge mode each
+//! order is of the long or the short position with an even chance, and none is reduce-only.
 //!
 //! Call number n draws from stream n, so what it does depends on the number of its calls and on what
 //! it sees, on nothing else.
@@ -240,7 +240,7 @@ mod tests {
     use crate::testing::{Stand, spot};
     use std::collections::BTreeSet;
     use tapedeck_model::port::Wish;
-    use tapedeck_model::{Intent, OrderStatus, ParamValue};
+    use tapedeck_model::{Intent, OrderStatus, ParamValue, TriggerBy};
 
     fn play(seed: u64, kinds: &str) -> Vec<Wish> {
         let params = Params::new()
@@ -286,6 +286,11 @@ mod tests {
                     words.extend(request.terms.group.map(|leg| leg.kind.text()));
                     words.extend(request.terms.display.map(|_| "iceberg"));
                     words.extend(request.terms.reprice.then_some("reprice"));
+                    words.insert(match request.terms.trigger_by {
+                        TriggerBy::Last => "by_last",
+                        TriggerBy::Mark => "by_mark",
+                        TriggerBy::Index => "by_index",
+                    });
                     assert!((1..=10).contains(&request.order_qty.raw()));
                 }
                 Wish::Order(Intent::Amend { .. }) => drop(words.insert("amend")),
@@ -302,12 +307,12 @@ mod tests {
     fn everything_happens() {
         assert_eq!(
             words("plain"),
-            "amend buy cancel cancel_all day fok gtc gtd ioc limit market post_only reduce_only sell stop stop_limit \
+            "amend buy by_last cancel cancel_all day fok gtc gtd ioc limit market post_only reduce_only sell stop stop_limit \
              timer"
         );
         assert_eq!(
             words("all"),
-            "amend bracket buy cancel cancel_all day fok gtc gtd iceberg if_touched ioc limit limit_if_touched market \
+            "amend bracket buy by_index by_last by_mark cancel cancel_all day fok gtc gtd iceberg if_touched ioc limit limit_if_touched market \
              oco oto post_only reduce_only reprice sell stop stop_limit timer trailing_stop"
         );
     }

@@ -6,11 +6,11 @@ use std::fmt::Write as _;
 
 use tapedeck_model::{
     Bar, Context, CurrencyIx, Event, InstrumentIx, OrderKind, OrderRequest, OrderStatus, Price, Qty, Record, Side,
-    Strategy,
+    Span, Strategy,
 };
 use tapedeck_tests::{Played, assembled, play_spec};
 
-/// What a test does at the close of a bar, from 1.
+/// What a test does at the close of a bar, from 1, or at a timer by its number.
 type Act = fn(u32, &mut Context<'_>);
 
 /// Does what a test says, and puts what is reserved on record.
@@ -31,6 +31,10 @@ impl Strategy for Scripted {
         ctx.signal("base", base);
         ctx.signal("quote", quote);
         ctx.signal("working", f64::from(open));
+    }
+
+    fn on_timer(&mut self, ctx: &mut Context<'_>, timer: u64) {
+        (self.act)(timer as u32, ctx);
     }
 }
 
@@ -318,4 +322,45 @@ fn margin_is_kept_for_the_larger_of_a_pair_and_for_no_exit() {
     let quote = signals(&played.records, "quote");
     assert!(quote[2..].iter().all(|reserved| *reserved == 0.0), "{quote:?}");
     assert!(words(&played.records).contains("2 filled; 3 canceled sibling_filled;"));
+}
+
+/// What is sent into an incident is refused order by order, and so is the cancel of all.
+#[test]
+fn an_incident_refuses_a_group_whole_and_a_cancel_of_all_for_each_order() {
+    let refused = |incident: &str| {
+        let act: Act = |bar, ctx| match bar {
+            1 => {
+                let below = kind(market(Side::Buy, 1_000), OrderKind::Limit { limit_px: px(50) });
+                ctx.submit(below);
+                ctx.submit(below);
+                // During an outage no bar is heard.
+                ctx.set_timer(ctx.now.saturating_add(Span::from_nanos(2 * 60_000_000_000)), 99);
+            }
+            99 => {
+                bracket(ctx);
+                ctx.cancel_all();
+            }
+            _ => {}
+        };
+        let during = "start = \"2024-01-01T00:02:30Z\"\nduration = \"2m\"";
+        let played = run(act, &format!("{SPOT}\n[[incident]]\n{incident}\n{during}\n"));
+        let mut audit = tapedeck_reports::Audit::new();
+        for record in &played.records {
+            audit.apply(record).expect("a journal in order");
+        }
+        assert_eq!(audit.disagreements(), [""; 0]);
+        words(&played.records)
+    };
+    let before = "1 submitted; 2 submitted; 1 accepted; 2 accepted; 3 submitted; 4 submitted; 5 submitted; \
+                  1 cancel_submitted; 2 cancel_submitted; 3 cancel_submitted; 4 cancel_submitted; 5 cancel_submitted; ";
+    for (incident, reason) in [("kind = \"outage\"", "venue_unavailable"), ("kind = \"disconnect\"", "not_connected")] {
+        let text = refused(incident);
+        let after = text.strip_prefix(before).unwrap_or_else(|| panic!("{incident}: {text}"));
+        for number in 3..=5 {
+            assert!(after.contains(&format!("{number} rejected {reason};")), "{incident}: {text}");
+        }
+        for number in 1..=2 {
+            assert!(after.contains(&format!("{number} cancel_rejected;")), "{incident}: {text}");
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! Rarer orders at random: triggers that come back or trail, icebergs, groups.
 
-use tapedeck_model::{Context, Display, InstrumentIx, OrderKind, OrderRequest, Qty, Stream, Terms, TimeInForce, Trail};
+use tapedeck_model::{
+    Context, Display, InstrumentIx, OrderKind, OrderRequest, Qty, Stream, Terms, TimeInForce, Trail, TriggerBy,
+};
 
 use super::Random;
 
@@ -43,10 +45,22 @@ pub(super) fn submit(random: &Random, ctx: &mut Context<'_>, ix: InstrumentIx, s
             request.terms.activation_px = if stream.below(3) == 0 { random.price(ctx, ix, stream) } else { None };
             if let Some(kind) = waiting(random, ctx, ix, stream) {
                 let trails = matches!(kind, OrderKind::Trailing { .. });
+                if kind.has_trigger() {
+                    request.terms.trigger_by = trigger_by(stream);
+                }
                 request.terms.activation_px = request.terms.activation_px.filter(|_| trails);
                 ctx.submit(OrderRequest { kind, post_only: false, ..request });
             }
         }
+    }
+}
+
+/// What a trigger looks at; of an instrument without mark prices the venue refuses some.
+fn trigger_by(stream: &mut Stream) -> TriggerBy {
+    match stream.below(4) {
+        0 => TriggerBy::Mark,
+        1 => TriggerBy::Index,
+        _ => TriggerBy::Last,
     }
 }
 
