@@ -14,7 +14,7 @@ use tapedeck_journal::{RawFrame, Sealer};
 use tapedeck_kernel::account::AccountKind;
 use tapedeck_kernel::drive::{JournalSink, RunSummary, SimDriver};
 use tapedeck_kernel::risk::RiskSlot;
-use tapedeck_kernel::spec::{RunError, RunSpec, SourceSlot, StrategySlot};
+use tapedeck_kernel::spec::{RunError, RunSpec, SourceSlot, StrategySlot, VenueAccount};
 use tapedeck_kernel::venue::{
     LimitFill, MakerFill, OrderRules, PathModel, RecordKind, VenueSpec, fee_components, latency_components,
     queue_components, slippage_components,
@@ -290,10 +290,13 @@ pub fn run_spec(tape: MemoryTape, strategy: Box<dyn Strategy>, finest: RecordKin
         base_currency: CurrencyIx(1),
         currencies: vec![code("BTC"), code("USD")],
         instruments: vec![instrument()],
-        account: AccountKind::Spot,
+        accounts: vec![VenueAccount {
+            venue: "SIM".to_owned(),
+            kind: AccountKind::Spot,
+            position_mode: PositionMode::OneWay,
+            deposits: deposits(),
+        }],
         margin: Vec::new(),
-        position_mode: PositionMode::OneWay,
-        deposits: deposits(),
         venues: vec![venue_spec(finest)],
         strategies: vec![StrategySlot { id: "bench".to_owned(), instruments: vec![InstrumentIx(0)], strategy }],
         rules,
@@ -304,6 +307,7 @@ pub fn run_spec(tape: MemoryTape, strategy: Box<dyn Strategy>, finest: RecordKin
             is_heard: true,
             source: Box::new(tape),
         }],
+        routes: Vec::new(),
         incidents: Vec::new(),
         expiries: Vec::new(),
         start: Ts::MIN,

@@ -9,13 +9,17 @@ use std::collections::BTreeMap;
 use tapedeck_model::event::{LedgerAccount, PositionPoint, PostingLines, PostingReason};
 use tapedeck_model::instrument::InstrumentKind;
 use tapedeck_model::margin::LiquidationShare;
-use tapedeck_model::{Amount, CurrencyIx, Deal, Event, FillReport, Instrument, PositionSide, Price, Qty, Record};
+use tapedeck_model::{
+    Amount, CurrencyIx, Deal, Event, FillReport, Instrument, PositionSide, Price, Qty, Record, VenueIx,
+};
 
 use crate::error::ReportError;
 use crate::names::{Names, PositionKey};
 use margin::MarginAudit;
+use transfers::TransferAudit;
 
 mod margin;
+mod transfers;
 
 /// Findings kept; more are only counted.
 const FINDINGS_MAX: usize = 20;
@@ -30,19 +34,25 @@ struct Held {
     cost: Amount,
 }
 
+/// A currency in the account at a venue.
+type Wallet = (VenueIx, CurrencyIx);
+
 /// The auditor.
 #[derive(Debug, Clone, Default)]
 pub struct Audit {
     names: Names,
     held: BTreeMap<PositionKey, Held>,
     /// Cash by the fills and deposits.
-    cash_expected: BTreeMap<CurrencyIx, Amount>,
-    fees_expected: BTreeMap<CurrencyIx, Amount>,
-    funding_expected: BTreeMap<CurrencyIx, Amount>,
+    cash_expected: BTreeMap<Wallet, Amount>,
+    fees_expected: BTreeMap<Wallet, Amount>,
+    funding_expected: BTreeMap<Wallet, Amount>,
     /// What the insurance fund got from us, less what it covered.
-    insurance_expected: BTreeMap<CurrencyIx, Amount>,
+    insurance_expected: BTreeMap<Wallet, Amount>,
     margin: MarginAudit,
-    ledger: BTreeMap<(LedgerAccount, CurrencyIx), Amount>,
+    transfers: TransferAudit,
+    /// What left each account for another, less what arrived there.
+    transit_expected: BTreeMap<Wallet, Amount>,
+    ledger: BTreeMap<(LedgerAccount, Wallet), Amount>,
     /// A fill or funding whose posting has not come yet: then the sums may differ for a moment.
     posting_due: bool,
     findings: Vec<String>,
@@ -78,7 +88,9 @@ impl Audit {
                 self.posting_due = true;
                 self.fill(seq, &instrument, (*deal, report)).ok_or(overflow)
             }
-            Event::Posted { reason, lines } => self.post(seq, *reason, lines).ok_or(overflow),
+            event @ (Event::Posted { reason, lines } | Event::PostedAt { reason, lines, .. }) => {
+                self.post(seq, (event.venue().unwrap_or_default(), *reason), lines).ok_or(overflow)
+            }
             Event::PositionChanged(point) => {
                 self.compare_position(seq, None, point);
                 Ok(())
@@ -99,11 +111,11 @@ impl Audit {
                 Ok(())
             }
             Event::LiquidationShared(share) => self.share(seq, share).ok_or(overflow),
-            Event::Bankrupt(bankruptcy) => {
+            event @ (Event::Bankrupt(bankruptcy) | Event::BankruptAt { bankruptcy, .. }) => {
                 self.posting_due = true;
-                let covered = bankruptcy.covered;
-                let sums = add(&mut self.cash_expected, bankruptcy.currency, covered)
-                    .and_then(|()| add(&mut self.insurance_expected, bankruptcy.currency, covered.checked_neg()?));
+                let (wallet, covered) = ((event.venue().unwrap_or_default(), bankruptcy.currency), bankruptcy.covered);
+                let sums = add(&mut self.cash_expected, wallet, covered)
+                    .and_then(|()| add(&mut self.insurance_expected, wallet, covered.checked_neg()?));
                 sums.ok_or(overflow)
             }
             event @ (Event::PositionSettled { instrument, .. } | Event::FundingPaid { instrument, .. }) => {
@@ -115,6 +127,7 @@ impl Audit {
                 self.posting_due = true;
                 self.fund(seq, &instrument, event).and_then(|()| self.settle(seq, &instrument, event)).ok_or(overflow)
             }
+            Event::TransferSent(_) | Event::TransferArrived { .. } => self.transfer(record).ok_or(overflow),
             other => {
                 self.names.apply(other);
                 Ok(())
@@ -122,8 +135,35 @@ impl Audit {
         }
     }
 
+    /// What a transfer must do, by definition: what leaves is the fee and what is under way, and that arrives. `None`
+    /// on overflow.
+    fn transfer(&mut self, record: &Record) -> Option<()> {
+        self.posting_due = true;
+        let found = match &record.event {
+            Event::TransferSent(sent) => {
+                let (wallet, rest) = ((sent.from, sent.currency), sent.amount.checked_sub(sent.fee)?);
+                add(&mut self.cash_expected, wallet, sent.amount.checked_neg()?)?;
+                add(&mut self.fees_expected, wallet, sent.fee)?;
+                add(&mut self.transit_expected, wallet, rest)?;
+                let left = self.cash_expected.get(&wallet).copied().unwrap_or_default();
+                self.transfers.sent(record.header.ts, sent, left)
+            }
+            Event::TransferArrived { transfer, venue, currency, amount } => {
+                add(&mut self.cash_expected, (*venue, *currency), *amount)?;
+                add(&mut self.transit_expected, (*venue, *currency), amount.checked_neg()?)?;
+                self.transfers.arrived(record.header.ts, (*transfer, *venue, *currency, *amount))
+            }
+            _ => Vec::new(),
+        };
+        for text in found {
+            self.find(format!("record {}: {text}", record.header.seq));
+        }
+        Some(())
+    }
+
     /// What a fill must do, by definition. `None` on overflow.
     fn fill(&mut self, seq: u64, instrument: &Instrument, (deal, report): (Deal, &FillReport)) -> Option<()> {
+        let venue = self.names.venue_of(instrument);
         let key = (report.client_order_id.strategy, instrument.ix, deal.position_side);
         let signed = report.last_qty.raw().checked_mul(deal.side.sign())?;
         let value = instrument.notional(report.last_px, Qty::from_raw(signed))?;
@@ -135,22 +175,22 @@ impl Audit {
         match instrument.kind {
             InstrumentKind::Spot => {
                 let base = instrument.base_amount(Qty::from_raw(signed))?;
-                add(&mut self.cash_expected, instrument.base, base)?;
-                add(&mut self.cash_expected, instrument.quote, value.checked_neg()?)?;
+                add(&mut self.cash_expected, (venue, instrument.base), base)?;
+                add(&mut self.cash_expected, (venue, instrument.quote), value.checked_neg()?)?;
             }
             InstrumentKind::Linear | InstrumentKind::Inverse => {
-                add(&mut self.cash_expected, instrument.settlement, realized)?;
+                add(&mut self.cash_expected, (venue, instrument.settlement), realized)?;
             }
         }
-        add(&mut self.cash_expected, report.fee_currency, report.fee.checked_neg()?)?;
-        add(&mut self.fees_expected, report.fee_currency, report.fee)
+        add(&mut self.cash_expected, (venue, report.fee_currency), report.fee.checked_neg()?)?;
+        add(&mut self.fees_expected, (venue, report.fee_currency), report.fee)
     }
 
     /// What a settlement at expiry must do, by definition: all that is held is closed at its price. `None` on
     /// overflow.
     fn settle(&mut self, seq: u64, instrument: &Instrument, event: &Event) -> Option<()> {
         let Event::PositionSettled { strategy, settlement_px, net_qty, .. } = event else { return Some(()) };
-        let key = (*strategy, instrument.ix, self.names.side_of(*net_qty));
+        let key = (*strategy, instrument.ix, self.names.side_of(instrument.ix, *net_qty));
         let held = self.held.get(&key).copied().unwrap_or_default();
         if held.qty != net_qty.raw() {
             let held = self.names.qty(instrument.ix, Qty::from_raw(held.qty));
@@ -158,7 +198,7 @@ impl Audit {
             self.find(format!("record {seq}: {said} are settled, by the fills {held} are held"));
         }
         let realized = self.move_held(key, instrument, *settlement_px, net_qty.raw().checked_neg()?)?;
-        add(&mut self.cash_expected, instrument.settlement, realized)
+        add(&mut self.cash_expected, (self.names.venue_of(instrument), instrument.settlement), realized)
     }
 
     /// What funding must be, by definition: quantity x mark x multiplier x rate of what the strategy holds.
@@ -171,15 +211,16 @@ impl Audit {
         if strategy.is_some() && due.checked_sub(*paid)?.checked_abs()? > Amount::from_raw(1) {
             self.find(format!("record {seq}: funding of {paid} is paid, by position, mark and rate it is {due}"));
         }
-        let side = self.names.side_of(*net_qty);
+        let side = self.names.side_of(instrument.ix, *net_qty);
         let held = strategy.and_then(|strategy| self.held.get(&(strategy, instrument.ix, side)));
         if let Some(held) = held.filter(|held| held.qty != net_qty.raw()) {
             let held = self.names.qty(instrument.ix, Qty::from_raw(held.qty));
             let said = self.names.qty(instrument.ix, *net_qty);
             self.find(format!("record {seq}: funding is paid for {said}, by the fills {held} are held"));
         }
-        add(&mut self.funding_expected, instrument.settlement, *paid)?;
-        add(&mut self.cash_expected, instrument.settlement, paid.checked_neg()?)
+        let wallet = (self.names.venue_of(instrument), instrument.settlement);
+        add(&mut self.funding_expected, wallet, *paid)?;
+        add(&mut self.cash_expected, wallet, paid.checked_neg()?)
     }
 
     /// What a strategy's share of a liquidation must do: it closes at the trade's price, and its fee goes to
@@ -197,8 +238,9 @@ impl Audit {
             ));
         }
         let realized = self.move_held(key, &instrument, share.last_px, signed)?;
-        add(&mut self.cash_expected, instrument.settlement, realized.checked_sub(share.fee)?)?;
-        add(&mut self.insurance_expected, instrument.settlement, share.fee)?;
+        let wallet = (self.names.venue_of(&instrument), instrument.settlement);
+        add(&mut self.cash_expected, wallet, realized.checked_sub(share.fee)?)?;
+        add(&mut self.insurance_expected, wallet, share.fee)?;
         if let Some(text) = self.margin.shared(share) {
             self.find(format!("record {seq}: {text}"));
         }
@@ -228,26 +270,31 @@ impl Audit {
         Some(realized)
     }
 
-    fn post(&mut self, seq: u64, reason: PostingReason, lines: &PostingLines) -> Option<()> {
+    fn post(&mut self, seq: u64, (venue, reason): (VenueIx, PostingReason), lines: &PostingLines) -> Option<()> {
         if !lines.balances() {
             self.find(format!("record {seq}: the posting does not balance"));
         }
         for line in lines.as_slice() {
-            add(&mut self.ledger, (line.account, line.currency), line.amount)?;
+            let wallet = (venue, line.currency);
+            add(&mut self.ledger, (line.account, wallet), line.amount)?;
             let beside_trading = match reason {
                 PostingReason::Deposit | PostingReason::Withdrawal | PostingReason::Airdrop => true,
                 PostingReason::Fill
                 | PostingReason::Funding
                 | PostingReason::Settlement
                 | PostingReason::Liquidation
-                | PostingReason::Insurance => false,
+                | PostingReason::Insurance
+                | PostingReason::Transfer => false,
             };
             if beside_trading && line.account == LedgerAccount::Cash {
-                add(&mut self.cash_expected, line.currency, line.amount)?;
+                add(&mut self.cash_expected, wallet, line.amount)?;
             }
         }
         self.posting_due = false;
         self.compare_cash(seq);
+        if reason == PostingReason::Transfer {
+            self.compare_transit(seq)?;
+        }
         Some(())
     }
 
@@ -258,11 +305,12 @@ impl Audit {
             ("fees", LedgerAccount::Fees, &self.fees_expected),
             ("funding", LedgerAccount::Funding, &self.funding_expected),
             ("the insurance fund", LedgerAccount::InsuranceFund, &self.insurance_expected),
+            ("transit", LedgerAccount::Transit, &self.transit_expected),
         ] {
-            for (currency, sum) in expected {
-                let posted = self.ledger.get(&(account, *currency)).copied().unwrap_or_default();
+            for (wallet, sum) in expected {
+                let posted = self.ledger.get(&(account, *wallet)).copied().unwrap_or_default();
                 if posted != *sum {
-                    let code = self.names.currency(*currency);
+                    let code = self.names.wallet(wallet.0, wallet.1);
                     found.push(format!(
                         "record {seq}: {what} in {code} is posted as {posted}, by the fills it is {sum}"
                     ));
@@ -272,6 +320,25 @@ impl Audit {
         for text in found {
             self.find(text);
         }
+    }
+
+    /// Nothing appears and nothing is lost on the way: over all accounts what is in transit is what transfers that
+    /// have not arrived carry. `None` on overflow.
+    fn compare_transit(&mut self, seq: u64) -> Option<()> {
+        let mut posted: BTreeMap<CurrencyIx, Amount> = BTreeMap::new();
+        for ((account, (_, currency)), amount) in &self.ledger {
+            if *account == LedgerAccount::Transit {
+                add(&mut posted, *currency, *amount)?;
+            }
+        }
+        for (currency, sum) in posted {
+            let carried = self.transfers.under_way(currency)?;
+            if sum != carried {
+                let code = self.names.currency(currency);
+                self.find(format!("record {seq}: {sum} {code} are in transit, transfers carry {carried}"));
+            }
+        }
+        Some(())
     }
 
     fn compare_position(&mut self, seq: u64, side: Option<PositionSide>, point: &PositionPoint) {
@@ -298,8 +365,8 @@ impl Audit {
         }
     }
 
-    /// Cash by currency as the fills and deposits make it.
-    pub fn cash(&self) -> &BTreeMap<CurrencyIx, Amount> {
+    /// Cash by venue and currency as the fills and deposits make it.
+    pub fn cash(&self) -> &BTreeMap<(VenueIx, CurrencyIx), Amount> {
         &self.cash_expected
     }
 

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use tapedeck_model::event::{EquityPoint, LedgerAccount, PositionPoint};
-use tapedeck_model::{Amount, CurrencyIx, Event, Header, Record, Ts};
+use tapedeck_model::event::{EquityPoint, LedgerAccount, PositionPoint, TransferSent};
+use tapedeck_model::{Amount, CurrencyIx, Event, Header, Record, Ts, VenueIx};
 
 use crate::audit::Audit;
 use crate::error::ReportError;
@@ -27,8 +27,10 @@ pub struct Book {
     pub positions: BTreeMap<PositionKey, PositionPoint>,
     /// Funding paid, by position; below zero: received.
     pub funding: BTreeMap<PositionKey, Amount>,
-    /// Cash by currency.
-    pub cash: BTreeMap<CurrencyIx, Amount>,
+    /// Cash by venue and currency.
+    pub cash: BTreeMap<(VenueIx, CurrencyIx), Amount>,
+    /// What is under way between venues, by the transfer's number.
+    pub under_way: BTreeMap<u64, TransferSent>,
     /// The last sample of equity.
     pub equity: Option<EquityPoint>,
     /// The last record taken in.
@@ -61,14 +63,21 @@ impl Book {
                 self.positions.insert((point.strategy, point.instrument, Some(*position_side)), *point);
             }
             Event::FundingPaid { strategy: Some(strategy), instrument, net_qty, paid, .. } => {
-                let key = (*strategy, *instrument, self.names.side_of(*net_qty));
+                let key = (*strategy, *instrument, self.names.side_of(*instrument, *net_qty));
                 let sum = self.funding.entry(key).or_default();
                 *sum = sum.checked_add(*paid).ok_or(ReportError::Overflow { seq, what: "funding" })?;
             }
+            Event::TransferSent(sent) => {
+                self.under_way.insert(sent.transfer, *sent);
+            }
+            Event::TransferArrived { transfer, .. } => {
+                self.under_way.remove(transfer);
+            }
             Event::Equity(point) => self.equity = Some(*point),
-            Event::Posted { lines, .. } => {
+            Event::Posted { lines, .. } | Event::PostedAt { lines, .. } => {
+                let venue = record.event.venue().unwrap_or_default();
                 for line in lines.as_slice().iter().filter(|line| line.account == LedgerAccount::Cash) {
-                    let sum = self.cash.entry(line.currency).or_default();
+                    let sum = self.cash.entry((venue, line.currency)).or_default();
                     *sum = sum.checked_add(line.amount).ok_or(ReportError::Overflow { seq, what: "cash" })?;
                 }
             }
@@ -107,10 +116,15 @@ impl fmt::Display for Book {
         none_line(f, none)?;
         self.fmt_positions(f)?;
         writeln!(f, "\nCash")?;
-        for (currency, sum) in &self.cash {
-            writeln!(f, "  {:<12} {sum}", self.names.currency(*currency))?;
+        for ((venue, currency), sum) in &self.cash {
+            writeln!(f, "  {:<12} {sum}", self.names.wallet(*venue, *currency))?;
         }
         none_line(f, self.cash.is_empty())?;
+        for sent in self.under_way.values() {
+            let rest = sent.amount.checked_sub(sent.fee).unwrap_or_default();
+            let (what, to) = (self.names.money(rest, sent.currency), self.names.venue(sent.to));
+            writeln!(f, "  under way    {what} to {to}, arrives at {}", sent.arrives)?;
+        }
         let base = self.base_currency.map_or("?", |ix| self.names.currency(ix));
         match &self.equity {
             Some(point) => writeln!(f, "\nEquity\n  {:<12} {} at {}", base, point.equity, point.ts_event),

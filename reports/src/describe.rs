@@ -256,6 +256,9 @@ fn state_text(event: &Event, names: &Names) -> String {
     if let Event::Posted { reason, lines } = event {
         return posting_text(*reason, lines, names);
     }
+    if let Event::PostedAt { venue, reason, lines } = event {
+        return format!("at {}, {}", names.venue(*venue), posting_text(*reason, lines, names));
+    }
     if let Event::PositionChanged(point) = event {
         return format!("{what}: {}", position_text(point, names));
     }
@@ -354,8 +357,9 @@ fn margin_text(event: &Event, names: &Names) -> Option<String> {
             names.money(share.fee, currency(ix)),
         ));
     }
-    if let Event::Bankrupt(b) = event {
+    if let Event::Bankrupt(b) | Event::BankruptAt { bankruptcy: b, .. } = event {
         let of = b.instrument.map_or("the cross wallet", |ix| names.instrument_text(ix));
+        let of = event.venue().map_or_else(|| of.to_owned(), |venue| format!("{of} at {}", names.venue(venue)));
         let covered = names.money(b.covered, b.currency);
         return Some(format!("{what}: {of} lost {covered} more than it had; the insurance fund covers it"));
     }
@@ -376,6 +380,25 @@ fn incident_text(event: &Event, names: &Names) -> Option<String> {
     }
     if let Event::FillsBlocked { instrument, count } = event {
         return Some(format!("{count} x {}: what was shown was too old", names.instrument_text(*instrument)));
+    }
+    if let Event::TransferSent(sent) = event {
+        let (from, to) = (names.venue(sent.from), names.venue(sent.to));
+        let who = sent.strategy.map_or("the scenario", |ix| names.strategy(ix));
+        let (amount, fee) = (names.money(sent.amount, sent.currency), names.money(sent.fee, sent.currency));
+        let (number, arrives) = (sent.transfer, sent.arrives);
+        return Some(format!(
+            "{who} sends {amount} from {from} to {to}, fee {fee}, arrives at {arrives} (number {number})"
+        ));
+    }
+    if let Event::TransferArrived { transfer, venue, currency, amount } = event {
+        let amount = names.money(*amount, *currency);
+        return Some(format!("{amount} at {} (number {transfer})", names.venue(*venue)));
+    }
+    if let Event::TransferRefused { strategy, from, to, currency, amount, free, reason } = event {
+        let who = strategy.map_or("the scenario", |ix| names.strategy(ix));
+        let (amount, free) = (names.money(*amount, *currency), names.money(*free, *currency));
+        let (from, to) = (names.venue(*from), names.venue(*to));
+        return Some(format!("{who} would send {amount} from {from} to {to}: {reason}, {free} free"));
     }
     if let Event::WithdrawalRefused { currency, amount, free } = event {
         let (amount, free) = (names.money(*amount, *currency), names.money(*free, *currency));
@@ -433,6 +456,7 @@ fn run_text(event: &Event, names: &Names) -> String {
     }
     if let Event::StrategyDeclared { id: name, .. }
     | Event::RuleDeclared { name, .. }
+    | Event::VenueDeclared { name, .. }
     | Event::SourceDeclared { name, .. } = event
     {
         return format!("{what}: {name}");

@@ -5,12 +5,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use tapedeck_model::event::{EquityPoint, LedgerAccount, PositionPoint, PostingReason};
+use tapedeck_model::event::{EquityPoint, LedgerAccount, PositionPoint, PostingLines, PostingReason, TransferSent};
 use tapedeck_model::margin::LiquidationShare;
 use tapedeck_model::order::{Evidence, FillBasis};
 use tapedeck_model::{
     Amount, ClientOrderId, CurrencyIx, Deal, Event, FillReport, Instrument, InstrumentIx, Liquidity, PositionSide,
-    Price, Qty, Record, RecordRef, Side, Span, TradeId, Ts,
+    Price, Qty, Record, RecordRef, Side, Span, TradeId, Ts, VenueIx,
 };
 
 use crate::error::ReportError;
@@ -61,6 +61,10 @@ pub struct Counts {
     pub bankruptcies: u64,
     /// How often orders were kept from what was shown because of its age.
     pub blocked: u64,
+    /// Transfers between venues that left.
+    pub transfers: u64,
+    /// Transfers that did not leave.
+    pub transfers_refused: u64,
     /// Incidents that began.
     pub incidents: u64,
     /// Market records that did not reach us because of incidents that are over.
@@ -189,6 +193,12 @@ pub struct RunFacts {
     pub insurance: BTreeMap<CurrencyIx, Amount>,
     /// Money put in less money taken out, by currency.
     pub deposits: BTreeMap<CurrencyIx, Amount>,
+    /// What transfers between venues cost, by currency; not part of `fees`.
+    pub transfer_fees: BTreeMap<CurrencyIx, Amount>,
+    /// What has left one venue and not arrived at another, by currency; nothing that is zero.
+    pub under_way: BTreeMap<CurrencyIx, Amount>,
+    /// What each account has of each currency, where there are several.
+    pub wallets: BTreeMap<(VenueIx, CurrencyIx), Amount>,
     /// Equity at the start: deposits if all are in the base currency, else the first known equity.
     pub initial_equity: Option<Amount>,
     /// Last known equity.
@@ -296,6 +306,9 @@ impl Gatherer {
             liquidation_fees: BTreeMap::new(),
             insurance: BTreeMap::new(),
             deposits: BTreeMap::new(),
+            transfer_fees: BTreeMap::new(),
+            under_way: BTreeMap::new(),
+            wallets: BTreeMap::new(),
             initial_equity: None,
             final_equity: None,
             equity_mean: (0.0, 0),
@@ -339,15 +352,16 @@ impl Gatherer {
         self.facts.period = Some((self.facts.period.map_or(ts, |(first, _)| first), ts));
         match &record.event {
             Event::Filled { instrument, deal, report, .. } => return self.fill(seq, *instrument, *deal, report),
-            Event::Posted { reason: PostingReason::Deposit | PostingReason::Withdrawal, .. } => {
-                self.deposit(&record.event).ok_or_else(|| overflow("the sum of deposits"))?;
+            Event::Posted { reason, lines } | Event::PostedAt { reason, lines, .. } => {
+                let venue = record.event.venue().unwrap_or_default();
+                self.posted((venue, *reason), lines).ok_or_else(|| overflow("a sum of postings"))?;
             }
             Event::Liquidated(liquidation) => {
                 self.facts.counts.liquidations += 1;
                 self.liquidated_at = liquidation.ts_event;
             }
             Event::LiquidationShared(share) => return self.share(seq, share),
-            Event::Bankrupt(bankruptcy) => {
+            Event::Bankrupt(bankruptcy) | Event::BankruptAt { bankruptcy, .. } => {
                 self.facts.counts.bankruptcies += 1;
                 let covered = add(&mut self.facts.insurance, bankruptcy.currency, bankruptcy.covered);
                 covered.ok_or_else(|| overflow("what insurance covered"))?;
@@ -363,13 +377,18 @@ impl Gatherer {
                 let unknown = || ReportError::Unknown { seq, what: "the instrument" };
                 let facts = &mut self.facts;
                 let currency = facts.names.instrument(*instrument).ok_or_else(unknown)?.settlement;
-                let side = facts.names.side_of(*net_qty);
+                let side = facts.names.side_of(*instrument, *net_qty);
                 let mut sums = || {
                     add(&mut facts.funding, currency, *paid)?;
                     let key = strategy.map(|strategy| (strategy, *instrument, side));
                     key.map_or(Some(()), |key| add(&mut facts.funding_of, key, *paid))
                 };
                 sums().ok_or_else(|| overflow("the sum of funding"))?;
+            }
+            Event::TransferSent(sent) => self.transfer_sent(sent).ok_or_else(|| overflow("transfers"))?,
+            Event::TransferArrived { currency, amount, .. } => {
+                let arrived = amount.checked_neg().and_then(|out| self.carry(*currency, out));
+                arrived.ok_or_else(|| overflow("transfers"))?;
             }
             Event::Equity(point) => self.equity(point),
             Event::CapitalMoved { before, after } => self.move_capital(*before, *after),
@@ -388,8 +407,21 @@ impl Gatherer {
             24 => counts.rejected += 1,
             30 => counts.canceled += 1,
             31 => counts.expired += 1,
+            90 => counts.transfers_refused += 1,
             _ => self.run_event(event),
         }
+    }
+
+    fn transfer_sent(&mut self, sent: &TransferSent) -> Option<()> {
+        self.facts.counts.transfers += 1;
+        add(&mut self.facts.transfer_fees, sent.currency, sent.fee)?;
+        self.carry(sent.currency, sent.amount.checked_sub(sent.fee)?)
+    }
+
+    fn carry(&mut self, currency: CurrencyIx, amount: Amount) -> Option<()> {
+        add(&mut self.facts.under_way, currency, amount)?;
+        self.facts.under_way.retain(|_, sum| *sum != Amount::ZERO);
+        Some(())
     }
 
     /// Returns and falls go on as if equity had been scaled.
@@ -458,7 +490,7 @@ impl Gatherer {
         };
         let facts = &mut self.facts;
         let unknown = || ReportError::Unknown { seq, what: "the instrument" };
-        let key = (*strategy, *instrument, facts.names.side_of(*net_qty));
+        let key = (*strategy, *instrument, facts.names.side_of(*instrument, *net_qty));
         let instrument = facts.names.instrument(*instrument).ok_or_else(unknown)?;
         let trip = self.trips.on_settlement(instrument, key, (*ts_event, *settlement_px, *net_qty));
         let trip = trip.ok_or(ReportError::Overflow { seq, what: "a settlement" })?;
@@ -494,9 +526,19 @@ impl Gatherer {
         sums().ok_or_else(|| ReportError::Overflow { seq, what: "a sum over liquidations" })
     }
 
-    fn deposit(&mut self, event: &Event) -> Option<()> {
-        let Event::Posted { lines, .. } = event else { return Some(()) };
+    fn posted(&mut self, (venue, reason): (VenueIx, PostingReason), lines: &PostingLines) -> Option<()> {
+        let is_capital = matches!(reason, PostingReason::Deposit | PostingReason::Withdrawal);
+        let several = !self.facts.names.venues().is_empty();
+        if !is_capital && !several {
+            return Some(());
+        }
         for line in lines.as_slice().iter().filter(|line| line.account == LedgerAccount::Cash) {
+            if several {
+                add(&mut self.facts.wallets, (venue, line.currency), line.amount)?;
+            }
+            if !is_capital {
+                continue;
+            }
             add(&mut self.facts.deposits, line.currency, line.amount)?;
             self.base_deposits = match self.base_deposits {
                 Some(sum) if line.currency == self.facts.base_currency => Some(sum.checked_add(line.amount)?),

@@ -13,7 +13,7 @@ use tapedeck_model::Ts;
 use crate::facts::{RunFacts, TRIPS_SHOWN};
 use crate::metrics::Metrics;
 use crate::series::{Bucket, Series};
-use crate::summary::{costs, figures};
+use crate::summary::{costs, figures, wallets};
 use crate::text::{NONE, count, grouped, money, span};
 use crate::trips::{DECIMALS, RoundTrip};
 use crate::variants::Variants;
@@ -82,6 +82,10 @@ pub fn render_page(input: &PageInput<'_>) -> String {
     html.push_str(&charts(input));
     let costs = costs(input.facts);
     html.push_str(&pairs_section("Costs", costs.iter().map(|(k, v)| (k.as_str(), v.as_str()))));
+    let wallets = wallets(input.facts);
+    if !wallets.is_empty() {
+        html.push_str(&pairs_section("Accounts at the end", wallets.iter().map(|(k, v)| (k.as_str(), v.as_str()))));
+    }
     html.push_str(&variants(input));
     html.push_str(&realized(input.metrics));
     html.push_str(&trips(input.facts));

@@ -72,6 +72,10 @@ pub struct Metrics {
     pub liquidation_fees: Vec<(String, Amount)>,
     /// Losses beyond wallets that the venue's insurance fund covered, by currency.
     pub insurance: Vec<(String, Amount)>,
+    /// What transfers between venues cost, by currency; not part of `fees`.
+    pub transfer_fees: Vec<(String, Amount)>,
+    /// What is under way between venues at the end, by currency.
+    pub under_way: Vec<(String, Amount)>,
     /// Realised profit before fees, by strategy and currency.
     pub realized_pnl: Vec<(String, String, Amount)>,
 }
@@ -129,6 +133,8 @@ impl Metrics {
             turnover: turnover(facts),
             liquidation_fees: by_code(facts, &facts.liquidation_fees),
             insurance: by_code(facts, &facts.insurance),
+            transfer_fees: by_code(facts, &facts.transfer_fees),
+            under_way: by_code(facts, &facts.under_way),
             realized_pnl: realized(facts),
         }
     }
@@ -189,6 +195,10 @@ impl Metrics {
         figures["blocked_fills"] = json!(counts.blocked);
         figures["incidents"] = json!(counts.incidents);
         figures["missed_records"] = json!(counts.missed);
+        figures["transfers"] = json!(counts.transfers);
+        figures["transfers_refused"] = json!(counts.transfers_refused);
+        figures["transfer_fees"] = json!(sums(&self.transfer_fees));
+        figures["under_way"] = json!(sums(&self.under_way));
         figures
     }
 }

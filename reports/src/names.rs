@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use tapedeck_model::margin::LiquidationShare;
 use tapedeck_model::{
     Amount, ClientOrderId, CurrencyIx, Deal, Event, Instrument, InstrumentIx, PositionMode, PositionSide, Price, Qty,
-    RuleIx, SourceIx, StrategyIx,
+    RuleIx, SourceIx, StrategyIx, VenueIx,
 };
 
 /// Everything that a journal declares by name.
@@ -20,7 +20,10 @@ pub struct Names {
     strategies: Vec<String>,
     rules: Vec<String>,
     sources: Vec<String>,
-    position_mode: PositionMode,
+    /// Of a run that has several.
+    venues: Vec<String>,
+    /// Venues whose accounts are in hedge mode; of a run with one venue the first.
+    hedged: Vec<VenueIx>,
 }
 
 /// A position: whose, in what, and in hedge mode which of the two.
@@ -59,7 +62,7 @@ impl Names {
     pub fn apply(&mut self, event: &Event) -> bool {
         match event.number() {
             // Numbers of declarations, fixed by the journal format.
-            2..=6 | 71 => self.declare(event),
+            2..=6 | 71 | 75 | 91 => self.declare(event),
             _ => return false,
         }
         true
@@ -80,25 +83,27 @@ impl Names {
             put(&mut self.rules, rule.usize(), name.clone());
         } else if let Event::SourceDeclared { source, name } = event {
             put(&mut self.sources, source.usize(), name.clone());
-        } else if let Event::PositionModeDeclared { mode } = event {
-            self.position_mode = *mode;
+        } else if let Event::VenueDeclared { venue, name } = event {
+            put(&mut self.venues, venue.usize(), name.clone());
+        } else if let Event::PositionModeDeclared { mode: PositionMode::Hedge }
+        | Event::PositionModeDeclaredAt { mode: PositionMode::Hedge, .. } = event
+        {
+            self.hedged.push(event.venue().unwrap_or_default());
         }
     }
 
-    /// Which of two positions has such a quantity; `None` in one-way mode.
-    pub fn side_of(&self, signed: Qty) -> Option<PositionSide> {
-        match self.position_mode {
-            PositionMode::OneWay => None,
-            PositionMode::Hedge => PositionSide::of_qty(signed.raw()),
-        }
+    fn is_hedged(&self, instrument: InstrumentIx) -> bool {
+        self.instrument(instrument).is_some_and(|one| self.hedged.contains(&self.venue_of(one)))
+    }
+
+    /// Which of two positions in an instrument has such a quantity; `None` in one-way mode.
+    pub fn side_of(&self, instrument: InstrumentIx, signed: Qty) -> Option<PositionSide> {
+        if self.is_hedged(instrument) { PositionSide::of_qty(signed.raw()) } else { None }
     }
 
     /// What a liquidation traded.
     pub fn deal_of(&self, share: &LiquidationShare) -> Deal {
-        let position_side = match self.position_mode {
-            PositionMode::OneWay => None,
-            PositionMode::Hedge => Some(PositionSide::closed_by(share.side)),
-        };
+        let position_side = self.is_hedged(share.instrument).then(|| PositionSide::closed_by(share.side));
         Deal { side: share.side, position_side }
     }
 
@@ -130,6 +135,28 @@ impl Names {
     /// A source's name.
     pub fn source(&self, ix: SourceIx) -> &str {
         self.sources.get(ix.usize()).map_or("?", String::as_str)
+    }
+
+    /// Names of the venues of a run that has several, by index; empty where there is one.
+    pub fn venues(&self) -> &[String] {
+        &self.venues
+    }
+
+    /// A venue's name; empty where the run has one, which is not declared.
+    pub fn venue(&self, ix: VenueIx) -> &str {
+        self.venues.get(ix.usize()).map_or(if self.venues.is_empty() { "" } else { "?" }, String::as_str)
+    }
+
+    /// In whose account an instrument is traded: the first venue's, where there is one.
+    pub fn venue_of(&self, instrument: &Instrument) -> VenueIx {
+        let at = self.venues.iter().position(|name| *name == instrument.id.venue);
+        VenueIx(at.map_or(0, |at| at as u16))
+    }
+
+    /// A currency in the account at a venue, which is named where there are several.
+    pub fn wallet(&self, venue: VenueIx, currency: CurrencyIx) -> String {
+        let code = self.currency(currency);
+        if self.venues.is_empty() { code.to_owned() } else { format!("{code} at {}", self.venue(venue)) }
     }
 
     /// Codes of all currencies, by index.

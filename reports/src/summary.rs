@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use tapedeck_model::{Amount, CurrencyIx, VenueIx};
+
 use crate::facts::RunFacts;
 use crate::metrics::Metrics;
 use crate::text::{NONE, count, money, percent, ratio, span};
@@ -53,10 +55,26 @@ fn trade_figures(facts: &RunFacts, metrics: &Metrics) -> Vec<Figure> {
         ("Orders / fills", format!("{} / {}", count(counts.orders), count(counts.fills))),
         ("Denied / rejected", format!("{} / {}", count(counts.denied), count(counts.rejected))),
     ];
+    if counts.transfers + counts.transfers_refused > 0 {
+        let (sent, refused) = (count(counts.transfers), count(counts.transfers_refused));
+        rows.push(("Transfers / refused", format!("{sent} / {refused}")));
+    }
     if counts.liquidations > 0 {
         rows.push(("Liquidations", count(counts.liquidations)));
     }
     rows
+}
+
+/// What each account has at the end, where there are several.
+pub fn wallets(facts: &RunFacts) -> Vec<(String, String)> {
+    let under_way = facts.under_way.iter().map(|(currency, sum)| {
+        ("Under way".to_owned(), format!("{} {}", money(*sum), facts.names.currency(*currency)))
+    });
+    let row = |((venue, currency), sum): (&(VenueIx, CurrencyIx), &Amount)| {
+        let venue = facts.names.venue(*venue).to_owned();
+        (venue, format!("{} {}", money(*sum), facts.names.currency(*currency)))
+    };
+    facts.wallets.iter().map(row).chain(under_way).collect()
 }
 
 /// What the run cost, in order.
@@ -69,7 +87,11 @@ pub fn costs(facts: &RunFacts) -> Vec<(String, String)> {
     for (currency, sum) in &facts.funding {
         rows.push(("Funding paid".to_owned(), format!("{} {}", money(*sum), names.currency(*currency))));
     }
-    for (title, sums) in [("Liquidation fees", &facts.liquidation_fees), ("Covered by insurance", &facts.insurance)] {
+    for (title, sums) in [
+        ("Liquidation fees", &facts.liquidation_fees),
+        ("Covered by insurance", &facts.insurance),
+        ("Transfer fees", &facts.transfer_fees),
+    ] {
         for (currency, sum) in sums {
             rows.push((title.to_owned(), format!("{} {}", money(*sum), names.currency(*currency))));
         }
@@ -113,6 +135,13 @@ pub fn summary(title: &str, assumptions: &[(String, String)], facts: &RunFacts, 
     text.push_str("\nCosts\n");
     for (key, value) in &costs {
         line(&mut text, width, key, value);
+    }
+    let wallets = wallets(facts);
+    if !wallets.is_empty() {
+        text.push_str("\nAccounts at the end\n");
+        for (venue, value) in &wallets {
+            line(&mut text, width, venue, value);
+        }
     }
     if metrics.realized_pnl.len() > 1 {
         text.push_str("\nRealised, before fees\n");

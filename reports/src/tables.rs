@@ -156,7 +156,7 @@ impl TableWriter {
                 self.push_position(record, (point.strategy, point.instrument, Some(*position_side)))
             }
             Event::FundingPaid { strategy: Some(strategy), instrument, net_qty, .. } => {
-                let side = names.side_of(*net_qty);
+                let side = names.side_of(*instrument, *net_qty);
                 self.push_position(record, (*strategy, *instrument, side))
             }
             Event::Equity(point) => {

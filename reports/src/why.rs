@@ -125,7 +125,10 @@ impl Collector {
         } else if self.after_fill
             && matches!(
                 record.event,
-                Event::Posted { .. } | Event::PositionChanged(_) | Event::SidePositionChanged { .. }
+                Event::Posted { .. }
+                    | Event::PostedAt { .. }
+                    | Event::PositionChanged(_)
+                    | Event::SidePositionChanged { .. }
             )
         {
             self.keep(record);

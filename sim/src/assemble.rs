@@ -9,10 +9,11 @@ use std::sync::Arc;
 
 use tapedeck_kernel::account::{AccountKind, LEVERAGE_ONE};
 use tapedeck_kernel::risk::RiskSlot;
-use tapedeck_kernel::spec::{RunSpec, StrategySlot};
+use tapedeck_kernel::spec::{RunSpec, StrategySlot, VenueAccount};
 use tapedeck_kernel::venue::{
     Factor, MarginSpec, Matching, PathModel, RecordKind, VenueSpec, stressed_fees, stressed_slippage,
 };
+use tapedeck_model::margin::MarginTerms;
 use tapedeck_model::param::ParamError;
 use tapedeck_model::port::{FeeModel, LatencyModel, LatencySetup, Leg, QueueModel, SlippageModel};
 use tapedeck_model::{
@@ -21,7 +22,7 @@ use tapedeck_model::{
 };
 
 use crate::registry::Registry;
-use crate::scenario::{Chosen, Item, Place, Problem, Problems, Scenario, Section};
+use crate::scenario::{Account, Chosen, Item, Place, Problem, Problems, Scenario, Section};
 
 mod currencies;
 mod data;
@@ -30,6 +31,7 @@ mod incidents;
 mod instruments;
 mod margin;
 mod tap;
+mod transfers;
 
 pub use data::PriceTaps;
 pub use tap::Meter;
@@ -132,32 +134,30 @@ impl Builder<'_> {
         let tables = Tables { currencies, instruments };
         let general = &self.scenario.general.own;
         let base_currency = general.text("base_currency").and_then(|code| tables.currency(&code))?;
-        let (account, deposits) = (self.account(), self.deposits(&tables));
+        let accounts = self.accounts(&tables);
         let strategies = self.strategies(&tables);
         let rules = self.rules();
-        let margin = self.margin_terms(&tables, account);
-        let position_mode = self.position_mode();
-        let at_venue = self.margin_spec(&margin, &deposits, tables.currencies.len());
-        let venues = self.venues(&tables, (account, at_venue), &deposits);
+        let margin = self.margin_terms(&tables, &accounts);
+        let venues = self.venues(&tables, &margin, &accounts);
         let expiries = self.expiries(&tables);
         let meter = Arc::new(Meter::default());
         let (sources, prices) = self.sources(&tables, &meter);
         let incidents = self.incidents(&tables);
+        let routes = self.routes(&tables);
         let spec = RunSpec {
             seed: self.seed,
             scenario_hash: self.scenario.hash(),
             base_currency,
             currencies: tables.currencies,
             instruments: tables.instruments,
-            account,
+            accounts,
             margin,
-            position_mode,
-            deposits,
             venues,
             strategies,
             rules,
             sources,
             expiries,
+            routes,
             incidents,
             start: self.time("start").unwrap_or(Ts::MIN),
             equity_interval: self.scenario.report.own.params.span("equity_interval").unwrap_or(Span::HOUR),
@@ -175,9 +175,25 @@ impl Builder<'_> {
         value.map_err(|error| self.problems.push(section.refuse(&error))).ok()
     }
 
-    fn account(&mut self) -> AccountKind {
-        let own = &self.scenario.account.own;
-        match own.text("kind").as_deref() {
+    /// The account at each venue.
+    fn accounts(&mut self, tables: &Tables) -> Vec<VenueAccount> {
+        let scenario = self.scenario;
+        let mut accounts = Vec::with_capacity(scenario.venues.len());
+        for venue in &scenario.venues {
+            let account = scenario.account_at(venue);
+            accounts.push(VenueAccount {
+                venue: venue.own.text("name").unwrap_or_default(),
+                kind: self.account_kind(&account),
+                position_mode: position_mode(account.own),
+                deposits: self.deposits(account.own, tables),
+            });
+        }
+        accounts
+    }
+
+    fn account_kind(&mut self, account: &Account<'_>) -> AccountKind {
+        let own = account.own;
+        match account.kind().as_deref() {
             Some("netting") => {}
             Some("margin") => return AccountKind::Margin,
             _ => return AccountKind::Spot,
@@ -194,15 +210,7 @@ impl Builder<'_> {
         AccountKind::Netting { max_leverage }
     }
 
-    fn position_mode(&self) -> PositionMode {
-        match self.scenario.account.own.text("position_mode").as_deref() {
-            Some("hedge") => PositionMode::Hedge,
-            _ => PositionMode::OneWay,
-        }
-    }
-
-    fn deposits(&mut self, tables: &Tables) -> Vec<(CurrencyIx, Amount)> {
-        let own = &self.scenario.account.own;
+    fn deposits(&mut self, own: &Section, tables: &Tables) -> Vec<(CurrencyIx, Amount)> {
         let mut deposits = Vec::new();
         for (code, value) in own.params.decimals("deposits").unwrap_or_default() {
             let amount = Amount::from_decimal(value).map_err(|error| ParamError::new("deposits", error.to_string()));
@@ -252,15 +260,20 @@ impl Builder<'_> {
     fn venues(
         &mut self,
         tables: &Tables,
-        (account, margin): (AccountKind, Option<MarginSpec>),
-        deposits: &[(CurrencyIx, Amount)],
+        terms: &[(InstrumentIx, MarginTerms)],
+        accounts: &[VenueAccount],
     ) -> Vec<VenueSpec> {
-        let funds = (account == AccountKind::Spot).then(|| deposits.to_vec());
-        let money = (funds, margin);
-        self.scenario.venues.iter().filter_map(|item| self.venue(item, tables, &money)).collect()
+        let scenario = self.scenario;
+        let mut venues = Vec::with_capacity(accounts.len());
+        for (item, account) in scenario.venues.iter().zip(accounts) {
+            let funds = (account.kind == AccountKind::Spot).then(|| account.deposits.clone());
+            let margin = self.margin_spec(item, account, (tables, terms));
+            venues.extend(self.venue(item, tables, (funds, margin, account.position_mode)));
+        }
+        venues
     }
 
-    fn venue(&mut self, item: &Item, tables: &Tables, (funds, margin): &Money) -> Option<VenueSpec> {
+    fn venue(&mut self, item: &Item, tables: &Tables, (funds, margin, position_mode): Money) -> Option<VenueSpec> {
         let name = item.own.text("name")?;
         let traded: Vec<&Instrument> = tables.instruments.iter().filter(|one| one.id.venue == name).collect();
         let instruments: Vec<InstrumentIx> = traded.iter().map(|one| one.ix).collect();
@@ -303,9 +316,9 @@ impl Builder<'_> {
             slippage: slippage?,
             fees: fees?,
             settlement_px,
-            funds: funds.clone(),
-            margin: margin.clone(),
-            position_mode: self.position_mode(),
+            funds,
+            margin,
+            position_mode,
             troubles,
             price_band,
             age_limits: self.age_limits(&traded),
@@ -418,8 +431,15 @@ impl Builder<'_> {
     }
 }
 
-/// What a venue is told of the account's money: balances of a spot account, or a margin account.
-type Money = (Option<Vec<(CurrencyIx, Amount)>>, Option<MarginSpec>);
+/// What a venue is told of the account: balances of a spot account, or a margin account, and how it holds instruments.
+type Money = (Option<Vec<(CurrencyIx, Amount)>>, Option<MarginSpec>, PositionMode);
+
+fn position_mode(account: &Section) -> PositionMode {
+    match account.text("position_mode").as_deref() {
+        Some("hedge") => PositionMode::Hedge,
+        _ => PositionMode::OneWay,
+    }
+}
 
 fn find<'a, B>(components: &'a [Component<B>], name: &str) -> Option<&'a Component<B>> {
     components.iter().find(|component| component.name == name)

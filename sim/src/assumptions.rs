@@ -49,17 +49,10 @@ pub fn assumptions(scenario: &Scenario, facts: &RunFacts) -> Vec<(String, String
         );
         row(&key("Path in a bar"), format!("{}; resting limits fill at a {}", text("path"), text("limit_fill")));
     }
-    let account = &scenario.account.own;
-    let leverage = account.params.decimal_opt("max_leverage").ok().flatten();
-    let leverage = leverage.map_or_else(String::new, |leverage| format!(", at most {leverage} x equity"));
-    row("Account", format!("{}{leverage}", account.text("kind").unwrap_or_default()));
-    if account.text("position_mode").as_deref() == Some("hedge") {
-        let text = "hedge: a long and a short position in each instrument, each with a margin of its own";
-        row("Position mode", text.to_owned());
-    }
+    accounts(scenario, several, &mut row);
     valuation(scenario, &mut row);
-    if account.text("kind").as_deref() == Some("margin") {
-        margin::rows(scenario, &mut row);
+    for account in scenario.accounts().iter().filter(|account| account.kind().as_deref() == Some("margin")) {
+        margin::rows(account, scenario, &mut row);
     }
     data_and_incidents(scenario, facts, &mut row);
     let warm_up = scenario.general.own.params.span("warm_up").unwrap_or_default();
@@ -77,6 +70,35 @@ pub fn assumptions(scenario: &Scenario, facts: &RunFacts) -> Vec<(String, String
     }
     row("Seed", scenario.seed().to_string());
     rows
+}
+
+/// What kind of account there is at each venue, and what it pays for.
+fn accounts(scenario: &Scenario, several: bool, row: &mut impl FnMut(&str, String)) {
+    for account in scenario.accounts() {
+        let leverage = account.own.params.decimal_opt("max_leverage").ok().flatten();
+        let leverage = leverage.map_or_else(String::new, |leverage| format!(", at most {leverage} x equity"));
+        let kind = account.kind().unwrap_or_default();
+        let name = account.venue.filter(|_| several).and_then(|venue| venue.own.text("name"));
+        match name {
+            Some(name) => {
+                let deposits = account.own.params.decimals("deposits").unwrap_or_default();
+                let deposits: Vec<String> =
+                    deposits.iter().map(|(code, amount)| format!("{} {code}", amount.normalize())).collect();
+                let deposits = if deposits.is_empty() { "nothing".to_owned() } else { deposits.join(", ") };
+                let what = format!("{kind}{leverage}; {deposits} put in; it pays for orders at this venue alone");
+                row(&format!("Account ({name})"), what);
+            }
+            None => row("Account", format!("{kind}{leverage}")),
+        }
+        if account.own.text("position_mode").as_deref() == Some("hedge") {
+            let text = "hedge: a long and a short position in each instrument, each with a margin of its own";
+            let name = account.venue.filter(|_| several).and_then(|venue| venue.own.text("name"));
+            row(
+                &name.map_or_else(|| "Position mode".to_owned(), |name| format!("Position mode ({name})")),
+                text.to_owned(),
+            );
+        }
+    }
 }
 
 /// At which prices positions are valued, and what becomes of funding.
@@ -193,6 +215,16 @@ fn data_and_incidents(scenario: &Scenario, facts: &RunFacts, row: &mut impl FnMu
         if let Some(chosen) = delay {
             row(&format!("Feed {}", data.own.text("name").unwrap_or_default()), describe(chosen));
         }
+    }
+    for item in &scenario.transfers {
+        let text = |key: &str| item.own.text(key).unwrap_or_default();
+        let fee = item.own.params.decimal("fee").unwrap_or_default().normalize();
+        let code = text("currency");
+        let what = format!(
+            "{} under way, {fee} {code} of what leaves; only what is free leaves, and nothing can use it meanwhile",
+            part(item, "time")
+        );
+        row(&format!("Transfer {code} from {} to {}", text("from"), text("to")), what);
     }
     for incident in &scenario.incidents {
         let Some(chosen) = &incident.inline else { continue };

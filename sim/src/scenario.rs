@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::registry::Registry;
 
+mod accounts;
 mod canonical;
 mod cross;
 mod document;
@@ -16,8 +17,10 @@ pub mod layout;
 mod problem;
 mod resolve;
 mod section;
+mod transfers;
 mod value;
 
+pub use accounts::Account;
 pub use document::Place;
 pub use problem::{Colors, Problem, Problems, did_you_mean, suggest};
 pub use section::{Chosen, Item, Section};
@@ -43,6 +46,8 @@ pub struct Scenario {
     pub account: Item,
     /// `[[margin]]`, by instrument.
     pub margin: Vec<Item>,
+    /// `[[transfer]]`, by venues and currency.
+    pub transfers: Vec<Item>,
     /// `[[strategy]]`, by id.
     pub strategies: Vec<Item>,
     /// `[[risk]]`, by rule, scope and parameters.
@@ -122,15 +127,16 @@ impl Scenario {
     }
 
     /// Sections with their specification, in the order in which they are printed.
-    fn sections(&self) -> [(&'static SectionSpec, &[Item]); 10] {
+    fn sections(&self) -> [(&'static SectionSpec, &[Item]); 11] {
         let one = std::slice::from_ref;
         [
             (&layout::SCENARIO, one(&self.general)),
             (&layout::INSTRUMENT, &self.instruments),
             (&layout::DATA, &self.data),
             (&layout::VENUE, &self.venues),
-            (&layout::ACCOUNT, one(&self.account)),
+            (&layout::ACCOUNT, if self.has_venue_accounts() { &[] } else { one(&self.account) }),
             (&layout::MARGIN, &self.margin),
+            (&layout::TRANSFER, &self.transfers),
             (&layout::STRATEGY, &self.strategies),
             (&layout::RISK, &self.risk),
             (&layout::INCIDENT, &self.incidents),
@@ -144,6 +150,7 @@ impl Scenario {
         self.data.sort_by_key(|item| text(item, "name"));
         self.venues.sort_by_key(|item| text(item, "name"));
         self.margin.sort_by_key(|item| text(item, "instrument"));
+        self.transfers.sort_by_key(|item| (text(item, "from"), text(item, "to"), text(item, "currency")));
         self.strategies.sort_by_key(|item| text(item, "id"));
         self.risk.sort_by_key(|item| {
             let params = item.inline.iter().flat_map(|chosen| chosen.section.params.iter());
@@ -233,6 +240,7 @@ fn read_sections(root: &[Entry], checker: &mut Checker<'_>, texts: Arc<Texts>) -
         data: list(&layout::DATA),
         venues: list(&layout::VENUE),
         margin: list(&layout::MARGIN),
+        transfers: list(&layout::TRANSFER),
         strategies: list(&layout::STRATEGY),
         risk: list(&layout::RISK),
         incidents: list(&layout::INCIDENT),

@@ -187,6 +187,109 @@ fn bad_margin_terms_are_refused_at_the_line() {
     }
 }
 
+/// A good scenario with two venues and a way for money between them.
+fn two_venues() -> String {
+    let other = "[[instrument]]\nsymbol = \"PERP\"\nvenue = \"ALT\"\nkind = \"linear\"\nbase = \"BTC\"\nquote = \"USD\"\n\
+                 tick_size = \"0.01\"\nlot_size = \"0.001\"\n\n[[data]]\ninstrument = \"PERP\"\nkind = \"bars\"\ninterval = \"1m\"\n\
+                 [data.synthetic]\ngenerator = \"garch\"\n\n\
+                 [[venue]]\nname = \"ALT\"\naccount = \"margin\"\nleverage = \"5\"\ndeposits = { USD = \"5\" }\n";
+    GOOD.replace("name = \"SIM\"\n", "name = \"SIM\"\ndeposits = { USD = \"10000\" }\n")
+        .replace("[account]\ndeposits = { USD = \"10000\" }\n", other)
+        .replace("type = \"sma_cross\"", "instruments = [\"BTCUSD\"]\ntype = \"sma_cross\"")
+        + "\n[[incident]]\nkind = \"deposit\"\nvenue = \"ALT\"\ncurrency = \"USD\"\namount = 1\nstart = \"2024-01-01T05:00:00Z\"\n"
+        + "\n[[transfer]]\nfrom = \"SIM\"\nto = \"ALT\"\ncurrency = \"USD\"\nfee = 1\n\
+           time = { model = \"constant\", delay = \"30m\" }\n\n[[incident]]\nname = \"over\"\nkind = \"transfer\"\nfrom = \"SIM\"\n\
+           to = \"ALT\"\ncurrency = \"USD\"\namount = 5\nstart = \"2024-01-01T05:00:00Z\"\n"
+}
+
+/// Each change of the good scenario with two venues: code, text of the line that is pointed at, fragment of message or
+/// help.
+fn refused_at_the_line(rows: &[(&str, &str, &str, &str, &str)]) {
+    let several = two_venues();
+    let assembled = |text: &str| {
+        let scenario = load(text, &[])?;
+        assert_eq!(load(&scenario.to_toml(), &[])?.hash(), scenario.hash());
+        tapedeck::assemble::assemble(&scenario, &Registry::standard(), std::path::Path::new(".")).map(|_| ())
+    };
+    assembled(&several).unwrap();
+    for (from, to, code, at, fragment) in rows {
+        let text = several.replacen(from, to, 1);
+        assert_ne!(text, several, "`{from}` is in the good scenario");
+        let Err(problems) = assembled(&text) else { panic!("{to} is not refused") };
+        let line = |problem| problems.line(problem).and_then(|line| text.lines().nth(line - 1)).unwrap_or_default();
+        let found = problems.list().iter().any(|problem| problem.code == *code && line(problem).starts_with(at));
+        assert!(found, "{to}: no {code} at `{at}` in\n{problems}");
+        assert!(problems.to_string().contains(fragment), "{to}: no `{fragment}` in\n{problems}");
+    }
+}
+
+#[test]
+fn bad_accounts_are_refused_at_the_line() {
+    let general = "[account]\ndeposits = { USD = \"10000\" }\n\n[[strategy]]";
+    refused_at_the_line(&[
+        ("[[strategy]]", general, "scenario::combination", "deposits", "of which account?"),
+        ("deposits = { USD = \"5\" }\n", "", "scenario::missing_key", "[[venue]]", "`deposits = {}` for nothing"),
+        ("account = \"margin\"", "account = \"spot\"", "scenario::combination", "kind = \"linear\"", "[[venue]]"),
+        ("account = \"margin\"\n", "", "scenario::combination", "leverage = \"5\"", "a spot account has no `leverage`"),
+        ("kind = \"linear\"", "kind = \"spot\"", "scenario::combination", "kind = \"spot\"", "holds contracts only"),
+        ("{ USD = \"5\" }", "{ USD = \"-5\" }", "scenario::combination", "deposits", "below zero"),
+        ("{ USD = \"5\" }", "{ \"U D\" = \"5\" }", "scenario::bad_currency", "deposits", "currency code"),
+        ("venue = \"ALT\"\ncurrency", "currency", "scenario::missing_key", "[[incident]]", "`incident` needs `venue`"),
+        ("venue = \"ALT\"\ncurrency", "venue = \"ALF\"\ncurrency", "scenario::refused", "venue", "no venue `ALF`"),
+        (
+            "[[strategy]]",
+            "[[margin]]\ninstrument = \"BTCUSD\"\nleverage = 2\n[[strategy]]",
+            "scenario::combination",
+            "instrument = \"BTCUSD\"",
+            "a spot account has no margin terms",
+        ),
+    ]);
+    // One venue: once, and somewhere.
+    for (from, to, code) in [
+        ("name = \"SIM\"\n", "name = \"SIM\"\ndeposits = { USD = \"1\" }\n", "scenario::combination"),
+        ("deposits = { USD = \"10000\" }\n", "kind = \"spot\"\n", "scenario::missing_key"),
+    ] {
+        let problems = load(&GOOD.replacen(from, to, 1), &[]).expect_err(to);
+        assert!(problems.list().iter().any(|problem| problem.code == code), "{problems}");
+    }
+}
+
+#[test]
+fn bad_transfers_are_refused_at_the_line() {
+    let way = "[[transfer]]\nfrom = \"SIM\"\nto = \"ALT\"";
+    let time = "time = { model = \"constant\", delay = \"30m\" }\n";
+    refused_at_the_line(&[
+        (way, "[[transfer]]\nfrom = \"SIN\"\nto = \"ALT\"", "scenario::unknown_venue", "from = \"SIN\"", "mean `SIM`"),
+        (way, "[[transfer]]\nfrom = \"SIM\"\nto = \"SIM\"", "scenario::combination", "to = \"SIM\"", "another venue"),
+        (time, "", "scenario::missing_key", "[[transfer]]", "`transfer` needs `time`"),
+        (
+            time,
+            "time = { model = \"by_rate\", base = \"1s\", reference = 1 }\n",
+            "scenario::combination",
+            "time",
+            "choose",
+        ),
+        ("fee = 1\n", "", "scenario::missing_key", "[[transfer]]", "needs `fee`"),
+        ("fee = 1\n", "fee = -1\n", "scenario::out_of_bounds", "fee = -1", "fee"),
+        ("amount = 5\n", "amount = 0\n", "scenario::out_of_bounds", "amount = 0", "amount"),
+        (
+            "currency = \"USD\"\namount = 5",
+            "currency = \"BTC\"\namount = 5",
+            "scenario::combination",
+            "kind",
+            "no [[transfer]]",
+        ),
+        ("currency = \"USD\"\nfee", "currency = \"U D\"\nfee", "scenario::bad_currency", "currency", "currency code"),
+        (
+            "[[strategy]]",
+            "[[transfer]]\nfrom = \"SIM\"\nto = \"ALT\"\ncurrency = \"USD\"\nfee = 2\ntime = { model = \"none\" }\n[[strategy]]",
+            "scenario::duplicate",
+            "from = \"SIM\"",
+            "keep one",
+        ),
+    ]);
+}
+
 #[test]
 fn duplicates_are_refused_at_the_second() {
     let text = format!("{GOOD}\n[[strategy]]\nid = \"sma\"\ntype = \"noop\"\n");

@@ -165,7 +165,7 @@ impl Random {
             reduce_only: stream.below(4) == 0,
             terms: Terms::default(),
         };
-        Some(match ctx.position_mode() {
+        Some(match ctx.position_mode(ix) {
             PositionMode::OneWay => request,
             PositionMode::Hedge => {
                 let position_side = if stream.below(2) == 0 { PositionSide::Long } else { PositionSide::Short };
@@ -297,7 +297,7 @@ mod tests {
                 Wish::Order(Intent::Cancel { .. }) => drop(words.insert("cancel")),
                 Wish::Order(Intent::CancelAll { .. }) => drop(words.insert("cancel_all")),
                 Wish::Timer { .. } => drop(words.insert("timer")),
-                Wish::Signal { .. } | Wish::Log { .. } => panic!("not asked for"),
+                Wish::Transfer { .. } | Wish::Signal { .. } | Wish::Log { .. } => panic!("not asked for"),
             }
         }
         words.into_iter().collect::<Vec<_>>().join(" ")

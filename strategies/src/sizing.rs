@@ -92,7 +92,7 @@ impl Sizing {
                     InstrumentKind::Spot => item.quote,
                     InstrumentKind::Linear | InstrumentKind::Inverse => item.settlement,
                 };
-                let free = ctx.balance(currency).free();
+                let free = ctx.balance_for(instrument, currency).free();
                 affordable(item, &Purse { free, keep, px, fee_rate: ctx.view().fee_rate_max(instrument) })
             }
         };

@@ -195,7 +195,7 @@ fn sellable(ctx: &Context<'_>, bar: &Bar, side: Side, qty: Qty) -> Qty {
         return qty;
     }
     let unit = tapedeck_model::number::pow10(tapedeck_model::Amount::SCALE - instrument.qty_scale);
-    let free = ctx.balance(instrument.base).free().raw() / unit;
+    let free = ctx.balance_for(bar.instrument, instrument.base).free().raw() / unit;
     qty.min(Qty::from_raw(i64::try_from(free).unwrap_or(i64::MAX)))
 }
 

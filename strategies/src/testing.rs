@@ -24,7 +24,7 @@ use tapedeck_model::port::{ContextParts, PositionView, Wish};
 use tapedeck_model::{
     Amount, Bar, Book, ClientOrderId, Context, CurrencyIx, DatedRules, DepthFlags, DepthTick, Draws, Instrument,
     InstrumentId, InstrumentIx, InstrumentKind, Intent, MarketState, Order, OrderRequest, OrderStatus, PositionMode,
-    PositionSide, Price, Qty, QuoteTick, Side, Span, Strategy, StrategyIx, TradeTick, Ts, View,
+    PositionSide, Price, Qty, QuoteTick, Side, Span, Strategy, StrategyIx, TradeTick, Ts, VenueIx, View,
 };
 use tapedeck_model::{port::Balance, port::Fill, port::OrderUpdate};
 
@@ -104,12 +104,20 @@ impl View for FakeView {
         }
     }
 
-    fn position_mode(&self) -> PositionMode {
+    fn position_mode(&self, _: InstrumentIx) -> PositionMode {
         self.position_mode
     }
 
     fn balance(&self, currency: CurrencyIx) -> Balance {
         self.balances.get(currency.usize()).copied().unwrap_or_default()
+    }
+
+    fn venue_of(&self, _: InstrumentIx) -> VenueIx {
+        VenueIx(0)
+    }
+
+    fn balance_at(&self, _: VenueIx, currency: CurrencyIx) -> Balance {
+        self.balance(currency)
     }
 
     fn equity(&self) -> Option<Amount> {
@@ -263,7 +271,9 @@ impl Stand {
     pub fn requests(&self) -> Vec<OrderRequest> {
         let requests = self.wishes.iter().filter_map(|wish| match wish {
             Wish::Order(Intent::Submit { request, .. }) => Some(*request),
-            Wish::Order(_) | Wish::Timer { .. } | Wish::Signal { .. } | Wish::Log { .. } => None,
+            Wish::Order(_) | Wish::Timer { .. } | Wish::Transfer { .. } | Wish::Signal { .. } | Wish::Log { .. } => {
+                None
+            }
         });
         requests.collect()
     }

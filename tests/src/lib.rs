@@ -6,13 +6,14 @@ use std::sync::atomic::AtomicBool;
 use tapedeck::assemble::{Assembled, assemble};
 use tapedeck::{Origin, Registry, Scenario};
 use tapedeck_journal::{Bookmark, Defect, RawFrame, Reader, Sealer};
-use tapedeck_kernel::account::{Account, AccountKind, AccountSpec};
+use tapedeck_kernel::account::{AccountKind, Accounts, AccountsSpec};
 use tapedeck_kernel::drive::{JournalSink, RunSummary, SimDriver};
 use tapedeck_kernel::margin::MarginBook;
 use tapedeck_kernel::oms::Oms;
 use tapedeck_kernel::run::Core;
 use tapedeck_kernel::spec::RunSpec;
-use tapedeck_model::{ClientOrderId, CurrencyIx, Event, Instrument, Record};
+use tapedeck_kernel::venue::SimVenue;
+use tapedeck_model::{Amount, ClientOrderId, CurrencyIx, Event, Instrument, Record, Ts};
 
 pub mod soak;
 
@@ -26,12 +27,15 @@ pub struct Played {
     pub fingerprint: String,
     /// What the driver says of it.
     pub summary: RunSummary,
-    /// The account at the end, as the kernel has it.
-    pub account: Account,
+    /// The accounts at the end, as the kernel has them.
+    pub accounts: Accounts,
     /// The orders at the end, as the kernel has them.
     pub oms: Oms,
-    /// Wallets and positions of a margin account at the end, as its venue has them.
-    pub venue_margin: Option<MarginBook>,
+    /// What each venue has for us at the end, by currency; `None` where it does not look at balances, or looks at
+    /// margin.
+    pub venue_balances: Vec<Option<Vec<Amount>>>,
+    /// Wallets and positions of each margin account at the end, as its venue has them.
+    pub venue_margins: Vec<Option<MarginBook>>,
 }
 
 /// Seals what comes and keeps it.
@@ -53,9 +57,15 @@ impl Memory {
         let core = driver.core();
         let fingerprint = self.sealer.map_or_else(String::new, |sealer| sealer.fingerprint().to_string());
         let records = decode(&self.bytes);
-        let (account, oms) = (core.account().clone(), core.oms().clone());
-        let venue_margin = driver.venues().first().and_then(|venue| venue.margin_book().cloned());
-        Played { records, bytes: self.bytes, fingerprint, summary, account, oms, venue_margin }
+        let (accounts, oms) = (core.accounts().clone(), core.oms().clone());
+        let venue_margins = driver.venues().iter().map(|venue| venue.margin_book().cloned()).collect();
+        let currencies = declared(&records).currencies.len() as u16;
+        let balances = |venue: &SimVenue| {
+            let balance = |ix| venue.withdrawable(Ts::MAX, CurrencyIx(ix));
+            if venue.margin_book().is_some() { None } else { (0..currencies).map(balance).collect() }
+        };
+        let venue_balances = driver.venues().iter().map(balances).collect();
+        Played { records, bytes: self.bytes, fingerprint, summary, accounts, oms, venue_balances, venue_margins }
     }
 }
 
@@ -103,8 +113,8 @@ impl Audit {
         self.turns.writing += 1;
         self.turns.of_many_inputs += u64::from(inputs > 1);
         let touched = std::mem::take(&mut self.folded.touched);
-        let (account, oms) = self.folded.state();
-        assert!(account == core.account(), "before record {seq} the account is not the fold of the journal");
+        let (accounts, oms) = self.folded.state();
+        assert!(accounts == core.accounts(), "before record {seq} the accounts are not the fold of the journal");
         assert_eq!(oms.open_orders(), core.oms().open_orders(), "before record {seq}: open orders");
         for order in &touched {
             assert_eq!(oms.order(*order), core.oms().order(*order), "before record {seq}: order {order}");
@@ -192,9 +202,18 @@ pub fn play_spec(spec: RunSpec) -> Played {
 ///
 /// # Panics
 /// If it does not load or does not end well, or if state is not the fold.
-pub fn play_checked(text: &str, kind: AccountKind) -> (Played, Turns) {
-    let mut audit = Audit { memory: Memory::default(), folded: Folded::new(kind), inputs: 0, turns: Turns::default() };
-    let ended = SimDriver::new(assembled(text, &[])).and_then(|mut driver| {
+pub fn play_checked(text: &str) -> (Played, Turns) {
+    play_spec_checked(assembled(text, &[]))
+}
+
+/// The same for a run.
+///
+/// # Panics
+/// If it does not end well, or if state is not the fold.
+pub fn play_spec_checked(spec: RunSpec) -> (Played, Turns) {
+    let folded = Folded::new(kinds(&spec));
+    let mut audit = Audit { memory: Memory::default(), folded, inputs: 0, turns: Turns::default() };
+    let ended = SimDriver::new(spec).and_then(|mut driver| {
         audit.check(driver.core());
         driver.begin()?;
         audit.check(driver.core());
@@ -225,17 +244,22 @@ pub fn decode(bytes: &[u8]) -> Vec<Record> {
     }
 }
 
-/// Account and orders as a journal alone makes them.
+/// The kind of account at each venue.
+pub fn kinds(spec: &RunSpec) -> Vec<AccountKind> {
+    spec.accounts.iter().map(|account| account.kind).collect()
+}
+
+/// Accounts and orders as a journal alone makes them, with accounts of these kinds by venue.
 ///
 /// # Panics
 /// If a record is missing or cannot be applied.
-pub fn refold(records: &[Record], kind: AccountKind) -> (Account, Oms) {
-    let mut folded = Folded::new(kind);
+pub fn refold(records: &[Record], kinds: Vec<AccountKind>) -> (Accounts, Oms) {
+    let mut folded = Folded::new(kinds);
     for record in records {
         folded.note(record);
     }
-    let (account, oms) = folded.state();
-    (account.clone(), oms.clone())
+    let (accounts, oms) = folded.state();
+    (accounts.clone(), oms.clone())
 }
 
 /// The names that a journal declares.
@@ -247,6 +271,8 @@ pub struct Declared {
     pub currencies: Vec<String>,
     /// Strategy ids by index.
     pub strategies: Vec<String>,
+    /// Names of venues by index, where there are several.
+    pub venues: Vec<String>,
     /// In what equity is measured.
     pub base_currency: CurrencyIx,
 }
@@ -259,6 +285,7 @@ impl Declared {
             Event::CurrencyDeclared { code, .. } => self.currencies.push(code.clone()),
             Event::InstrumentDeclared { instrument } => self.instruments.push((**instrument).clone()),
             Event::StrategyDeclared { id, .. } => self.strategies.push(id.clone()),
+            Event::VenueDeclared { name, .. } => self.venues.push(name.clone()),
             Event::RuleDeclared { .. } | Event::SourceDeclared { .. } => {}
             _ => return false,
         }
@@ -277,10 +304,10 @@ pub fn declared(records: &[Record]) -> Declared {
 
 /// Account and orders as the fold of a journal alone.
 struct Folded {
-    kind: AccountKind,
+    kinds: Vec<AccountKind>,
     names: Declared,
     /// There once the declarations are read.
-    state: Option<(Account, Oms)>,
+    state: Option<(Accounts, Oms)>,
     next_seq: u64,
     place: Bookmark,
     /// Number of the last input that wrote, and how many inputs did.
@@ -291,9 +318,9 @@ struct Folded {
 }
 
 impl Folded {
-    fn new(kind: AccountKind) -> Self {
+    fn new(kinds: Vec<AccountKind>) -> Self {
         Self {
-            kind,
+            kinds,
             names: Declared::default(),
             state: None,
             next_seq: 0,
@@ -320,20 +347,23 @@ impl Folded {
         self.last_input = header.input;
         self.touched.extend(event.client_order_id());
         if self.state.is_some() || !self.names.take(event) {
-            let (account, oms) = self.state();
+            let (accounts, oms) = self.state();
             oms.apply(header.ts, event);
-            account.apply(event).unwrap_or_else(|error| panic!("record {}: {error}", header.seq));
+            accounts.apply(event).unwrap_or_else(|error| panic!("record {}: {error}", header.seq));
         }
     }
 
-    fn state(&mut self) -> (&mut Account, &mut Oms) {
-        let Self { kind, names, state, .. } = self;
-        let (account, oms) = state.get_or_insert_with(|| {
+    fn state(&mut self) -> (&mut Accounts, &mut Oms) {
+        let Self { kinds, names, state, .. } = self;
+        let (accounts, oms) = state.get_or_insert_with(|| {
             let (strategies, currencies) = (names.strategies.len(), names.currencies.len());
-            let spec = AccountSpec { kind: *kind, strategies, base_currency: names.base_currency, currencies };
-            let account = Account::new(&spec, &names.instruments).unwrap_or_else(|error| panic!("{error}"));
-            (account, Oms::new(strategies, names.instruments.len()))
+            // One venue is not declared.
+            let name = |at: usize| names.venues.get(at).cloned().unwrap_or_default();
+            let venues = kinds.iter().enumerate().map(|(at, kind)| (name(at), *kind)).collect();
+            let spec = AccountsSpec { venues, strategies, base_currency: names.base_currency, currencies };
+            let accounts = Accounts::new(&spec, &names.instruments).unwrap_or_else(|error| panic!("{error}"));
+            (accounts, Oms::new(strategies, names.instruments.len()))
         });
-        (account, oms)
+        (accounts, oms)
     }
 }

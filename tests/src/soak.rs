@@ -11,11 +11,9 @@ use tapedeck_model::random::{Draws, Stream};
 /// A random scenario.
 pub fn scenario(seed: u64) -> String {
     let mut dice = Dice(Draws::new(seed, "soak").stream(0));
-    let kind = dice.pick(&["spot", "spot", "netting", "margin"]);
-    let spot = kind == "spot";
     let instruments = 1 + dice.below(3);
-    // A margin account is at one venue.
-    let venues = if kind == "margin" { 1 } else { 1 + dice.below(2.min(instruments)) };
+    let venues = 1 + dice.below(2.min(instruments));
+    let kinds: Vec<&str> = (0..venues).map(|_| dice.pick(&["spot", "spot", "netting", "margin"])).collect();
     let mut text = format!(
         "[scenario]\nname = \"soak\"\nseed = {seed}\nbase_currency = \"USD\"\nstart = \"2024-01-01\"\n\
          end = \"2024-01-01T0{}:00:00Z\"\n{}\n",
@@ -24,22 +22,38 @@ pub fn scenario(seed: u64) -> String {
     );
     for nth in 0..instruments {
         let venue = nth % venues;
-        text.push_str(&instrument(&mut dice, (nth, venue), kind));
+        text.push_str(&instrument(&mut dice, (nth, venue), kinds[venue as usize]));
     }
+    let is_inverse = |nth: &u64| {
+        text.contains(&format!("symbol = \"C{nth}USD\"\nvenue = \"V{}\"\nkind = \"inverse\"", nth % venues))
+    };
+    let inverse: Vec<u64> = (0..instruments).filter(is_inverse).collect();
     for nth in 0..venues {
-        text.push_str(&venue(&mut dice, nth, spot));
+        let kind = kinds[nth as usize];
+        let coins: Vec<u64> = inverse.iter().copied().filter(|coin| coin % venues == nth).collect();
+        let (key, head) = if venues > 1 { ("account", "") } else { ("kind", "[account]\n") };
+        let told = format!("{head}{}", account(&mut dice, (key, kind), &coins));
+        text.push_str(&venue(&mut dice, nth, (kind == "spot", if venues > 1 { &told } else { "" })));
+        if venues == 1 {
+            let _ = writeln!(text, "{told}");
+        }
     }
-    let inverse = |nth: &u64| text.contains(&format!("symbol = \"C{nth}USD\"\nvenue = \"V0\"\nkind = \"inverse\""));
-    let coins: Vec<u64> = (0..instruments).filter(inverse).collect();
-    text.push_str(&account(&mut dice, kind, &coins));
+    if kinds[0] == "margin" {
+        let brackets = dice.pick(&["", "", BRACKETS]);
+        let in_coin = || brackets.replace("\"200\"", "\"2\"").replace("\"1000\"", "\"10\"");
+        text.push_str(&if inverse.contains(&0) { in_coin() } else { brackets.to_owned() });
+    }
+    if venues > 1 && dice.chance(60) {
+        text.push_str(&transfers(&mut dice));
+    }
     for nth in 0..=dice.below(2) {
         text.push_str(&strategy(&mut dice, nth, instruments));
     }
     for incident in INCIDENTS {
-        // Nothing can be taken out of a margin account.
-        if dice.chance(12) && (kind != "margin" || !incident.contains("withdrawal")) {
+        if dice.chance(12) {
             let minute = dice.below(60);
-            let venue = if incident.contains("duration") { "venue = \"V0\"\n" } else { "" };
+            let venue = format!("venue = \"V{}\"\n", dice.below(venues));
+            let venue = if venues > 1 || incident.contains("duration") { venue } else { String::new() };
             let _ = writeln!(text, "[[incident]]\n{incident}\n{venue}start = \"2024-01-01T00:{minute:02}:00Z\"\n");
         }
     }
@@ -154,9 +168,9 @@ fn instrument(dice: &mut Dice, (nth, venue): (u64, u64), account: &str) -> Strin
     text
 }
 
-fn venue(dice: &mut Dice, nth: u64, spot: bool) -> String {
+fn venue(dice: &mut Dice, nth: u64, (spot, account): (bool, &str)) -> String {
     let mut text = format!(
-        "[[venue]]\nname = \"V{nth}\"\npath = \"{}\"\nlimit_fill = \"{}\"\nparticipation = \"{}\"\nmaker_fill = \"{}\"\n{}\
+        "[[venue]]\nname = \"V{nth}\"\n{account}path = \"{}\"\nlimit_fill = \"{}\"\nparticipation = \"{}\"\nmaker_fill = \"{}\"\n{}\
          self_trade_prevention = \"{}\"\namend_keeps_priority = {}\ncancel_on_disconnect = {}\n",
         dice.pick(&["adaptive", "worst", "best", "ohlc", "olhc"]),
         dice.pick(&["touch", "through"]),
@@ -191,14 +205,13 @@ fn venue(dice: &mut Dice, nth: u64, spot: bool) -> String {
     text
 }
 
-/// The account; `coins` are the instruments that settle in their base.
-fn account(dice: &mut Dice, kind: &str, coins: &[u64]) -> String {
+/// What is said of an account, the key for its kind being given; `coins` are the instruments traded from it that
+/// settle in their base.
+fn account(dice: &mut Dice, (key, kind): (&str, &str), coins: &[u64]) -> String {
     match kind {
         "netting" => {
             let (leverage, mode) = (dice.pick(&["1", "3", "10"]), dice.pick(&MODES));
-            format!(
-                "[account]\nkind = \"netting\"\n{mode}max_leverage = \"{leverage}\"\ndeposits = {{ USD = \"3000\" }}\n\n"
-            )
+            format!("{key} = \"netting\"\n{mode}max_leverage = \"{leverage}\"\ndeposits = {{ USD = \"3000\" }}\n")
         }
         "margin" => {
             let position_mode = dice.pick(&MODES);
@@ -206,18 +219,12 @@ fn account(dice: &mut Dice, kind: &str, coins: &[u64]) -> String {
             let (rate, (dollars, each)) = (dice.pick(&["0.005", "0.05"]), WALLETS[dice.below(3) as usize]);
             let deposits =
                 coins.iter().fold(format!("USD = \"{dollars}\""), |all, nth| format!("{all}, C{nth} = \"{each}\""));
-            let brackets = dice.pick(&["", "", BRACKETS]).to_owned();
-            let brackets = if coins.contains(&0) {
-                brackets.replace("\"200\"", "\"2\"").replace("\"1000\"", "\"10\"")
-            } else {
-                brackets
-            };
             format!(
-                "[account]\nkind = \"margin\"\n{position_mode}margin_mode = \"{mode}\"\nleverage = \"{leverage}\"\n\
-                 maintenance_rate = \"{rate}\"\ndeposits = {{ {deposits} }}\n\n{brackets}"
+                "{key} = \"margin\"\n{position_mode}margin_mode = \"{mode}\"\nleverage = \"{leverage}\"\n\
+                 maintenance_rate = \"{rate}\"\ndeposits = {{ {deposits} }}\n"
             )
         }
-        _ => "[account]\nkind = \"spot\"\ndeposits = { USD = \"5000\" }\n\n".to_owned(),
+        _ => format!("{key} = \"spot\"\ndeposits = {{ USD = \"5000\" }}\n"),
     }
 }
 
@@ -225,6 +232,30 @@ const MODES: [&str; 3] = ["", "position_mode = \"one_way\"\n", "position_mode = 
 
 /// What a wallet has in dollars, and one in coin.
 const WALLETS: [(&str, &str); 3] = [("50", "0.5"), ("500", "5"), ("3000", "30")];
+
+/// Ways for money between two venues, and transfers of which some are refused.
+fn transfers(dice: &mut Dice) -> String {
+    let mut text = String::new();
+    for (from, to) in [("V0", "V1"), ("V1", "V0")] {
+        let time = dice.pick(&[
+            "model = \"none\"",
+            "model = \"constant\", delay = \"9m\"",
+            "model = \"lognormal\", median = \"20m\", sigma = \"1\"",
+        ]);
+        let fee = dice.pick(&["0", "1.5", "0.000000000001"]);
+        let way = format!("from = \"{from}\"\nto = \"{to}\"\ncurrency = \"USD\"");
+        let _ = writeln!(text, "[[transfer]]\n{way}\nfee = \"{fee}\"\ntime = {{ {time} }}\n");
+        for nth in 0..dice.below(4) {
+            let (amount, minute) = (dice.pick(&["1", "40", "700", "2900.5"]), dice.below(60));
+            let _ = writeln!(
+                text,
+                "[[incident]]\nname = \"{from}-{nth}\"\nkind = \"transfer\"\n{way}\namount = \"{amount}\"\n\
+                 start = \"2024-01-01T00:{minute:02}:00Z\"\n"
+            );
+        }
+    }
+    text
+}
 
 /// Margin terms of the first instrument, with bounds that small positions reach.
 const BRACKETS: &str = "[[margin]]\ninstrument = \"C0USD\"\nleverage = \"20\"\n\

@@ -74,7 +74,8 @@ fn funding_is_position_times_mark_times_rate() {
     assert!(found == expected, "by the journal {found:?}\nby hand {expected:?}");
     let replay = replay(played.records.iter().cloned().map(Ok::<_, Infallible>), None).expect("a sound journal");
     assert_eq!(replay.audit.disagreements(), [""; 0]);
-    let of_account = sum((0..2).map(|ix| played.account.position(StrategyIx(ix), InstrumentIx(0)).funding_paid));
+    let of_account =
+        sum((0..2).map(|ix| played.accounts.first().position(StrategyIx(ix), InstrumentIx(0)).funding_paid));
     assert_eq!(of_account, sum(expected.iter().map(|(_, _, due)| *due)));
 }
 
@@ -224,7 +225,7 @@ fn a_dated_contract_ends_at_its_expiry() {
     assert!(paid(&played).iter().all(|(ts, _, _)| *ts <= expiry));
     assert_eq!(paid(&played).iter().filter(|(ts, _, _)| *ts == expiry).count(), 2);
     for (ix, qty) in [(0, 2), (1, 1)] {
-        let position = played.account.position(StrategyIx(ix), InstrumentIx(0));
+        let position = played.accounts.first().position(StrategyIx(ix), InstrumentIx(0));
         let bought: Decimal = played
             .records
             .iter()
@@ -275,10 +276,10 @@ fn an_inverse_contract_holds_together() {
     });
     let mark = last.expect("a mark");
     let contract = &tapedeck_tests::declared(&played.records).instruments[0];
-    let position = played.account.position(StrategyIx(0), InstrumentIx(0));
+    let position = played.accounts.first().position(StrategyIx(0), InstrumentIx(0));
     let value = contract.notional(mark, position.net_qty).expect("a value");
     let open = contract.gain(position.entry_cost, value).expect("in range");
-    let coin = played.account.balance(contract.settlement).total.checked_add(open).expect("in range");
+    let coin = played.accounts.first().balance(contract.settlement).total.checked_add(open).expect("in range");
     let dollars = coin.mul_div(mark.raw(), 100).expect("in range");
     let equity = played.summary.equity_last.expect("equity");
     let off = equity.checked_sub(dollars).expect("in range").raw().abs();
@@ -327,8 +328,8 @@ fn a_margin_account_pays_out_of_its_wallet() {
         let played = play(&text);
         assert!(paid(&played).len() >= 12, "{} settlements", paid(&played).len());
         let settlement = tapedeck_tests::declared(&played.records).instruments[0].settlement;
-        let book = played.account.margin().expect("a margin account");
-        assert_eq!(book.wallet(settlement), played.account.balance(settlement).total);
+        let book = played.accounts.first().margin().expect("a margin account");
+        assert_eq!(book.wallet(settlement), played.accounts.first().balance(settlement).total);
         let replay = replay(played.records.iter().cloned().map(Ok::<_, Infallible>), None).expect("a sound journal");
         assert_eq!(replay.audit.disagreements(), [""; 0]);
     }

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use proptest::prelude::*;
-use tapedeck_kernel::account::{AccountKind, LEVERAGE_ONE};
 use tapedeck_model::event::DenyReason;
 use tapedeck_model::{
     Amount, Bar, Context, Deal, Event, InstrumentIx, OrderRequest, PositionMode, PositionSide, Qty, Side, Span,
@@ -134,17 +133,17 @@ proptest! {
         let (mode, data) = (if cross { "cross" } else { "isolated" }, if bars { BARS } else { TRADES });
         let kind = if coin { "inverse" } else { "linear" };
         let text = scenario(u64::from(seed), &margin(mode, leverage), (kind, data));
-        let (played, _) = play_checked(&text, AccountKind::Margin);
-        let (theirs, ours) = (played.venue_margin.as_ref(), played.account.margin());
+        let (played, _) = play_checked(&text);
+        let (theirs, ours) = (played.venue_margins[0].as_ref(), played.accounts.first().margin());
         prop_assert!(theirs.is_some());
         prop_assert_eq!(theirs, ours);
         for ((strategy, instrument, side), qty) in positions(&played) {
-            prop_assert_eq!(played.account.held_of(strategy, instrument, Some(side)).net_qty.raw(), qty);
+            prop_assert_eq!(played.accounts.first().held_of(strategy, instrument, Some(side)).net_qty.raw(), qty);
         }
         let replay = replay(played.records.iter().cloned().map(Ok::<_, Infallible>), None).expect("a sound journal");
         prop_assert_eq!(replay.audit.disagreements(), [""; 0]);
         for (key, point) in &replay.book.positions {
-            prop_assert_eq!(played.account.held_of(key.0, key.1, key.2).net_qty, point.net_qty);
+            prop_assert_eq!(played.accounts.first().held_of(key.0, key.1, key.2).net_qty, point.net_qty);
         }
     }
 }
@@ -152,10 +151,9 @@ proptest! {
 #[test]
 fn a_netting_account_holds_both_sides() {
     let account = "kind = \"netting\"\nmax_leverage = \"5\"";
-    let kind = AccountKind::Netting { max_leverage: 5 * LEVERAGE_ONE };
     let (mut fills, mut both) = (0, 0);
     for seed in 0..6 {
-        let (played, _) = play_checked(&scenario(seed, account, ("linear", BARS)), kind);
+        let (played, _) = play_checked(&scenario(seed, account, ("linear", BARS)));
         let replay = replay(played.records.iter().cloned().map(Ok::<_, Infallible>), None).expect("a sound journal");
         assert_eq!(replay.audit.disagreements(), [""; 0]);
         fills += played.summary.counts.fills;
@@ -192,7 +190,7 @@ impl Strategy for Both {
     fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
         let ix = bar.instrument;
         let of = |side| ctx.side_position(ix, side).net_qty;
-        self.seen.push((ctx.position_mode(), of(SIDES[0]), of(SIDES[1]), ctx.position(ix).net_qty));
+        self.seen.push((ctx.position_mode(ix), of(SIDES[0]), of(SIDES[1]), ctx.position(ix).net_qty));
         let (three, two) = (Qty::from_raw(3_000), Qty::from_raw(2_000));
         match self.bars {
             0 => {
@@ -277,7 +275,7 @@ fn two_positions_by_hand() {
         let mut spec = assembled(&STILL.replace("KIND", kind), &[]);
         spec.strategies[0].strategy = Box::new(Both::default());
         let played = play_spec(spec);
-        let account = &played.account;
+        let account = played.accounts.first();
         let text = |side| {
             let held = account.held_of(StrategyIx(0), InstrumentIx(0), Some(side));
             format!("{} realised {} funding {}", held.net_qty.display(3), held.realized_pnl, held.funding_paid)
@@ -328,7 +326,7 @@ fn a_halt_closes_both_sides() {
     let expected =
         [deal(Side::Buy, SIDES[0]), deal(Side::Sell, SIDES[1]), deal(Side::Sell, SIDES[0]), deal(Side::Buy, SIDES[1])];
     assert_eq!(closing, expected);
-    assert!(played.account.held().next().is_none());
+    assert!(played.accounts.first().held().next().is_none());
 }
 
 /// A fill of the wrong position, and a position of the wrong side, do not pass the auditor.

@@ -8,7 +8,6 @@ use std::fs;
 
 use proptest::prelude::*;
 use serde_json::Value;
-use tapedeck_kernel::account::AccountKind;
 use tapedeck_kernel::venue::{SimVenue, TimedReport};
 use tapedeck_model::margin::{
     Bracket, LiquidationQuery, LiquidationStage, MARGIN_LEVERAGE_ONE, MarginTerms, Payoff, liquidation_px,
@@ -385,8 +384,8 @@ proptest! {
         let (mode, kind) = (if cross { "cross" } else { "isolated" }, if bars { "bars" } else { "trades" });
         let text = random_run(u64::from(seed), mode, kind, leverage);
         let text = if coin { in_coin(&text) } else { text };
-        let (played, _) = play_checked(&text, AccountKind::Margin);
-        let (theirs, ours) = (played.venue_margin.as_ref(), played.account.margin());
+        let (played, _) = play_checked(&text);
+        let (theirs, ours) = (played.venue_margins[0].as_ref(), played.accounts.first().margin());
         prop_assert!(theirs.is_some());
         prop_assert_eq!(theirs, ours);
         let mut audit = Audit::new();
@@ -395,7 +394,7 @@ proptest! {
         }
         prop_assert_eq!(audit.disagreements(), Vec::<String>::new());
         // A wallet without positions is never left below zero.
-        if played.account.held().next().is_none() {
+        if played.accounts.first().held().next().is_none() {
             let least = Amount::from_raw(if coin { -ROUNDING * 1_000 } else { 0 });
             prop_assert!(played.summary.equity_last.is_some_and(|equity| equity >= least));
         }
@@ -407,19 +406,19 @@ proptest! {
     fn the_order_of_reports_changes_no_worth(seed in any::<u32>(), coin in any::<bool>(), leverage in 2_u8..30) {
         let latency = "model = \"lognormal\", median = \"30s\", sigma = \"1\"";
         let text = run_with_reports(u64::from(seed), "cross", ("bars", leverage), latency);
-        let (played, _) = play_checked(&if coin { in_coin(&text) } else { text }, AccountKind::Margin);
-        let theirs = played.venue_margin.as_ref();
+        let (played, _) = play_checked(&if coin { in_coin(&text) } else { text });
+        let theirs = played.venue_margins[0].as_ref();
         for ix in 0..2 {
             let ix = InstrumentIx(ix);
-            prop_assert_eq!(theirs.map(|book| book.net_qty(ix)), Some(played.account.net_qty(ix)));
+            prop_assert_eq!(theirs.map(|book| book.net_qty(ix)), Some(played.accounts.first().net_qty(ix)));
         }
         for ix in 0..declared(&played.records).currencies.len() {
             let currency = tapedeck_model::CurrencyIx(ix as u16);
-            let cash = played.account.balance(currency).total;
-            let costs = played.account.held().filter_map(|instrument| {
+            let cash = played.accounts.first().balance(currency).total;
+            let costs = played.accounts.first().held().filter_map(|instrument| {
                 let declared = declared(&played.records);
                 (declared.instruments[instrument.usize()].settlement == currency).then(|| {
-                    (0..2).map(|s| played.account.position(StrategyIx(s), instrument).entry_cost.raw()).sum::<i128>()
+                    (0..2).map(|s| played.accounts.first().position(StrategyIx(s), instrument).entry_cost.raw()).sum::<i128>()
                 })
             });
             // An inverse contract earns what it cost less what it is worth.

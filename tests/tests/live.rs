@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::unbounded;
-use tapedeck_kernel::account::AccountSpec;
 use tapedeck_kernel::drive::{JournalSink, SimDriver};
 use tapedeck_kernel::run::Core;
 use tapedeck_kernel::spec::{CoreSpec, RunSpec};
@@ -96,26 +95,20 @@ impl WallClock for FeedClock {
 
 /// The core of a scenario, and what else the scenario is made of.
 fn core_of(spec: RunSpec, first_ts: Ts) -> (Core, RunSpec) {
-    let strategies = spec.strategies.len();
     let core = Core::new(CoreSpec {
         seed: spec.seed,
         scenario_hash: spec.scenario_hash,
         currencies: spec.currencies.clone(),
         instruments: spec.instruments.clone(),
-        account: AccountSpec {
-            kind: spec.account,
-            strategies,
-            base_currency: spec.base_currency,
-            currencies: spec.currencies.len(),
-        },
+        base_currency: spec.base_currency,
+        accounts: spec.accounts.clone(),
         margin: spec.margin.clone(),
-        position_mode: spec.position_mode,
-        deposits: spec.deposits.clone(),
         strategies: spec.strategies,
         rules: spec.rules,
         source_names: spec.sources.iter().map(|slot| slot.name.clone()).collect(),
         fee_rate_max: vec![1_000_000_000; spec.instruments.len()],
         books: vec![BookLaw::default(); spec.instruments.len()],
+        carries_transfers: false,
         start: spec.start,
         first_ts,
         equity_interval: spec.equity_interval,

@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use tapedeck_kernel::account::AccountKind;
 use tapedeck_model::order::FillBasis;
 use tapedeck_model::{
     Amount, Book, ClientOrderId, CurrencyIx, Deal, DepthFlags, Event, Liquidity, MarketRecord, OrderKind, OrderRequest,
@@ -169,8 +168,7 @@ proptest! {
         // The whole way, state is the fold of the journal. A turn takes one input, or all inputs of one
         // time: with trading as lively as here, most turns that write take one. Rows of a message of a book are
         // inputs, too, of which only the last can lead to anything.
-        let kind = if choice.spot { AccountKind::Spot } else { AccountKind::Netting { max_leverage: 2_000_000 } };
-        let (played, turns) = play_checked(&text, kind);
+        let (played, turns) = play_checked(&text);
         prop_assert!(["depth", "mbo"].contains(&choice.kind) || turns.of_many_inputs * 2 <= turns.writing, "{turns:?}");
         time_and_numbers_rise(&played.records);
         postings_balance_and_cash_is_never_owed(&played.records, choice.spot);
@@ -251,7 +249,7 @@ fn equity_is_cash_and_inventory_at_the_mark(played: &Played, text: &str, spot: b
     let instrument = &names.instruments[0];
     let Some(mark_x2) = last_mark_x2(text) else { panic!("the tape is empty") };
     let usd = CurrencyIx(1);
-    let cash = played.account.balance(usd).total.raw();
+    let cash = played.accounts.first().balance(usd).total.raw();
     let (mut net, mut cost) = (0_i128, 0_i128);
     for record in &played.records {
         if let Event::Filled { deal: Deal { side, .. }, report, .. } = &record.event {
@@ -262,7 +260,7 @@ fn equity_is_cash_and_inventory_at_the_mark(played: &Played, text: &str, spot: b
     }
     let unit = 10_i128.pow(u32::from(Amount::SCALE - instrument.notional_scale()));
     let expected = if spot {
-        let btc = played.account.balance(CurrencyIx(0)).total.raw();
+        let btc = played.accounts.first().balance(CurrencyIx(0)).total.raw();
         // Price scale 2: btc x mark / 100, in halves; exact because fees have few decimals.
         cash + btc * i128::from(mark_x2) / 200
     } else {

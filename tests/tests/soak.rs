@@ -8,8 +8,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tapedeck_journal::{Encoder, Sealer};
 use tapedeck_kernel::account::AccountKind;
+use tapedeck_model::{CurrencyIx, VenueIx};
 use tapedeck_reports::Audit;
-use tapedeck_tests::{Played, assembled, play_spec, refold, soak};
+use tapedeck_tests::{Played, assembled, kinds, play_spec, refold, soak};
 
 const COUNT: u64 = 300;
 
@@ -43,12 +44,24 @@ fn every_seed_is_sound() {
 
 fn check(text: &str) -> Played {
     let spec = assembled(text, &[]);
-    let kind = spec.account;
+    let kinds = kinds(&spec);
     let played = play_spec(spec);
     assert_eq!(play_spec(assembled(text, &[])).fingerprint, played.fingerprint, "the same scenario twice");
     audit(&played);
-    replay(&played, kind);
+    balances(&played);
+    replay(&played, kinds);
     played
+}
+
+/// What spot venues have for us is what we think they have: every report has arrived, and every transfer was told.
+fn balances(played: &Played) {
+    for (ix, balances) in played.venue_balances.iter().enumerate() {
+        let Some(account) = played.accounts.at(VenueIx(ix as u16)) else { panic!("venue {ix} has no account") };
+        for (currency, theirs) in balances.iter().flatten().enumerate() {
+            let ours = account.balance(CurrencyIx(currency as u16)).total;
+            assert_eq!(*theirs, ours, "venue {ix}, currency {currency}");
+        }
+    }
 }
 
 /// The auditor's own sums agree with every record.
@@ -61,9 +74,9 @@ fn audit(played: &Played) {
 }
 
 /// What the journal says is what the kernel had at the end, and its records make the same journal again.
-fn replay(played: &Played, kind: AccountKind) {
-    let (account, oms) = refold(&played.records, kind);
-    assert!(account == played.account, "the account is not the fold of the journal");
+fn replay(played: &Played, kinds: Vec<AccountKind>) {
+    let (accounts, oms) = refold(&played.records, kinds);
+    assert!(accounts == played.accounts, "the accounts are not the fold of the journal");
     assert!(oms == played.oms, "the orders are not the fold of the journal");
     let (mut encoder, mut sealer, mut bytes) = (Encoder::new(), Sealer::new(), Vec::new());
     for record in &played.records {

@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use tapedeck_journal::{Fingerprint, InputEncoder, InputRecord, RawFrame, Sealer};
 use tapedeck_kernel::run::{Core, TimerWish};
 use tapedeck_model::port::VenueLink;
-use tapedeck_model::{Command, MarketRecord, RecordRef, StrategyIx, Ts, VenueReport};
+use tapedeck_model::{Command, MarketRecord, RecordRef, StrategyIx, Ts, VenueIx, VenueReport};
 
 use crate::LiveError;
 use crate::log::DurableLog;
@@ -263,7 +263,7 @@ impl LiveDriver {
 pub(crate) fn step(core: &mut Core, ts: Ts, record: &InputRecord) -> Result<bool, LiveError> {
     match record {
         InputRecord::Market { record, .. } => core.on_market(ts, record)?,
-        InputRecord::Report { report, .. } => core.on_report(ts, report)?,
+        InputRecord::Report { venue, report } => core.on_report(ts, VenueIx(*venue), report)?,
         InputRecord::Timer { strategy, timer } => core.on_timer(ts, *strategy, *timer)?,
         InputRecord::Command { .. } => {}
         InputRecord::Stop => return Ok(true),

@@ -5,7 +5,7 @@ use std::ops::Range;
 use proptest::prelude::*;
 use tapedeck_model::event::{
     Anomaly, DataIssue, DenyReason, EquityPoint, HaltAction, IncidentKind, LedgerAccount, LogLevel, MarketException,
-    PositionPoint, PostingLines, PostingReason, RiskDecision,
+    PositionPoint, PostingLines, PostingReason, RiskDecision, TransferRefusal, TransferSent,
 };
 use tapedeck_model::margin::{
     Bankruptcy, BracketRow, DatedBrackets, Liquidation, LiquidationShare, LiquidationStage, MaintenanceBasis,
@@ -17,7 +17,7 @@ use tapedeck_model::{
     FillReport, FundingReport, FundingTick, GroupKind, GroupLeg, Instrument, InstrumentId, InstrumentIx,
     InstrumentKind, Intent, Liquidity, MarkTick, MarketRecord, MboAction, MboTick, OrderKind, OrderRequest,
     PositionMode, PositionSide, Price, Qty, QuoteTick, RecordRef, RuleIx, SettlementReport, Side, SourceIx, Span,
-    StrategyIx, Terms, TimeInForce, TradeId, TradeTick, Trail, TriggerBy, Ts, VenueOrderId, VenueReport,
+    StrategyIx, Terms, TimeInForce, TradeId, TradeTick, Trail, TriggerBy, Ts, VenueIx, VenueOrderId, VenueReport,
 };
 
 use crate::input::InputRecord;
@@ -93,6 +93,7 @@ make! { draw;
     StrategyIx => Self(draw.make());
     SourceIx => Self(draw.make());
     RuleIx => Self(draw.make());
+    VenueIx => Self(draw.make());
     VenueOrderId => Self(draw.make());
     TradeId => Self(draw.make());
     Ts => Self::from_nanos(draw.make());
@@ -231,7 +232,7 @@ impl<T: Make> Make for Box<T> {
 make_numbered! {
     Anomaly CancelReason DataIssue DenyReason FillBasis HaltAction IncidentKind InstrumentKind LedgerAccount Liquidity
     LogLevel GroupKind LiquidationStage MaintenanceBasis MarginMode MarketException MboAction PositionMode PositionSide
-    PostingReason     RejectReason RiskDecision Side TriggerBy
+    PostingReason RejectReason RiskDecision Side TransferRefusal TriggerBy
 }
 
 make_struct! {
@@ -248,6 +249,7 @@ make_struct! {
     }
     FundingReport { instrument, strategy, ts_event, rate, mark_px, net_qty, paid }
     SettlementReport { instrument, strategy, ts_event, settlement_px }
+    TransferSent { transfer, strategy, from, to, currency, amount, fee, arrives }
     EquityPoint { ts_event, equity, high, low, exposure, max_drawdown }
     PositionPoint { strategy, instrument, net_qty, entry_cost, realized_pnl }
     Bar { instrument, ts_event, ts_recv, interval, open, high, low, close, volume }
@@ -330,6 +332,13 @@ make_event! {
     FillsBlocked { instrument, count },
     SidePositionChanged { position_side, point },
     PositionModeDeclared { mode },
+    VenueDeclared { venue, name },
+    PostedAt { venue, reason, lines },
+    BankruptAt { venue, bankruptcy },
+    TransferSent(sent),
+    TransferArrived { transfer, venue, currency, amount },
+    TransferRefused { strategy, from, to, currency, amount, free, reason },
+    PositionModeDeclaredAt { venue, mode },
 }
 
 /// Values of any type that can be made.

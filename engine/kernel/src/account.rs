@@ -17,11 +17,13 @@ mod margin;
 mod marks;
 pub(crate) mod position;
 mod reserve;
+mod venues;
 
 pub use equity::EquityTrack;
 pub use fill::FillEffects;
 pub use marks::{LinearEquity, Marks, SeenMarks};
 pub use reserve::{MARKET_BUFFER_BPS, Reserve, ReserveQuery};
+pub use venues::{Accounts, AccountsSpec};
 
 use tapedeck_model::event::{LedgerAccount, PositionPoint, PostingLine, PostingLines, PostingReason};
 use tapedeck_model::number::{SCALE_MAX, pow10};
@@ -154,16 +156,26 @@ impl SortedIndices {
 /// Decimals of [`Account::coarse_cash`]: those of the finest quantity.
 const COARSE_SCALE: u8 = SCALE_MAX;
 
-/// Numbers of ledger accounts have gaps: a column for each number.
-const LEDGER_ACCOUNTS: usize = LedgerAccount::ALL[LedgerAccount::ALL.len() - 1].number() as usize;
+/// One column for each ledger account.
+const LEDGER_ACCOUNTS: usize = LedgerAccount::ALL.len();
 
-/// One account, shared by all strategies of a run.
+/// The column of a ledger account, by its number: numbers have gaps.
+const LEDGER_COLUMNS: [u8; 256] = {
+    let (mut columns, mut at) = ([0; 256], 0);
+    while at < LEDGER_ACCOUNTS {
+        columns[LedgerAccount::ALL[at].number() as usize] = at as u8;
+        at += 1;
+    }
+    columns
+};
+
+/// One account, shared by all strategies of a run; each venue has its own (see [`Accounts`]).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Account {
     kind: AccountKind,
     base_currency: CurrencyIx,
     instruments: usize,
-    /// By currency, then by number of the ledger account.
+    /// By currency, then by the ledger account's column.
     ledger: Vec<[Amount; LEDGER_ACCOUNTS]>,
     /// By currency, but for the base currency, which needs no conversion: the cash balance in units
     /// of 1e-12, where that is exact and fits.
@@ -190,14 +202,26 @@ impl Account {
     /// # Errors
     /// [`AccountError::ContractOnSpot`], [`AccountError::Leverage`].
     pub fn new(spec: &AccountSpec, instruments: &[Instrument]) -> Result<Self, AccountError> {
-        match spec.kind {
-            AccountKind::Netting { max_leverage } if max_leverage <= 0 => return Err(AccountError::Leverage),
-            AccountKind::Netting { .. } | AccountKind::Margin => {}
-            AccountKind::Spot => {
-                if let Some(contract) = instruments.iter().find(|i| i.kind != InstrumentKind::Spot) {
-                    return Err(AccountError::ContractOnSpot { instrument: contract.id.to_string() });
-                }
-            }
+        Self::refuse_contracts(spec.kind, instruments.iter())?;
+        Self::with_tables(spec, instruments)
+    }
+
+    /// A spot account trades no contracts.
+    fn refuse_contracts<'a>(
+        kind: AccountKind,
+        mut traded: impl Iterator<Item = &'a Instrument>,
+    ) -> Result<(), AccountError> {
+        let contract = match kind {
+            AccountKind::Netting { .. } | AccountKind::Margin => None,
+            AccountKind::Spot => traded.find(|one| one.kind != InstrumentKind::Spot),
+        };
+        contract.map_or(Ok(()), |one| Err(AccountError::ContractOnSpot { instrument: one.id.to_string() }))
+    }
+
+    /// An account with room for every instrument of the run.
+    fn with_tables(spec: &AccountSpec, instruments: &[Instrument]) -> Result<Self, AccountError> {
+        if matches!(spec.kind, AccountKind::Netting { max_leverage } if max_leverage <= 0) {
+            return Err(AccountError::Leverage);
         }
         assert!(spec.base_currency.usize() < spec.currencies, "the base currency is one of the run's");
         Ok(Self {
@@ -225,6 +249,32 @@ impl Account {
         let mut lines = PostingLines::new();
         lines.push(LedgerAccount::Cash, currency, amount);
         lines.push(LedgerAccount::Capital, currency, amount.checked_neg().ok_or(overflow("a deposit"))?);
+        Ok(lines)
+    }
+
+    /// The posting of money that leaves for another venue: `Cash` down, the fee to `Fees`, the rest to `Transit`.
+    ///
+    /// # Errors
+    /// [`AccountError::Overflow`] if the fee is out of range.
+    pub fn departure(currency: CurrencyIx, amount: Amount, fee: Amount) -> Result<PostingLines, AccountError> {
+        let mut lines = PostingLines::new();
+        let under_way = amount.checked_sub(fee).ok_or(overflow("a transfer"))?;
+        lines.push(LedgerAccount::Cash, currency, amount.checked_neg().ok_or(overflow("a transfer"))?);
+        if fee != Amount::ZERO {
+            lines.push(LedgerAccount::Fees, currency, fee);
+        }
+        lines.push(LedgerAccount::Transit, currency, under_way);
+        Ok(lines)
+    }
+
+    /// The posting of money that arrives from another venue: `Cash` up, `Transit` down.
+    ///
+    /// # Errors
+    /// [`AccountError::Overflow`] for the smallest amount there is.
+    pub fn arrival(currency: CurrencyIx, amount: Amount) -> Result<PostingLines, AccountError> {
+        let mut lines = PostingLines::new();
+        lines.push(LedgerAccount::Cash, currency, amount);
+        lines.push(LedgerAccount::Transit, currency, amount.checked_neg().ok_or(overflow("a transfer"))?);
         Ok(lines)
     }
 
@@ -263,10 +313,11 @@ impl Account {
             follow(margin, &self.contracts, event).ok_or(overflow("a wallet"))?;
         }
         match event {
-            Event::Posted { reason, lines } => self.post(*reason, lines),
+            Event::Posted { reason, lines } | Event::PostedAt { reason, lines, .. } => self.post(*reason, lines),
             Event::PositionChanged(point) => self.move_position(None, point),
             Event::SidePositionChanged { position_side, point } => self.move_position(Some(*position_side), point),
-            Event::PositionModeDeclared { mode: PositionMode::Hedge } => {
+            Event::PositionModeDeclared { mode: PositionMode::Hedge }
+            | Event::PositionModeDeclaredAt { mode: PositionMode::Hedge, .. } => {
                 self.shorts = vec![PositionView::default(); self.positions.len()];
                 Ok(())
             }
@@ -464,7 +515,8 @@ fn follow(book: &mut MarginBook, contracts: &[Instrument], event: &Event) -> Opt
     let of = |instrument: InstrumentIx| contracts.get(instrument.usize());
     match event {
         Event::MarginDeclared { instrument, terms } => book.set_terms(*instrument, terms),
-        Event::PositionModeDeclared { mode: PositionMode::Hedge } => {
+        Event::PositionModeDeclared { mode: PositionMode::Hedge }
+        | Event::PositionModeDeclaredAt { mode: PositionMode::Hedge, .. } => {
             book.hedge();
             Some(())
         }
@@ -473,7 +525,7 @@ fn follow(book: &mut MarginBook, contracts: &[Instrument], event: &Event) -> Opt
             book.fill(of(*instrument)?, *deal, (report.last_px, report.last_qty), fee)
         }
         Event::Liquidated(liquidation) => book.liquidate(of(liquidation.instrument)?, liquidation),
-        Event::Bankrupt(bankruptcy) => book.cover(bankruptcy),
+        Event::Bankrupt(bankruptcy) | Event::BankruptAt { bankruptcy, .. } => book.cover(bankruptcy),
         Event::FundingPaid { instrument, net_qty, paid, .. } => {
             book.credit_position(book.holding_of(*instrument, *net_qty), paid.checked_neg()?)
         }
@@ -487,8 +539,8 @@ fn follow(book: &mut MarginBook, contracts: &[Instrument], event: &Event) -> Opt
             let deal = Deal { side, position_side: book.holding_of(*instrument, *net_qty).side };
             book.fill(contract, deal, (*settlement_px, qty), (Amount::ZERO, contract.settlement))
         }
-        Event::Posted { reason, lines } => match reason {
-            PostingReason::Deposit | PostingReason::Withdrawal | PostingReason::Airdrop => {
+        Event::Posted { reason, lines } | Event::PostedAt { reason, lines, .. } => match reason {
+            PostingReason::Deposit | PostingReason::Withdrawal | PostingReason::Airdrop | PostingReason::Transfer => {
                 let cash = lines.as_slice().iter().filter(|line| line.account == LedgerAccount::Cash);
                 cash.map(|line| (line.currency, line.amount)).try_for_each(|(currency, sum)| book.credit(currency, sum))
             }
@@ -512,7 +564,7 @@ fn coarse(total: Amount) -> Option<i64> {
 }
 
 const fn ledger_column(account: LedgerAccount) -> usize {
-    account.number() as usize - 1
+    LEDGER_COLUMNS[account.number() as usize] as usize
 }
 
 #[cfg(test)]

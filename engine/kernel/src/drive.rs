@@ -6,22 +6,24 @@
 //! under way to us still arrives, and no order leaves any more.
 
 mod incidents;
+mod transfers;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tapedeck_journal::RawFrame;
 use tapedeck_model::order::RejectReason;
+use tapedeck_model::transfer::TransferAsk;
 use tapedeck_model::{
     Amount, ClientOrderId, Command, Event, InstrumentIx, Levels, MarketRecord, OrderStatus, RecordRef, SourceError,
-    SourceIx, Span, StrategyIx, Tick, Ts, VenueReport,
+    SourceIx, Span, StrategyIx, Tick, Ts, VenueIx, VenueReport,
 };
 
-use crate::account::AccountSpec;
 use crate::merge::{Cursor, Item, Key, Phase, Play, Queue, Sources};
 use crate::run::{Core, Counts, TimerWish};
 use crate::spec::{CoreSpec, RunError, RunSpec, SourceSlot};
 use crate::venue::{SimVenue, TimedReport, Way, refused};
 use incidents::Incidents;
+use transfers::Routes;
 
 /// Where journal frames go.
 pub trait JournalSink {
@@ -115,6 +117,8 @@ pub struct SimDriver {
     reports: Vec<TimedReport>,
     commands: Vec<Command>,
     timers: Vec<TimerWish>,
+    transfers: Vec<TransferAsk>,
+    routes: Routes,
     incidents: Incidents,
     now: Ts,
     first_ts: Ts,
@@ -155,26 +159,20 @@ impl SimDriver {
             queue.push(at, Phase::Command, venue, Item::Expiry(instrument));
         }
         let strategies = spec.strategies.len();
-        let account = AccountSpec {
-            kind: spec.account,
-            strategies,
-            base_currency: spec.base_currency,
-            currencies: spec.currencies.len(),
-        };
         let core = Core::new(CoreSpec {
             seed: spec.seed,
             scenario_hash: spec.scenario_hash,
             currencies: spec.currencies,
             instruments: spec.instruments,
-            account,
+            base_currency: spec.base_currency,
+            accounts: spec.accounts,
             margin: spec.margin,
-            position_mode: spec.position_mode,
-            deposits: spec.deposits,
             strategies: spec.strategies,
             rules: spec.rules,
             source_names: names.clone(),
             fee_rate_max,
             books,
+            carries_transfers: true,
             start: spec.start,
             first_ts,
             equity_interval: spec.equity_interval,
@@ -193,6 +191,8 @@ impl SimDriver {
             reports: Vec::new(),
             commands: Vec::new(),
             timers: Vec::new(),
+            transfers: Vec::new(),
+            routes: Routes::new(spec.routes),
             now: first_ts,
             first_ts,
             records: 0,
@@ -403,8 +403,16 @@ impl SimDriver {
                 self.venues[usize::from(source)].on_expiry(ts, *instrument, &mut self.reports)?;
                 self.schedule_reports(source);
             }
-            Item::Report(report) => self.core.on_report(ts, report)?,
+            Item::Report(report) => self.core.on_report(ts, VenueIx(source), report)?,
             Item::Timer(strategy, timer) => self.core.on_timer(ts, *strategy, *timer)?,
+            Item::Depart(ask) => {
+                let ask = *ask;
+                self.depart(ts, &ask)?;
+            }
+            Item::Arrive(under_way) => {
+                let under_way = *under_way;
+                self.arrive(ts, &under_way)?;
+            }
             Item::Begin(number) => {
                 let number = *number;
                 self.begin_incident(ts, number)?;
@@ -467,6 +475,7 @@ impl SimDriver {
         for TimerWish { at, strategy, timer } in self.timers.drain(..) {
             self.queue.push(at, Phase::Timer, strategy.0, Item::Timer(strategy, timer));
         }
+        self.send_transfers();
     }
 
     /// Sends the reports that wait on their way to us.
@@ -492,19 +501,27 @@ impl SimDriver {
             let is_record = self.sources.peek_received() == Some(key);
             let report = match self.queue.peek().filter(|_| !is_record).and_then(|_| self.queue.pop()) {
                 None => None,
-                Some((_, Item::Report(report))) => Some(*report),
+                Some((Key { source, .. }, Item::Report(report))) => Some((VenueIx(source), *report)),
                 Some((Key { ts, .. }, Item::End(number))) => {
                     over.push((ts, *number));
                     continue;
                 }
-                Some((_, Item::Command(_) | Item::Timer(..) | Item::Begin(_) | Item::Expiry(_))) => continue,
+                Some((Key { ts, .. }, Item::Depart(ask))) => {
+                    let ask = *ask;
+                    self.depart(ts, &ask)?;
+                    continue;
+                }
+                // What is under way between venues stays so.
+                Some((_, Item::Command(_) | Item::Timer(..) | Item::Begin(_) | Item::Expiry(_) | Item::Arrive(_))) => {
+                    continue;
+                }
             };
             for (ts, number) in over.drain(..) {
                 self.end_incident(ts, number);
             }
             match report {
-                Some(report) => {
-                    self.core.on_report(key.ts, &report)?;
+                Some((venue, report)) => {
+                    self.core.on_report(key.ts, venue, &report)?;
                     self.now = key.ts;
                 }
                 None => self.receive(key.ts)?,

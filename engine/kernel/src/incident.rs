@@ -5,7 +5,10 @@
 
 use tapedeck_model::event::IncidentKind;
 use tapedeck_model::random::Draws;
-use tapedeck_model::{Amount, Component, Currency, CurrencyIx, ParamError, ParamKind, ParamSpec, Params, Span, Ts};
+use tapedeck_model::transfer::TransferAsk;
+use tapedeck_model::{
+    Amount, Component, Currency, CurrencyIx, ParamError, ParamKind, ParamSpec, Params, Span, Ts, VenueIx,
+};
 
 use crate::venue::{Factor, RateLimit, Trouble, fraction};
 
@@ -34,6 +37,8 @@ pub enum Incident {
     },
     /// Money is put in.
     Deposit {
+        /// Position of the venue in the run's table.
+        venue: u16,
         /// In what.
         currency: CurrencyIx,
         /// How much, above zero.
@@ -41,13 +46,19 @@ pub enum Incident {
     },
     /// Money is taken out, if that much is free.
     Withdrawal {
+        /// Position of the venue in the run's table.
+        venue: u16,
         /// In what.
         currency: CurrencyIx,
         /// How much, above zero.
         amount: Amount,
     },
+    /// Money is sent from one venue to another, if that much is free.
+    Transfer(TransferAsk),
     /// Something is given to us: profit.
     Airdrop {
+        /// Position of the venue in the run's table.
+        venue: u16,
         /// In what.
         currency: CurrencyIx,
         /// How much, above zero.
@@ -70,6 +81,7 @@ impl Incident {
             Self::Deposit { .. } => IncidentKind::Deposit,
             Self::Withdrawal { .. } => IncidentKind::Withdrawal,
             Self::Airdrop { .. } => IncidentKind::Airdrop,
+            Self::Transfer(_) => IncidentKind::Transfer,
         }
     }
 
@@ -77,7 +89,7 @@ impl Incident {
     pub const fn lasts(&self) -> bool {
         match self {
             Self::Venue { .. } => true,
-            Self::Deposit { .. } | Self::Withdrawal { .. } | Self::Airdrop { .. } => false,
+            Self::Deposit { .. } | Self::Withdrawal { .. } | Self::Airdrop { .. } | Self::Transfer(_) => false,
         }
     }
 }
@@ -113,7 +125,7 @@ const AMOUNT: ParamSpec = ParamSpec::required(
     "How much.",
 );
 
-static COMPONENTS: [IncidentComponent; 9] = [
+static COMPONENTS: [IncidentComponent; 10] = [
     Component {
         name: "outage",
         help: "The venue cannot be reached: no data and no reports come before the end, commands that arrive are \
@@ -179,45 +191,77 @@ static COMPONENTS: [IncidentComponent; 9] = [
     Component {
         name: "deposit",
         help: "Money is put in; returns and falls are measured as if it had always been there.",
-        params: &[CURRENCY, AMOUNT],
+        params: &[VENUE, CURRENCY, AMOUNT],
         build: |params, context| {
-            let (currency, amount) = money(params, context)?;
-            Ok((Incident::Deposit { currency, amount }, Span::ZERO))
+            let (venue, currency, amount) = money(params, context)?;
+            Ok((Incident::Deposit { venue, currency, amount }, Span::ZERO))
         },
     },
     Component {
         name: "withdrawal",
         help: "Money is taken out; nothing is if less than that is free (`withdrawal_refused`).",
-        params: &[CURRENCY, AMOUNT],
+        params: &[VENUE, CURRENCY, AMOUNT],
         build: |params, context| {
-            let (currency, amount) = money(params, context)?;
-            Ok((Incident::Withdrawal { currency, amount }, Span::ZERO))
+            let (venue, currency, amount) = money(params, context)?;
+            Ok((Incident::Withdrawal { venue, currency, amount }, Span::ZERO))
         },
     },
     Component {
         name: "airdrop",
         help: "Something is given to us: profit.",
-        params: &[CURRENCY, AMOUNT],
+        params: &[VENUE, CURRENCY, AMOUNT],
         build: |params, context| {
-            let (currency, amount) = money(params, context)?;
-            Ok((Incident::Airdrop { currency, amount }, Span::ZERO))
+            let (venue, currency, amount) = money(params, context)?;
+            Ok((Incident::Airdrop { venue, currency, amount }, Span::ZERO))
         },
+    },
+    Component {
+        name: "transfer",
+        help: "Money is sent from one venue to another by a `[[transfer]]`; nothing is if less than that is free \
+               (`transfer_refused`).",
+        params: &[
+            ParamSpec::required("from", ParamKind::Text, "", "From which venue."),
+            ParamSpec::required("to", ParamKind::Text, "", "To which venue."),
+            CURRENCY,
+            AMOUNT,
+        ],
+        build: |params, context| Ok((Incident::Transfer(transfer(params, context)?), Span::ZERO)),
     },
 ];
 
+/// Between which accounts, in what and how much.
+fn transfer(params: &Params, context: &IncidentContext<'_>) -> Result<TransferAsk, ParamError> {
+    let at = |key: &str| -> Result<VenueIx, ParamError> {
+        let found = venue(&params.text(key)?, context);
+        Ok(VenueIx(found.map_err(|error| ParamError::new(key, error.problem))?))
+    };
+    let (currency, amount) = amount(params, context)?;
+    Ok(TransferAsk { strategy: None, from: at("from")?, to: at("to")?, currency, amount })
+}
+
 fn window(params: &Params, context: &IncidentContext<'_>, trouble: Trouble) -> Result<(Incident, Span), ParamError> {
-    let name = params.text("venue")?;
-    let known =
-        || ParamError::new("venue", format!("there is no venue `{name}`; known: {}", context.venues.join(", ")));
-    let venue = context.venues.iter().position(|other| *other == name).ok_or_else(known)?;
+    let venue = venue(&params.text("venue")?, context)?;
     let duration = params.span("duration")?;
     if duration <= Span::ZERO {
         return Err(ParamError::new("duration", "must be above zero"));
     }
-    Ok((Incident::Venue { venue: venue as u16, trouble }, duration))
+    Ok((Incident::Venue { venue, trouble }, duration))
 }
 
-fn money(params: &Params, context: &IncidentContext<'_>) -> Result<(CurrencyIx, Amount), ParamError> {
+fn venue(name: &str, context: &IncidentContext<'_>) -> Result<u16, ParamError> {
+    let known =
+        || ParamError::new("venue", format!("there is no venue `{name}`; known: {}", context.venues.join(", ")));
+    Ok(context.venues.iter().position(|other| other == name).ok_or_else(known)? as u16)
+}
+
+/// In which account, in what and how much; where there is one venue it need not be named.
+fn money(params: &Params, context: &IncidentContext<'_>) -> Result<(u16, CurrencyIx, Amount), ParamError> {
+    let venue = params.text_opt("venue")?.map_or(Ok(0), |name| venue(&name, context))?;
+    let (currency, amount) = amount(params, context)?;
+    Ok((venue, currency, amount))
+}
+
+fn amount(params: &Params, context: &IncidentContext<'_>) -> Result<(CurrencyIx, Amount), ParamError> {
     let code = params.text("currency")?;
     let currency = context.currencies.iter().position(|currency| currency.code() == code);
     let currency =

@@ -412,6 +412,14 @@ impl MarginBook {
     }
 }
 
+impl MarginBook {
+    /// What may be taken out of a wallet: what orders may use of it, but no profit that is not realised yet.
+    /// `None` if a price is not known or on overflow.
+    pub fn withdrawable(&self, currency: CurrencyIx, now: Ts, value: Valuer<'_>) -> Option<Amount> {
+        Some(self.free(currency, now, value)?.min(self.cross_wallet(currency)?))
+    }
+}
+
 /// What a stage of a liquidation takes from each strategy, signed like what it holds; `None` if what
 /// they hold does not sum up to `net`, or on overflow.
 ///

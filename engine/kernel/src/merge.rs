@@ -12,6 +12,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 use tapedeck_model::port::{LatencyModel, LatencyQuery};
+use tapedeck_model::transfer::{TransferAsk, UnderWay};
 use tapedeck_model::{
     Chunk, Columns, Command, InstrumentIx, Levels, MarketRecord, RecordRef, Source, SourceError, SourceIx, StrategyIx,
     Tick, Ts, VenueReport,
@@ -68,6 +69,10 @@ pub enum Item {
     Timer(StrategyIx, u64),
     /// A contract expires at its venue.
     Expiry(InstrumentIx),
+    /// Money is to leave one venue for another.
+    Depart(TransferAsk),
+    /// Money arrives at a venue.
+    Arrive(UnderWay),
     /// The incident with this number begins.
     Begin(u16),
     /// The incident with this number is over.

@@ -38,6 +38,22 @@ struct Entry {
 }
 
 impl Entry {
+    /// What the venue does with an order of a group, or with one that follows a position.
+    fn follow(&mut self, event: &Event) {
+        match event {
+            Event::Held { venue_order_id, .. } => {
+                self.order.venue_order_id = Some(*venue_order_id);
+                self.order.held = true;
+            }
+            Event::Activated { order_qty, .. } => {
+                self.order.held = false;
+                self.resize(*order_qty);
+            }
+            Event::Resized { order_qty, .. } => self.resize(*order_qty),
+            _ => {}
+        }
+    }
+
     /// It ended: what was left will not be filled.
     fn end(&mut self) {
         self.order.canceled_qty = self.order.leaves_qty;
@@ -243,16 +259,10 @@ impl Oms {
                 entry.order.request.kind = *kind;
                 entry.resize(*order_qty);
             }),
-            Event::Held { client_order_id, venue_order_id } => self.change(*client_order_id, event, |entry| {
-                entry.order.venue_order_id = Some(*venue_order_id);
-                entry.order.held = true;
-            }),
-            Event::Activated { client_order_id, order_qty } => self.change(*client_order_id, event, |entry| {
-                entry.order.held = false;
-                entry.resize(*order_qty);
-            }),
-            Event::Resized { client_order_id, order_qty } => {
-                self.change(*client_order_id, event, |entry| entry.resize(*order_qty));
+            Event::Held { client_order_id, .. }
+            | Event::Activated { client_order_id, .. }
+            | Event::Resized { client_order_id, .. } => {
+                self.change(*client_order_id, event, |entry| entry.follow(event));
             }
             Event::Canceled { client_order_id, .. }
             | Event::Expired { client_order_id, .. }
@@ -268,6 +278,12 @@ impl Oms {
             | Event::StrategyDeclared { .. }
             | Event::RuleDeclared { .. }
             | Event::SourceDeclared { .. }
+            | Event::VenueDeclared { .. }
+            | Event::PostedAt { .. }
+            | Event::BankruptAt { .. }
+            | Event::TransferSent(_)
+            | Event::TransferArrived { .. }
+            | Event::TransferRefused { .. }
             | Event::MarginDeclared { .. }
             | Event::Liquidated(_)
             | Event::LiquidationShared(_)
@@ -284,6 +300,7 @@ impl Oms {
             | Event::PositionChanged(_)
             | Event::SidePositionChanged { .. }
             | Event::PositionModeDeclared { .. }
+            | Event::PositionModeDeclaredAt { .. }
             | Event::FundingPaid { .. }
             | Event::PositionSettled { .. }
             | Event::Equity(_)

@@ -15,28 +15,31 @@ mod incident;
 mod liquidation;
 mod settlement;
 mod state;
+mod transfer;
 
 use std::collections::VecDeque;
 
 use tapedeck_journal::{Encoder, RawFrame};
-use tapedeck_model::event::{Anomaly, EquityPoint, PostingReason};
+use tapedeck_model::event::{Anomaly, EquityPoint, PostingLines, PostingReason};
 use tapedeck_model::port::{RiskObservation, Wish};
+use tapedeck_model::transfer::{TransferAsk, TransferUpdate};
 use tapedeck_model::{
     Amount, ClientOrderId, Command, Context, CurrencyIx, Event, Fill, FillReport, Intent, Levels, MarketRecord, Order,
-    OrderRequest, OrderUpdate, PositionMode, RuleIx, Shows, SourceIx, Strategy, StrategyIx, Tick, Ts, VenueReport,
-    View,
+    OrderRequest, OrderUpdate, PositionMode, RuleIx, Shows, SourceIx, Strategy, StrategyIx, Tick, Ts, VenueIx,
+    VenueReport, View,
 };
 
-use crate::account::{Account, EquityTrack, LinearEquity, Marks, SeenMarks};
+use crate::account::{Account, Accounts, AccountsSpec, EquityTrack, LinearEquity, Marks, SeenMarks};
 use crate::clock::Clock;
 use crate::host::Host;
 use crate::market::MarketView;
 use crate::oms::{Oms, canceled_at_end};
 use crate::risk::RiskChain;
-use crate::spec::{CoreSpec, KernelError};
+use crate::spec::{CoreSpec, KernelError, VenueAccount};
 use state::State;
 
 pub use incident::IncidentNotice;
+pub use transfer::TransferTerms;
 
 /// How many calls of strategies one input may lead to before it counts as a loop.
 const CALLS_PER_INPUT_MAX: u32 = 100_000;
@@ -92,6 +95,13 @@ pub struct Core {
     timers: Vec<TimerWish>,
     notices: VecDeque<Notice>,
     spare_wishes: Vec<Wish>,
+    /// Transfers that are to leave, what became of others, and how many were asked for at which instant.
+    transfers: Vec<TransferAsk>,
+    news: VecDeque<(StrategyIx, TransferUpdate)>,
+    asks: (Ts, u32),
+    /// Number of the last transfer that left, and whether the driver carries any.
+    transfer_last: u64,
+    carries_transfers: bool,
     /// Orders of a group whose others are still to come.
     group: Vec<(ClientOrderId, OrderRequest)>,
     /// Strategies whose positions a halt is closing.
@@ -126,12 +136,18 @@ impl Core {
     /// # Errors
     /// [`KernelError`] if the account cannot be set up (for example no conversion path).
     pub fn new(spec: CoreSpec) -> Result<Self, KernelError> {
-        let account = Account::new(&spec.account, &spec.instruments)?;
-        let marks = Marks::new(&spec.account, &spec.instruments)?;
+        let about = AccountsSpec {
+            venues: spec.accounts.iter().map(|one| (one.venue.clone(), one.kind)).collect(),
+            strategies: spec.strategies.len(),
+            base_currency: spec.base_currency,
+            currencies: spec.currencies.len(),
+        };
+        let accounts = Accounts::new(&about, &spec.instruments)?;
+        let marks = Marks::new(&about.of(accounts.first().kind()), &spec.instruments)?;
         let state = State {
             market: MarketView::new(&spec.books),
             oms: Oms::new(spec.strategies.len(), spec.instruments.len()),
-            account,
+            accounts,
             marks,
             fee_rate_max: spec.fee_rate_max.clone(),
             instruments: spec.instruments.clone(),
@@ -147,6 +163,11 @@ impl Core {
             timers: Vec::new(),
             notices: VecDeque::new(),
             spare_wishes: Vec::new(),
+            transfers: Vec::new(),
+            news: VecDeque::new(),
+            asks: (Ts::MIN, 0),
+            transfer_last: 0,
+            carries_transfers: spec.carries_transfers,
             group: Vec::new(),
             flattening: Vec::new(),
             counts: Counts::default(),
@@ -176,7 +197,7 @@ impl Core {
             format: Event::FORMAT,
             seed: spec.seed,
             scenario_hash: spec.scenario_hash,
-            base_currency: spec.account.base_currency,
+            base_currency: spec.base_currency,
         });
         for (ix, currency) in spec.currencies.iter().enumerate() {
             let code = currency.code().to_owned();
@@ -195,15 +216,31 @@ impl Core {
             let source = SourceIx(ix as u16);
             self.note(&Event::SourceDeclared { source, name: name.clone() });
         }
-        if spec.position_mode != PositionMode::OneWay {
-            self.record(&Event::PositionModeDeclared { mode: spec.position_mode })?;
-        }
+        self.declare_accounts(&spec.accounts)?;
         for (instrument, terms) in &spec.margin {
             self.record(&Event::MarginDeclared { instrument: *instrument, terms: Box::new(terms.clone()) })?;
         }
-        for (currency, amount) in &spec.deposits {
-            let lines = Account::deposit(*currency, *amount)?;
-            self.record(&Event::Posted { reason: PostingReason::Deposit, lines })?;
+        for (ix, account) in spec.accounts.iter().enumerate() {
+            for (currency, amount) in &account.deposits {
+                let lines = Account::deposit(*currency, *amount)?;
+                self.post(VenueIx(ix as u16), PostingReason::Deposit, lines)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Journals venues, where there are several, and how their accounts hold instruments, where that is not as usual.
+    fn declare_accounts(&mut self, accounts: &[VenueAccount]) -> Result<(), KernelError> {
+        let several = !self.state.accounts.is_one();
+        for (ix, account) in accounts.iter().enumerate().filter(|_| several) {
+            self.note(&Event::VenueDeclared { venue: VenueIx(ix as u16), name: account.venue.clone() });
+        }
+        for (ix, VenueAccount { position_mode: mode, .. }) in accounts.iter().enumerate() {
+            let (venue, mode) = (VenueIx(ix as u16), *mode);
+            if mode != PositionMode::OneWay {
+                let at = Event::PositionModeDeclaredAt { venue, mode };
+                self.record(&if several { at } else { Event::PositionModeDeclared { mode } })?;
+            }
         }
         Ok(())
     }
@@ -278,13 +315,13 @@ impl Core {
         self.state.market.set_levels(levels);
     }
 
-    /// Doors 10 to 12 for a venue report, received at `now`.
+    /// Doors 10 to 12 for a report of a venue, received at `now`.
     ///
     /// # Errors
     /// [`KernelError`], after which the machine must not be used.
-    pub fn on_report(&mut self, now: Ts, report: &VenueReport) -> Result<(), KernelError> {
+    pub fn on_report(&mut self, now: Ts, venue: VenueIx, report: &VenueReport) -> Result<(), KernelError> {
         self.begin_input(now);
-        let Some(client_order_id) = report.client_order_id() else { return self.on_account_report(report) };
+        let Some(client_order_id) = report.client_order_id() else { return self.on_account_report(venue, report) };
         match self.state.oms.judge(report) {
             Ok(event) => self.take_event(&event, report, client_order_id),
             Err(anomaly) => self.refuse_report(anomaly, report, client_order_id),
@@ -358,7 +395,7 @@ impl Core {
     /// Whether commands or timers wait to be taken.
     #[inline]
     pub fn has_output(&self) -> bool {
-        !self.commands.is_empty() || !self.timers.is_empty()
+        !self.commands.is_empty() || !self.timers.is_empty() || !self.transfers.is_empty()
     }
 
     /// Whether output may wait or a rule may want the run to end, since the driver last asked.
@@ -427,9 +464,9 @@ impl Core {
         })
     }
 
-    /// The account, for inspection.
-    pub const fn account(&self) -> &Account {
-        &self.state.account
+    /// The accounts, for inspection.
+    pub const fn accounts(&self) -> &Accounts {
+        &self.state.accounts
     }
 
     /// The orders, for inspection.
@@ -468,7 +505,16 @@ impl Core {
         let now = self.clock.now();
         let seq = self.encoder.append(self.clock.input(), now, event);
         self.state.oms.apply(now, event);
-        self.state.account.apply(event).map_err(|source| KernelError::Account { seq, source })
+        self.state.accounts.apply(event).map_err(|source| KernelError::Account { seq, source })
+    }
+
+    /// A posting in the account at a venue, which is named where there are several.
+    fn post(&mut self, venue: VenueIx, reason: PostingReason, lines: PostingLines) -> Result<(), KernelError> {
+        if self.state.accounts.is_one() {
+            self.record(&Event::Posted { reason, lines })
+        } else {
+            self.record(&Event::PostedAt { venue, reason, lines })
+        }
     }
 
     #[cold]
@@ -520,14 +566,23 @@ impl Core {
     /// Tells strategies about their orders until nobody has anything more to say.
     fn tell(&mut self) -> Result<(), KernelError> {
         let mut calls = 0;
-        while let Some(notice) = self.notices.pop_front() {
-            calls += 1;
-            if calls > CALLS_PER_INPUT_MAX {
-                return Err(KernelError::Runaway { strategy: notice.update.order.client_order_id.strategy });
+        loop {
+            while let Some(notice) = self.notices.pop_front() {
+                calls += 1;
+                if calls > CALLS_PER_INPUT_MAX {
+                    return Err(KernelError::Runaway { strategy: notice.update.order.client_order_id.strategy });
+                }
+                self.tell_one(&notice.update, notice.fill.as_ref())?;
             }
-            self.tell_one(&notice.update, notice.fill.as_ref())?;
+            let Some((strategy, update)) = self.news.pop_front() else { return Ok(()) };
+            let now = self.clock.now();
+            let wished = self.host.call(strategy, (now, now < self.start), &self.state, |strategy, ctx| {
+                strategy.on_transfer(ctx, &update);
+            });
+            if wished {
+                self.grant(strategy)?;
+            }
         }
-        Ok(())
     }
 
     fn tell_one(&mut self, update: &OrderUpdate, fill: Option<&FillReport>) -> Result<(), KernelError> {
@@ -569,6 +624,9 @@ impl Core {
                 Wish::Order(Intent::CancelAll { instrument, .. }) => self.cancel_all(strategy, instrument)?,
                 Wish::Timer { at, timer } => {
                     self.timers.push(TimerWish { at: at.max(self.clock.now()), strategy, timer });
+                }
+                Wish::Transfer { from, to, currency, amount } => {
+                    self.ask_transfer(TransferAsk { strategy: Some(strategy), from, to, currency, amount })?;
                 }
                 Wish::Signal { name, value } => self.note(&Event::Signal { strategy, name, value }),
                 Wish::Log { level, text } => self.note(&Event::Log { strategy, level, text }),
@@ -650,8 +708,9 @@ impl Core {
         let seq = self.encoder.next_seq();
         let failed = |source| KernelError::Account { seq, source };
         let deal = order.request.deal();
-        let effects = self.state.account.effects_of_fill(strategy, instrument, deal, report).map_err(failed)?;
-        self.record(&Event::Posted { reason: PostingReason::Fill, lines: effects.lines })?;
+        let account = self.state.account(instrument.ix);
+        let effects = account.effects_of_fill(strategy, instrument, deal, report).map_err(failed)?;
+        self.post(self.state.accounts.venue_of(order.request.instrument), PostingReason::Fill, effects.lines)?;
         self.record(&effects.position_changed())?;
         self.moved = true;
         self.counts.fills += 1;
@@ -666,14 +725,17 @@ impl Core {
     /// Looks at equity, which may have changed.
     #[inline(never)]
     fn look_at_equity(&mut self) -> Result<(), KernelError> {
-        let Self { state: State { marks, account, .. }, linear, .. } = self;
+        let Self { state: State { marks, accounts, .. }, linear, .. } = self;
         if self.moved {
-            self.exposed = !account.is_flat();
-            self.is_linear = marks.linear_equity(account, linear);
+            self.exposed = !accounts.is_flat();
+            self.is_linear = marks.linear_equity(accounts, linear);
         }
         let by_form = if self.is_linear { marks.equity_by(linear) } else { None };
-        debug_assert!(by_form.is_none() || by_form == marks.equity(account), "both ways lead to the same equity");
-        let Some(equity) = by_form.or_else(|| marks.equity(account)) else { return Ok(()) };
+        debug_assert!(
+            by_form.is_none() || by_form == marks.equity_of_all(accounts),
+            "both ways lead to the same equity"
+        );
+        let Some(equity) = by_form.or_else(|| marks.equity_of_all(accounts)) else { return Ok(()) };
         let afresh = self.track.observe(equity) | self.moved;
         self.moved = false;
         self.equity_seen = (self.clock.input(), equity);
@@ -720,7 +782,7 @@ impl Core {
     #[inline(never)]
     fn sample(&mut self, at: Ts) {
         let equity = self.equity_known();
-        let (Some(equity), Some(exposure)) = (equity, self.state.marks.exposure(&self.state.account)) else {
+        let (Some(equity), Some(exposure)) = (equity, self.state.marks.exposure_of_all(&self.state.accounts)) else {
             return;
         };
         let point: EquityPoint = self.track.sample(at, equity, exposure);

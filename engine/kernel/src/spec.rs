@@ -5,13 +5,13 @@ use tapedeck_model::port::LatencyModel;
 use tapedeck_model::time::Span;
 use tapedeck_model::{
     Amount, BookLaw, ClientOrderId, Currency, CurrencyIx, Instrument, InstrumentIx, PositionMode, Source, SourceError,
-    StrategyIx, Ts,
+    StrategyIx, Ts, VenueIx,
 };
 use thiserror::Error;
 
 pub use crate::host::StrategySlot;
 
-use crate::account::{AccountError, AccountKind, AccountSpec};
+use crate::account::{AccountError, AccountKind};
 use crate::incident::IncidentSpec;
 use crate::risk::RiskSlot;
 use crate::venue::{VenueError, VenueSpec};
@@ -26,14 +26,12 @@ pub struct CoreSpec {
     pub currencies: Vec<Currency>,
     /// Instruments by id.
     pub instruments: Vec<Instrument>,
-    /// The account.
-    pub account: AccountSpec,
-    /// Margin terms of every instrument of a margin account; empty for other accounts.
+    /// In what equity is measured.
+    pub base_currency: CurrencyIx,
+    /// The account at each venue, by the venue's name.
+    pub accounts: Vec<VenueAccount>,
+    /// Margin terms of every instrument of a margin account.
     pub margin: Vec<(InstrumentIx, MarginTerms)>,
-    /// Whether an instrument has one position or a long and a short one.
-    pub position_mode: PositionMode,
-    /// Money put in at the start.
-    pub deposits: Vec<(CurrencyIx, Amount)>,
     /// Strategies by id.
     pub strategies: Vec<StrategySlot>,
     /// Risk rules in the order of the chain.
@@ -44,6 +42,8 @@ pub struct CoreSpec {
     pub fee_rate_max: Vec<i64>,
     /// How the book of each instrument is kept.
     pub books: Vec<BookLaw>,
+    /// Whether the driver carries money between venues; else transfers are refused.
+    pub carries_transfers: bool,
     /// When trading starts; before it, orders are denied and counted.
     pub start: Ts,
     /// Time of what happens before the first input; not after the first input.
@@ -64,14 +64,10 @@ pub struct RunSpec {
     pub currencies: Vec<Currency>,
     /// Instruments by id.
     pub instruments: Vec<Instrument>,
-    /// Kind of account.
-    pub account: AccountKind,
-    /// Margin terms of every instrument of a margin account; empty for other accounts.
+    /// The account at each venue, by the venue's name.
+    pub accounts: Vec<VenueAccount>,
+    /// Margin terms of every instrument of a margin account.
     pub margin: Vec<(InstrumentIx, MarginTerms)>,
-    /// Whether an instrument has one position or a long and a short one.
-    pub position_mode: PositionMode,
-    /// Money put in at the start.
-    pub deposits: Vec<(CurrencyIx, Amount)>,
     /// Venues by name; every instrument belongs to exactly one.
     pub venues: Vec<VenueSpec>,
     /// Strategies by id.
@@ -82,12 +78,41 @@ pub struct RunSpec {
     pub sources: Vec<SourceSlot>,
     /// When contracts expire, those that do.
     pub expiries: Vec<(InstrumentIx, Ts)>,
+    /// Ways for money between venues.
+    pub routes: Vec<Route>,
     /// What befalls venues and the account, by start, then name.
     pub incidents: Vec<IncidentSpec>,
     /// When trading starts; before it, orders are denied and counted.
     pub start: Ts,
     /// How often equity is journaled.
     pub equity_interval: Span,
+}
+
+/// The account at one venue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VenueAccount {
+    /// The venue's name.
+    pub venue: String,
+    /// Kind of account.
+    pub kind: AccountKind,
+    /// Whether an instrument has one position or a long and a short one.
+    pub position_mode: PositionMode,
+    /// Money put in at the start.
+    pub deposits: Vec<(CurrencyIx, Amount)>,
+}
+
+/// A way for money from one venue to another.
+pub struct Route {
+    /// From which venue.
+    pub from: VenueIx,
+    /// To which venue.
+    pub to: VenueIx,
+    /// In what.
+    pub currency: CurrencyIx,
+    /// What a transfer costs, of what leaves; at least zero.
+    pub fee: Amount,
+    /// How long it takes; the number of a draw is how many transfers went before on this way.
+    pub time: Box<dyn LatencyModel>,
 }
 
 /// A source of a run.

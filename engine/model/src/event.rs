@@ -2,7 +2,7 @@
 //!
 //! State is a fold of these events. A new kind gets a new number; a number is never used twice.
 
-use crate::ids::{ClientOrderId, CurrencyIx, InstrumentIx, RuleIx, SourceIx, StrategyIx, VenueOrderId};
+use crate::ids::{ClientOrderId, CurrencyIx, InstrumentIx, RuleIx, SourceIx, StrategyIx, VenueIx, VenueOrderId};
 use crate::instrument::Instrument;
 use crate::margin::{Bankruptcy, Liquidation, LiquidationShare, MarginTerms};
 use crate::market::QuoteTick;
@@ -10,6 +10,8 @@ use crate::number::{Amount, Price, Qty};
 use crate::order::{Amendment, CancelReason, FillReport, OrderKind, OrderRequest, RejectReason, numbered};
 use crate::position::{Deal, PositionMode, PositionSide};
 use crate::time::Ts;
+
+pub use crate::transfer::{TransferRefusal, TransferSent};
 
 numbered! {
     /// Why our own side refused; numbers are part of the journal format.
@@ -96,6 +98,8 @@ numbered! {
         Funding = 6 "funding",
         /// The venue's insurance fund: liquidation fees paid to it, losses covered by it.
         InsuranceFund = 9 "insurance_fund",
+        /// What has left one account and not arrived at another yet: over all accounts the sum is under way.
+        Transit = 75 "transit",
     }
 }
 
@@ -118,6 +122,8 @@ numbered! {
         Withdrawal = 50 "withdrawal",
         /// Something given to us by the venue or an issuer.
         Airdrop = 51 "airdrop",
+        /// A transfer between venues leaves an account, or arrives at one.
+        Transfer = 75 "transfer",
     }
 }
 
@@ -142,6 +148,8 @@ numbered! {
         Withdrawal = 8 "withdrawal",
         /// Something is given to us.
         Airdrop = 9 "airdrop",
+        /// Money is sent from one venue to another.
+        Transfer = 75 "transfer",
     }
 }
 
@@ -361,6 +369,21 @@ pub enum Event {
         /// One signed position, or a long and a short one.
         mode: PositionMode,
     },
+    /// The same of the account at one of several venues.
+    PositionModeDeclaredAt {
+        /// At which.
+        venue: VenueIx,
+        /// One signed position, or a long and a short one.
+        mode: PositionMode,
+    },
+    /// A venue of a run that has several, each with an account of its own; where there is one, none is
+    /// declared. Its instruments bear its name.
+    VenueDeclared {
+        /// Its position.
+        venue: VenueIx,
+        /// Its name.
+        name: String,
+    },
     /// A data source of the run.
     SourceDeclared {
         /// Its position.
@@ -561,6 +584,52 @@ pub enum Event {
         reason: PostingReason,
         /// The lines; each currency sums to zero.
         lines: PostingLines,
+    },
+    /// Money moved in the account at one of several venues.
+    PostedAt {
+        /// At which.
+        venue: VenueIx,
+        /// Why.
+        reason: PostingReason,
+        /// The lines; each currency sums to zero.
+        lines: PostingLines,
+    },
+    /// The insurance fund of one of several venues covered a loss beyond the wallet; nothing was left.
+    BankruptAt {
+        /// Of which.
+        venue: VenueIx,
+        /// What it covered.
+        bankruptcy: Bankruptcy,
+    },
+    /// Money left one venue for another. The posting follows; until it arrives it is under way.
+    TransferSent(TransferSent),
+    /// What was under way arrived. The posting follows.
+    TransferArrived {
+        /// Which transfer.
+        transfer: u64,
+        /// At which venue.
+        venue: VenueIx,
+        /// In what.
+        currency: CurrencyIx,
+        /// How much.
+        amount: Amount,
+    },
+    /// A transfer did not leave.
+    TransferRefused {
+        /// Who asked for it; `None`: the scenario.
+        strategy: Option<StrategyIx>,
+        /// From which venue.
+        from: VenueIx,
+        /// To which venue.
+        to: VenueIx,
+        /// In what.
+        currency: CurrencyIx,
+        /// How much was asked for.
+        amount: Amount,
+        /// How much could have left.
+        free: Amount,
+        /// Why.
+        reason: TransferRefusal,
     },
     /// A position changed.
     PositionChanged(PositionPoint),
@@ -795,6 +864,25 @@ impl Event {
             Self::FillsBlocked { .. } => (65, "fills_blocked"),
             Self::SidePositionChanged { .. } => (70, "side_position_changed"),
             Self::PositionModeDeclared { .. } => (71, "position_mode_declared"),
+            Self::VenueDeclared { .. } => (75, "venue_declared"),
+            Self::PostedAt { .. } => (76, "posted_at"),
+            Self::BankruptAt { .. } => (77, "bankrupt_at"),
+            Self::TransferSent(_) => (78, "transfer_sent"),
+            Self::TransferArrived { .. } => (79, "transfer_arrived"),
+            Self::TransferRefused { .. } => (90, "transfer_refused"),
+            Self::PositionModeDeclaredAt { .. } => (91, "position_mode_declared_at"),
+        }
+    }
+
+    /// The venue that the event names, which it does where there are several.
+    pub const fn venue(&self) -> Option<VenueIx> {
+        match self {
+            Self::VenueDeclared { venue, .. }
+            | Self::PostedAt { venue, .. }
+            | Self::BankruptAt { venue, .. }
+            | Self::PositionModeDeclaredAt { venue, .. }
+            | Self::TransferArrived { venue, .. } => Some(*venue),
+            _ => None,
         }
     }
 
@@ -829,6 +917,12 @@ impl Event {
             | Self::StrategyDeclared { .. }
             | Self::RuleDeclared { .. }
             | Self::SourceDeclared { .. }
+            | Self::VenueDeclared { .. }
+            | Self::PostedAt { .. }
+            | Self::BankruptAt { .. }
+            | Self::TransferSent(_)
+            | Self::TransferArrived { .. }
+            | Self::TransferRefused { .. }
             | Self::MarginDeclared { .. }
             | Self::Liquidated(_)
             | Self::LiquidationShared(_)
@@ -838,6 +932,7 @@ impl Event {
             | Self::PositionChanged(_)
             | Self::SidePositionChanged { .. }
             | Self::PositionModeDeclared { .. }
+            | Self::PositionModeDeclaredAt { .. }
             | Self::FundingPaid { .. }
             | Self::PositionSettled { .. }
             | Self::Equity(_)

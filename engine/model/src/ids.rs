@@ -35,6 +35,10 @@ index! {
     SourceIx
 }
 index! {
+    /// Position of a venue in the run's table, sorted by name. Each venue has an account of its own.
+    VenueIx
+}
+index! {
     /// Position of a risk rule in the run's chain.
     RuleIx
 }

@@ -23,11 +23,12 @@ pub mod random;
 pub mod terms;
 pub mod tick;
 pub mod time;
+pub mod transfer;
 
 pub use book::{Book, BookLaw, FaultLaw, Level, QuoteLaw};
 pub use event::{Event, Header, Record};
 pub use ids::{
-    ClientOrderId, Currency, CurrencyIx, InstrumentId, InstrumentIx, RuleIx, SourceIx, StrategyIx, TradeId,
+    ClientOrderId, Currency, CurrencyIx, InstrumentId, InstrumentIx, RuleIx, SourceIx, StrategyIx, TradeId, VenueIx,
     VenueOrderId,
 };
 pub use instrument::{DatedRules, Instrument, InstrumentKind};

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::book::Book;
 use crate::event::{DataIssue, HaltAction, LogLevel};
-use crate::ids::{ClientOrderId, CurrencyIx, InstrumentIx, StrategyIx};
+use crate::ids::{ClientOrderId, CurrencyIx, InstrumentIx, StrategyIx, VenueIx};
 use crate::instrument::Instrument;
 use crate::margin::LiquidationShare;
 use crate::market::{Bar, Chunk, DepthTick, FundingTick, MarkTick, MarketState, QuoteTick, TradeTick};
@@ -15,6 +15,7 @@ use crate::position::{PositionMode, PositionSide};
 use crate::random::Draws;
 use crate::terms::{GroupKind, GroupLeg};
 use crate::time::{Span, Ts};
+use crate::transfer::TransferUpdate;
 
 /// A defect of data: where, what was found, what was expected.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -110,11 +111,16 @@ pub trait View {
     fn position(&self, strategy: StrategyIx, instrument: InstrumentIx) -> PositionView;
     /// One of a strategy's two positions of hedge mode; flat in one-way mode.
     fn side_position(&self, strategy: StrategyIx, instrument: InstrumentIx, side: PositionSide) -> PositionView;
-    /// How the account holds instruments.
-    fn position_mode(&self) -> PositionMode;
-    /// The account's balance of a currency; zero if it has none.
+    /// How the account that an instrument is traded from holds it.
+    fn position_mode(&self, instrument: InstrumentIx) -> PositionMode;
+    /// The balance of a currency over the accounts of all venues; zero if there is none.
     fn balance(&self, currency: CurrencyIx) -> Balance;
-    /// The account's equity in the base currency; `None` before every price it needs is known.
+    /// Where an instrument is traded.
+    fn venue_of(&self, instrument: InstrumentIx) -> VenueIx;
+    /// The balance of a currency in the account at one venue, which alone pays for orders there.
+    fn balance_at(&self, venue: VenueIx, currency: CurrencyIx) -> Balance;
+    /// Equity over the accounts of all venues, in the base currency; `None` before every price it needs is
+    /// known.
     fn equity(&self) -> Option<Amount>;
     /// What an order of `notional` may cost in fees at most, as a fraction in units of 1e-12.
     fn fee_rate_max(&self, instrument: InstrumentIx) -> i64;
@@ -135,6 +141,17 @@ pub enum Wish {
         at: Ts,
         /// The strategy's own number of it.
         timer: u64,
+    },
+    /// Money from one venue to another.
+    Transfer {
+        /// From which.
+        from: VenueIx,
+        /// To which.
+        to: VenueIx,
+        /// In what.
+        currency: CurrencyIx,
+        /// What is to leave; what arrives is less by the fee.
+        amount: Amount,
     },
     /// A number on record.
     Signal {
@@ -246,18 +263,36 @@ impl<'a> Context<'a> {
 
     /// Whether an instrument has one position or two. In hedge mode every order must say which one it
     /// means ([`OrderRequest::of`]), and none is reduce-only; else none may.
-    pub fn position_mode(&self) -> PositionMode {
-        self.view.position_mode()
+    pub fn position_mode(&self, instrument: InstrumentIx) -> PositionMode {
+        self.view.position_mode(instrument)
     }
 
-    /// The account's balance of a currency.
+    /// The balance of a currency over the accounts of all venues. An order is paid from its venue's account
+    /// alone: see [`Context::balance_for`].
     pub fn balance(&self, currency: CurrencyIx) -> Balance {
         self.view.balance(currency)
+    }
+
+    /// The balance of a currency in the account that an instrument is traded from.
+    pub fn balance_for(&self, instrument: InstrumentIx, currency: CurrencyIx) -> Balance {
+        self.view.balance_at(self.view.venue_of(instrument), currency)
     }
 
     /// An order of this run, if open or ended not long ago.
     pub fn order(&self, id: ClientOrderId) -> Option<&'a Order> {
         self.view.order(id)
+    }
+
+    /// Where an instrument is traded.
+    pub fn venue_of(&self, instrument: InstrumentIx) -> VenueIx {
+        self.view.venue_of(instrument)
+    }
+
+    /// Asks for money to be sent from the account at one venue to that at another, by a `[[transfer]]` of the
+    /// scenario. `amount` leaves at once, if so much is free there; it arrives later, less a fee.
+    /// [`Strategy::on_transfer`] tells what becomes of it.
+    pub fn transfer(&mut self, from: VenueIx, to: VenueIx, currency: CurrencyIx, amount: Amount) {
+        self.wishes.push(Wish::Transfer { from, to, currency, amount });
     }
 
     /// Random streams of this strategy, keyed by the scenario's seed and the strategy's id.
@@ -421,6 +456,10 @@ pub trait Strategy: Send {
     /// The venue liquidated a position, and this is what it took of ours; canceled orders were told before.
     fn on_liquidation(&mut self, ctx: &mut Context<'_>, share: &LiquidationShare) {
         let _ = (ctx, share);
+    }
+    /// Something became of a transfer that this strategy asked for.
+    fn on_transfer(&mut self, ctx: &mut Context<'_>, update: &TransferUpdate) {
+        let _ = (ctx, update);
     }
     /// A timer that this strategy set went off.
     fn on_timer(&mut self, ctx: &mut Context<'_>, timer: u64) {

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 
 use tapedeck_model::instrument::InstrumentKind;
 use tapedeck_model::margin::{Liquidation, LiquidationShare, MaintenanceBasis, MarginMode, MarginTerms};
-use tapedeck_model::{Amount, CurrencyIx, Instrument, InstrumentIx, PositionSide, Qty, Side};
+use tapedeck_model::{Amount, Instrument, InstrumentIx, PositionSide, Qty, Side};
 
-use super::Held;
+use super::{Held, Wallet};
 use crate::names::{Names, PositionKey};
 
 /// How far sums of rounded quotients may lie apart: 1e-18 of a coin.
@@ -36,7 +36,7 @@ impl MarginAudit {
         &mut self,
         names: &Names,
         held: &Positions,
-        cash: &BTreeMap<CurrencyIx, Amount>,
+        cash: &BTreeMap<Wallet, Amount>,
         stage: &Liquidation,
     ) -> Vec<String> {
         let mut found = Vec::new();
@@ -45,7 +45,7 @@ impl MarginAudit {
         {
             found.push(format!("{left} of the liquidation before was not shared"));
         }
-        let stage_side = names.side_of(stage.net_qty);
+        let stage_side = names.side_of(stage.instrument, stage.net_qty);
         let of_side = |side| {
             let of_it = move |key: &PositionKey| key.1 == stage.instrument && key.2 == side;
             held.iter().filter(move |(key, _)| of_it(key)).map(|(_, held)| *held)
@@ -68,12 +68,14 @@ impl MarginAudit {
             found.push("a liquidation without margin terms".to_owned());
             return found;
         };
+        let wallet = |one: &Instrument| (names.venue_of(one), one.settlement);
         let alone = held.iter().all(|((_, ix, _), held)| {
             *ix == stage.instrument
                 || held.qty == 0 && held.cost == Amount::ZERO
-                || names.instrument(*ix).is_some_and(|other| other.settlement != instrument.settlement)
+                || names.instrument(*ix).is_some_and(|other| wallet(other) != wallet(instrument))
         });
-        let cross = self.terms.values().all(|terms| terms.mode == MarginMode::Cross);
+        let elsewhere = |ix| names.instrument(ix).is_some_and(|other| wallet(other).0 != wallet(instrument).0);
+        let cross = self.terms.iter().all(|(ix, terms)| terms.mode == MarginMode::Cross || elsewhere(*ix));
         let sides: &[Option<PositionSide>] = match stage_side {
             None => &[None],
             Some(_) => &[Some(PositionSide::Long), Some(PositionSide::Short)],
@@ -83,7 +85,7 @@ impl MarginAudit {
         if !(alone && cross && entry_known) {
             return found;
         }
-        let wallet = cash.get(&instrument.settlement).copied().unwrap_or_default();
+        let wallet = cash.get(&wallet(instrument)).copied().unwrap_or_default();
         // In hedge mode both positions stand against the wallet, each with a maintenance margin of its own.
         let expected = sides.iter().try_fold((wallet, Amount::ZERO), |sums, side| {
             let sum = |sum: Option<Held>, held: Held| {

@@ -3,7 +3,7 @@
 //! Enters: records, and what was gathered of them. Leaves: values in the columns of a table. A cell
 //! that stays empty is not touched. A row allocates nothing.
 
-use tapedeck_model::event::{EquityPoint, LedgerAccount, PositionPoint, PostingLines};
+use tapedeck_model::event::{EquityPoint, LedgerAccount, PositionPoint, PostingLines, PostingReason};
 use tapedeck_model::{
     Amount, CurrencyIx, Deal, Event, FillReport, Instrument, InstrumentIx, OrderKind, OrderRequest, PositionSide,
     Price, Qty, Record, Side, StrategyIx, Terms, TimeInForce, Trail,
@@ -150,7 +150,8 @@ impl<'a> EventRow<'a> {
         }
     }
 
-    fn posted(&mut self, lines: &PostingLines) {
+    fn posted(&mut self, reason: PostingReason, lines: &PostingLines) {
+        self.text(reason.text());
         // The first line of cash; every line stands in the journal.
         if let Some(cash) = lines.as_slice().iter().find(|line| line.account == LedgerAccount::Cash) {
             self.money(cash.amount, cash.currency);
@@ -191,10 +192,7 @@ impl<'a> EventRow<'a> {
 
     fn state_event(&mut self, event: &Event) {
         match event {
-            Event::Posted { reason, lines } => {
-                self.posted(lines);
-                self.text(reason.text());
-            }
+            Event::Posted { reason, lines } | Event::PostedAt { reason, lines, .. } => self.posted(*reason, lines),
             Event::PositionChanged(point) => self.position(point),
             Event::SidePositionChanged { position_side, point } => {
                 self.position(point);
@@ -236,7 +234,7 @@ impl<'a> EventRow<'a> {
                     self.rows.currency.at(self.at).push(instrument.settlement.0);
                 }
             }
-            Event::Bankrupt(bankruptcy) => {
+            Event::Bankrupt(bankruptcy) | Event::BankruptAt { bankruptcy, .. } => {
                 if let Some(instrument) = bankruptcy.instrument {
                     self.instrument(instrument);
                 }
@@ -254,6 +252,7 @@ impl<'a> EventRow<'a> {
             Event::CurrencyDeclared { code: text, .. }
             | Event::StrategyDeclared { id: text, .. }
             | Event::RuleDeclared { name: text, .. }
+            | Event::VenueDeclared { name: text, .. }
             | Event::SourceDeclared { name: text, .. } => self.text(text),
             Event::InstrumentDeclared { instrument } => self.text(self.names.instrument_text(instrument.ix)),
             Event::DataIssues { issue, .. } => self.text(issue.text()),
@@ -265,9 +264,27 @@ impl<'a> EventRow<'a> {
     fn rarer_event(&mut self, event: &Event) {
         match event {
             Event::IncidentBegan { name: text, .. } | Event::IncidentEnded { name: text, .. } => self.text(text),
-            Event::PositionModeDeclared { mode } => self.text(mode.text()),
+            Event::PositionModeDeclared { mode } | Event::PositionModeDeclaredAt { mode, .. } => self.text(mode.text()),
             Event::FillsBlocked { instrument, .. } => {
                 self.instrument(*instrument);
+            }
+            Event::TransferSent(sent) => {
+                if let Some(strategy) = sent.strategy {
+                    self.strategy(strategy);
+                }
+                self.money(sent.amount, sent.currency);
+                self.text(self.names.venue(sent.to));
+            }
+            Event::TransferArrived { venue, currency, amount, .. } => {
+                self.money(*amount, *currency);
+                self.text(self.names.venue(*venue));
+            }
+            Event::TransferRefused { strategy, currency, amount, reason, .. } => {
+                if let Some(strategy) = strategy {
+                    self.strategy(*strategy);
+                }
+                self.money(*amount, *currency);
+                self.text(reason.text());
             }
             Event::CapitalMoved { after, .. } => self.amount(*after),
             Event::WithdrawalRefused { currency, amount, .. } => self.money(*amount, *currency),

@@ -13,8 +13,11 @@ pub fn of(scenario: &Scenario) -> Vec<Currency> {
     for item in &scenario.instruments {
         codes.extend(["base", "quote", "settlement"].iter().filter_map(|key| item.own.text(key)));
     }
+    codes.extend(scenario.transfers.iter().filter_map(|item| item.own.text("currency")));
     let incidents = scenario.incidents.iter().filter_map(|item| item.inline.as_ref());
     codes.extend(incidents.filter_map(|chosen| chosen.section.text("currency")));
-    codes.extend(scenario.account.own.params.decimals("deposits").unwrap_or_default().into_keys());
+    for account in scenario.accounts() {
+        codes.extend(account.own.params.decimals("deposits").unwrap_or_default().into_keys());
+    }
     codes.iter().filter_map(|code| Currency::new(code)).collect()
 }

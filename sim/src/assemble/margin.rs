@@ -1,12 +1,13 @@
 //! Margin terms of a margin account: mode, leverage and brackets of every instrument.
 
 use tapedeck_kernel::account::AccountKind;
+use tapedeck_kernel::spec::VenueAccount;
 use tapedeck_kernel::venue::{LiquidationRules, MarginSpec};
 use tapedeck_model::margin::{
     BracketRow, DatedBrackets, MARGIN_RATE_ONE, MaintenanceBasis, MarginError, MarginMode, MarginTerms, brackets_of,
 };
 use tapedeck_model::param::ParamError;
-use tapedeck_model::{Amount, CurrencyIx, Decimal, InstrumentIx, Ts};
+use tapedeck_model::{Amount, Decimal, InstrumentIx, Ts};
 
 use super::{Builder, Tables};
 use crate::scenario::{Item, Section};
@@ -32,14 +33,19 @@ fn amount(section: &Section, key: &str) -> Result<Option<Amount>, ParamError> {
 type Refused<'a> = (&'a Section, ParamError);
 
 impl Builder<'_> {
-    /// Terms of every instrument; none unless the account is one on margin.
-    pub(super) fn margin_terms(&mut self, tables: &Tables, kind: AccountKind) -> Vec<(InstrumentIx, MarginTerms)> {
-        if kind != AccountKind::Margin {
-            return Vec::new();
-        }
-        let (account, items) = (&self.scenario.account.own, &self.scenario.margin);
+    /// Terms of every instrument that is traded from an account on margin.
+    pub(super) fn margin_terms(
+        &mut self,
+        tables: &Tables,
+        accounts: &[VenueAccount],
+    ) -> Vec<(InstrumentIx, MarginTerms)> {
+        let (scenario, items) = (self.scenario, &self.scenario.margin);
         let mut all = Vec::new();
         for instrument in &tables.instruments {
+            let at = accounts.iter().position(|one| one.venue == instrument.id.venue);
+            let on_margin = at.filter(|at| accounts[*at].kind == AccountKind::Margin);
+            let Some(venue) = on_margin.and_then(|at| scenario.venues.get(at)) else { continue };
+            let account = scenario.account_at(venue).own;
             let name = instrument.id.to_string();
             let item = items.iter().find(|item| item.own.text("instrument").as_ref() == Some(&name));
             match terms(account, item) {
@@ -50,23 +56,27 @@ impl Builder<'_> {
         all
     }
 
-    /// What the venue is told of a margin account.
+    /// What a venue is told of its margin account; `None` if it has another.
     pub(super) fn margin_spec(
         &mut self,
-        terms: &[(InstrumentIx, MarginTerms)],
-        deposits: &[(CurrencyIx, Amount)],
-        currencies: usize,
+        venue: &Item,
+        account: &VenueAccount,
+        (tables, terms): (&Tables, &[(InstrumentIx, MarginTerms)]),
     ) -> Option<MarginSpec> {
-        if terms.is_empty() {
+        if account.kind != AccountKind::Margin {
             return None;
         }
-        let own = &self.scenario.account.own;
+        let own = self.scenario.account_at(venue).own;
         let fee = self.take(own, scaled(own, "liquidation_fee", RATE_DECIMALS))?;
         // In basis points of 1e-4 each.
         let slippage = self.take(own, scaled(own, "liquidation_slippage", RATE_DECIMALS - 4))?;
         let on = own.params.bool("liquidation").unwrap_or(true);
         let liquidation = LiquidationRules { on, fee, slippage };
-        Some(MarginSpec { terms: terms.to_vec(), wallets: deposits.to_vec(), currencies, liquidation })
+        let here =
+            |ix: InstrumentIx| tables.instruments.get(ix.usize()).is_some_and(|one| one.id.venue == account.venue);
+        let terms = terms.iter().filter(|(ix, _)| here(*ix)).cloned().collect();
+        let (wallets, currencies) = (account.deposits.clone(), tables.currencies.len());
+        Some(MarginSpec { terms, wallets, currencies, liquidation })
     }
 }
 

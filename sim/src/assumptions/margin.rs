@@ -1,14 +1,16 @@
 //! What a run assumes of margin and liquidation.
 
-use crate::scenario::{Scenario, Section};
+use crate::scenario::{Account, Scenario, Section};
 
-/// What is assumed of margin and liquidation.
-pub(super) fn rows(scenario: &Scenario, row: &mut impl FnMut(&str, String)) {
-    let account = &scenario.account.own;
+/// What is assumed of margin and liquidation in an account.
+pub(super) fn rows(at: &Account<'_>, scenario: &Scenario, row: &mut impl FnMut(&str, String)) {
+    let account = at.own;
+    let name = at.venue.filter(|_| scenario.venues.len() > 1).and_then(|venue| venue.own.text("name"));
+    let key = |what: &str| name.as_ref().map_or_else(|| what.to_owned(), |name| format!("{what} ({name})"));
     let decimal = |section: &Section, key: &str| {
         section.params.decimal_opt(key).ok().flatten().map_or_else(String::new, |value| value.normalize().to_string())
     };
-    for instrument in &scenario.instruments {
+    for instrument in scenario.instruments.iter().filter(|one| at.trades(one)) {
         let name = format!(
             "{}.{}",
             instrument.own.text("symbol").unwrap_or_default(),
@@ -28,7 +30,7 @@ pub(super) fn rows(scenario: &Scenario, row: &mut impl FnMut(&str, String)) {
         row(&format!("Margin {name}"), format!("{mode}, leverage {}, {brackets}{coin}", decimal(own, "leverage")));
     }
     if account.text("maintenance_at").as_deref() == Some("entry") {
-        row("Maintenance", "reckoned on the value at entry".to_owned());
+        row(&key("Maintenance"), "reckoned on the value at entry".to_owned());
     }
     let liquidated = if account.params.bool("liquidation").unwrap_or(true) {
         format!(
@@ -40,5 +42,5 @@ pub(super) fn rows(scenario: &Scenario, row: &mut impl FnMut(&str, String)) {
     } else {
         "OFF: positions short of maintenance margin are kept, which no venue does".to_owned()
     };
-    row("Liquidation", liquidated);
+    row(&key("Liquidation"), liquidated);
 }

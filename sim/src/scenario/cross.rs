@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use tapedeck_model::{Currency, Decimal, Span, Ts};
 
+use super::accounts::{Account, check_told_once};
 use super::problem::{Problem, suggest};
 use super::section::{Item, Section};
 use super::{Scenario, layout, value};
@@ -26,8 +27,14 @@ pub fn check(scenario: &Scenario, problems: &mut Vec<Problem>) {
         check_books(item, scenario, problems);
         check_drill_down(item, scenario, problems);
     }
-    check_account(scenario, problems);
-    check_margin(scenario, problems);
+    check_told_once(scenario, problems);
+    check_money(scenario, problems);
+    for account in scenario.accounts() {
+        check_account(&account, scenario, problems);
+        check_margin(&account, scenario, problems);
+    }
+    check_margin_terms(scenario, problems);
+    super::transfers::check(scenario, problems);
     check_scopes(scenario, problems);
     for item in &scenario.incidents {
         check_incident(item, scenario, problems);
@@ -97,9 +104,10 @@ fn check_currencies(scenario: &Scenario, problems: &mut Vec<Problem>) {
             }
         }
     }
-    let account = &scenario.account.own;
-    for code in account.params.decimals("deposits").unwrap_or_default().keys() {
-        check(account, "deposits", code);
+    for account in scenario.accounts() {
+        for code in account.own.params.decimals_opt("deposits").ok().flatten().unwrap_or_default().keys() {
+            check(account.own, "deposits", code);
+        }
     }
 }
 
@@ -166,6 +174,8 @@ fn check_instrument(item: &Item, scenario: &Scenario, problems: &mut Vec<Problem
         }
     }
     check_funding(item, scenario, problems);
+    let account = scenario.account_of(item);
+    let held = account.and_then(|account| Some((account, account.kind()?)));
     check_expiry(item, scenario, problems);
     let kind = own.text("kind").unwrap_or_default();
     if kind == "spot" {
@@ -177,9 +187,10 @@ fn check_instrument(item: &Item, scenario: &Scenario, problems: &mut Vec<Problem
             problems.push(combination("a spot instrument settles in its quote currency", own, "settlement"));
         }
     }
-    if kind != "spot" && scenario.account.own.text("kind").as_deref() == Some("spot") {
+    if let Some((account, _)) = held.as_ref().filter(|(_, held)| kind != "spot" && held == "spot") {
         let problem = combination(format!("a spot account cannot hold a contract of kind `{kind}`"), own, "kind");
-        problems.push(problem.help("write `kind = \"netting\"` or `kind = \"margin\"` in [account]"));
+        let (netting, margin) = (account.write_kind("netting"), account.write_kind("margin"));
+        problems.push(problem.help(format!("write {netting}, or {margin}")));
     }
 }
 
@@ -337,45 +348,59 @@ fn check_drill_down(item: &Item, scenario: &Scenario, problems: &mut Vec<Problem
     }
 }
 
-fn check_account(scenario: &Scenario, problems: &mut Vec<Problem>) {
-    let own = &scenario.account.own;
-    if let Ok(deposits) = own.params.decimals("deposits") {
-        if deposits.values().all(Decimal::is_zero) {
-            let problem = combination("`deposits` holds no money", own, "deposits");
-            problems.push(problem.help("write for example `deposits = { USD = \"10000\" }`"));
-        }
-        if let Some((code, amount)) = deposits.iter().find(|(_, amount)| amount.is_sign_negative()) {
-            problems.push(combination(format!("the deposit of {code} is below zero: {amount}"), own, "deposits"));
-        }
+/// Without any money nothing can be traded.
+fn check_money(scenario: &Scenario, problems: &mut Vec<Problem>) {
+    let accounts = scenario.accounts();
+    let deposits: Vec<_> = accounts.iter().filter_map(|account| account.own.params.decimals("deposits").ok()).collect();
+    let Some(last) = accounts.last().filter(|_| deposits.len() == accounts.len()) else { return };
+    if deposits.iter().all(|deposits| deposits.values().all(Decimal::is_zero)) {
+        let problem = combination("`deposits` holds no money", last.own, "deposits");
+        problems.push(problem.help("write for example `deposits = { USD = \"10000\" }`"));
     }
-    check_position_mode(scenario, problems);
-    if own.given("max_leverage") && own.text("kind").as_deref() == Some("spot") {
+}
+
+fn check_account(account: &Account<'_>, scenario: &Scenario, problems: &mut Vec<Problem>) {
+    let own = account.own;
+    let deposits = own.params.decimals("deposits").unwrap_or_default();
+    if let Some((code, amount)) = deposits.iter().find(|(_, amount)| amount.is_sign_negative()) {
+        problems.push(combination(format!("the deposit of {code} is below zero: {amount}"), own, "deposits"));
+    }
+    check_position_mode(account, scenario, problems);
+    if own.given("max_leverage") && account.kind().as_deref() == Some("spot") {
         let problem = combination("a spot account has no `max_leverage`", own, "max_leverage");
-        problems.push(problem.help("write `kind = \"netting\"`, or remove it"));
+        problems.push(problem.help(format!("write {}, or remove it", account.write_kind("netting"))));
     }
 }
 
 /// In hedge mode every order names a position side, which most strategies do not: all that they want would be
 /// denied.
-fn check_position_mode(scenario: &Scenario, problems: &mut Vec<Problem>) {
-    let own = &scenario.account.own;
-    if own.given("position_mode") && own.text("kind").as_deref() == Some("spot") {
+fn check_position_mode(account: &Account<'_>, scenario: &Scenario, problems: &mut Vec<Problem>) {
+    let own = account.own;
+    if own.given("position_mode") && account.kind().as_deref() == Some("spot") {
         let problem = combination("a spot account has no `position_mode`", own, "position_mode");
-        problems.push(problem.help("write `kind = \"netting\"` or `kind = \"margin\"`, or remove it"));
+        let (netting, margin) = (account.write_kind("netting"), account.write_kind("margin"));
+        problems.push(problem.help(format!("write {netting}, or {margin}, or remove it")));
     } else if own.text("position_mode").as_deref() == Some("hedge") {
-        for item in &scenario.strategies {
+        let name = |one: &&Item| Some(format!("{}.{}", one.own.text("symbol")?, one.own.text("venue")?));
+        let traded: Vec<String> =
+            scenario.instruments.iter().filter(|one| account.trades(one)).filter_map(|one| name(&one)).collect();
+        let trades = |item: &&Item| item.own.texts("instruments").iter().any(|name| traded.contains(name));
+        for item in scenario.strategies.iter().filter(trades) {
             let Some(name) = item.own.text("type").filter(|name| tapedeck_strategies::is_one_way(name)) else {
                 continue;
             };
             let message = format!("strategy `{name}` does not say which position an order is of, as hedge mode wants");
             let problem = combination(message, &item.own, "type");
-            let help = "write `position_mode = \"one_way\"` in [account], or take a strategy that names position sides";
+            let header = account.header;
+            let help = format!(
+                "write `position_mode = \"one_way\"` in {header}, or take a strategy that names position sides"
+            );
             problems.push(problem.help(help));
         }
     }
 }
 
-/// Keys of `[account]` that only a margin account has.
+/// Keys of an account that only a margin account has.
 const MARGIN_KEYS: [&str; 7] = [
     "margin_mode",
     "leverage",
@@ -386,17 +411,13 @@ const MARGIN_KEYS: [&str; 7] = [
     "liquidation_slippage",
 ];
 
-fn check_margin(scenario: &Scenario, problems: &mut Vec<Problem>) {
-    let own = &scenario.account.own;
-    let Some(kind) = own.text("kind") else { return };
+fn check_margin(account: &Account<'_>, scenario: &Scenario, problems: &mut Vec<Problem>) {
+    let own = account.own;
+    let Some(kind) = account.kind() else { return };
     if kind != "margin" {
         for key in MARGIN_KEYS.into_iter().filter(|key| own.given(key)) {
             let problem = combination(format!("a {kind} account has no `{key}`"), own, key);
-            problems.push(problem.help("write `kind = \"margin\"`, or remove it"));
-        }
-        for item in &scenario.margin {
-            let problem = combination(format!("a {kind} account has no margin terms"), &item.own, "instrument");
-            problems.push(problem.help("write `kind = \"margin\"` in [account], or remove the section"));
+            problems.push(problem.help(format!("write {}, or remove it", account.write_kind("margin"))));
         }
         return;
     }
@@ -404,15 +425,27 @@ fn check_margin(scenario: &Scenario, problems: &mut Vec<Problem>) {
         let problem = combination("a margin account has no `max_leverage`", own, "max_leverage");
         problems.push(problem.help("write `leverage`, for all instruments here or for one in [[margin]]"));
     }
-    let venue = |item: &Item| item.own.text("venue");
-    for item in &scenario.instruments {
+    for item in scenario.instruments.iter().filter(|item| account.trades(item)) {
         if item.own.text("kind").as_deref() == Some("spot") {
             let problem = combination("a margin account holds contracts only", &item.own, "kind");
-            problems.push(problem.help("write `kind = \"linear\"` or `\"inverse\"`, or another `kind` in [account]"));
+            let (key, header) = (account.kind_key, account.header);
+            let help = format!("write `kind = \"linear\"` or `\"inverse\"`, or another `{key}` in {header}");
+            problems.push(problem.help(help));
         }
-        if scenario.instruments.first().and_then(venue) != venue(item) {
-            let problem = combination("a margin account is at one venue", &item.own, "venue");
-            problems.push(problem.help("the venue looks at its own wallet; put each venue into a run of its own"));
+    }
+}
+
+/// Margin terms are those of an instrument that is traded from a margin account, once.
+fn check_margin_terms(scenario: &Scenario, problems: &mut Vec<Problem>) {
+    for item in &scenario.margin {
+        let name = item.own.text("instrument");
+        let full = |one: &Item| Some(format!("{}.{}", one.own.text("symbol")?, one.own.text("venue")?));
+        let account =
+            scenario.instruments.iter().find(|one| full(one) == name).and_then(|one| scenario.account_of(one));
+        let Some((account, kind)) = account.and_then(|account| Some((account, account.kind()?))) else { continue };
+        if kind != "margin" {
+            let problem = combination(format!("a {kind} account has no margin terms"), &item.own, "instrument");
+            problems.push(problem.help(format!("write {}, or remove the section", account.write_kind("margin"))));
         }
     }
     duplicates(&scenario.margin, "margin", "instrument", |item| item.own.text("instrument"), problems);
@@ -470,11 +503,8 @@ fn check_incident(item: &Item, scenario: &Scenario, problems: &mut Vec<Problem>)
         let message = format!("the incident is over at {until}, before anything is played");
         problems.push(combination(message, &item.own, "start").help("let it end after `start` of [scenario]"));
     }
-    if chosen.name == "withdrawal" && scenario.account.own.text("kind").as_deref() == Some("margin") {
-        let problem = combination("nothing can be taken out of a margin account during a run yet", &item.own, "kind");
-        problems.push(problem.help("put less in at the start, or use another kind of account"));
-    }
-    if chosen.section.params.contains("duration") && !chosen.section.params.contains("venue") {
+    // A transfer names two venues of its own.
+    if scenario.venues.len() > 1 && !chosen.section.params.contains("venue") && chosen.name != "transfer" {
         let problem = Problem::new("scenario::missing_key", "`incident` needs `venue`", item.own.place.clone());
         problems.push(problem.help("the scenario has several venues: write for example `venue = \"SIM\"`"));
     }

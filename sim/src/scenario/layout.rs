@@ -90,7 +90,7 @@ const SCALE: ParamKind = ParamKind::Int { min: 0, max: 12 };
 
 /// Every section, in the order in which they are printed.
 pub const SECTIONS: &[SectionSpec] =
-    &[SCENARIO, INSTRUMENT, DATA, VENUE, ACCOUNT, MARGIN, STRATEGY, RISK, INCIDENT, REPORT];
+    &[SCENARIO, INSTRUMENT, DATA, VENUE, ACCOUNT, MARGIN, TRANSFER, STRATEGY, RISK, INCIDENT, REPORT];
 
 /// `[scenario]`.
 pub const SCENARIO: SectionSpec = SectionSpec {
@@ -334,7 +334,7 @@ pub const VENUE: SectionSpec = SectionSpec {
     name: "venue",
     count: Count::Some,
     help: "A simulated venue and its models.",
-    params: &[venue::PARAMS],
+    params: &[venue::PARAMS, VENUE_ACCOUNT, ACCOUNT_TERMS],
     inline: None,
     parts: &[
         PartSpec {
@@ -387,79 +387,99 @@ pub const VENUE: SectionSpec = SectionSpec {
 pub const ACCOUNT: SectionSpec = SectionSpec {
     name: "account",
     count: Count::One,
-    help: "The account that all strategies share.",
-    params: &[&[
-        ParamSpec::optional(
-            "kind",
-            ParamKind::Choice(&["spot", "netting", "margin"]),
-            "",
-            "Spot: assets change hands. Netting: signed positions under one bound on leverage. Margin: signed positions \
-             with initial and maintenance margin, and liquidation.",
-        )
-        .or("spot"),
-        ParamSpec::required("deposits", ParamKind::Decimals, "currency units", "Money put in at the start."),
-        ParamSpec::optional(
-            "max_leverage",
-            ParamKind::Decimal { min: "0.000001", max: "1000" },
-            "x equity",
-            "Largest gross exposure of a netting account; default there: 1.",
-        ),
-        ParamSpec::optional(
-            "position_mode",
-            ParamKind::Choice(&["one_way", "hedge"]),
-            "",
-            "Of a netting or margin account: one signed position in an instrument, or a long and a short one at once, of \
-             which every order names one; default there: one_way.",
-        ),
-        ParamSpec::optional(
-            "margin_mode",
-            ParamKind::Choice(&["cross", "isolated"]),
-            "",
-            "Of a margin account: whether positions share the wallet of their settlement currency or have one each; default \
-             there: cross.",
-        ),
-        ParamSpec::optional(
-            "leverage",
-            LEVERAGE,
-            "x",
-            "Of a margin account: initial margin is value / leverage; default there: 1.",
-        ),
-        ParamSpec::optional(
-            "maintenance_rate",
-            MAINTENANCE_RATE,
-            "fraction of value",
-            "Of a margin account: maintenance margin where an instrument has no brackets (the table `flat`); default there: 0.05.",
-        ),
-        ParamSpec::optional(
-            "maintenance_at",
-            ParamKind::Choice(&["mark", "entry"]),
-            "",
-            "Of a margin account: on which value maintenance margin is reckoned; default there: mark.",
-        ),
-        ParamSpec::optional(
-            "liquidation",
-            ParamKind::Bool,
-            "",
-            "Of a margin account: whether the venue takes positions away that are short of maintenance margin; default \
-             there: true.",
-        ),
-        ParamSpec::optional(
-            "liquidation_fee",
-            ParamKind::Decimal { min: "0", max: "0.1" },
-            "fraction of value",
-            "Of a margin account: what a liquidation pays to the insurance fund; default there: 0.0125.",
-        ),
-        ParamSpec::optional(
-            "liquidation_slippage",
-            ParamKind::Decimal { min: "0", max: "5000" },
-            "bps of mark price",
-            "Of a margin account: how much worse than the mark a liquidation is filled; default there: 50.",
-        ),
-    ]],
+    help: "The account that all strategies share, where there is one venue; else each [[venue]] tells of its own.",
+    params: &[
+        &[
+            ParamSpec::optional("kind", ACCOUNT_KIND, "", ACCOUNT_KIND_HELP).or("spot"),
+            ParamSpec::optional(
+                "deposits",
+                ParamKind::Decimals,
+                "currency units",
+                "Money put in at the start; must be there, here or in `[[venue]]`.",
+            ),
+        ],
+        ACCOUNT_TERMS,
+    ],
     inline: None,
     parts: &[],
     rows: None,
 };
+
+const ACCOUNT_KIND: ParamKind = ParamKind::Choice(&["spot", "netting", "margin"]);
+const ACCOUNT_KIND_HELP: &str = "Spot: assets change hands. Netting: signed positions under one bound on leverage. \
+     Margin: signed positions with initial and maintenance margin, and liquidation.";
+
+/// Keys of `[[venue]]` that tell of an account there.
+pub const VENUE_ACCOUNT: &[ParamSpec] = &[
+    ParamSpec::optional("account", ACCOUNT_KIND, "", ACCOUNT_KIND_HELP),
+    ParamSpec::optional(
+        "deposits",
+        ParamKind::Decimals,
+        "currency units",
+        "Money put into this venue's account at the start; with several venues it must be there, `{}` for nothing.",
+    ),
+];
+
+/// Keys that `[account]` and `[[venue]]` share.
+pub const ACCOUNT_TERMS: &[ParamSpec] = &[
+    ParamSpec::optional(
+        "max_leverage",
+        ParamKind::Decimal { min: "0.000001", max: "1000" },
+        "x equity",
+        "Largest gross exposure of a netting account; default there: 1.",
+    ),
+    ParamSpec::optional(
+        "position_mode",
+        ParamKind::Choice(&["one_way", "hedge"]),
+        "",
+        "Of a netting or margin account: one signed position in an instrument, or a long and a short one at once, of \
+         which every order names one; default there: one_way.",
+    ),
+    ParamSpec::optional(
+        "margin_mode",
+        ParamKind::Choice(&["cross", "isolated"]),
+        "",
+        "Of a margin account: whether positions share the wallet of their settlement currency or have one each; default \
+             there: cross.",
+    ),
+    ParamSpec::optional(
+        "leverage",
+        LEVERAGE,
+        "x",
+        "Of a margin account: initial margin is value / leverage; default there: 1.",
+    ),
+    ParamSpec::optional(
+        "maintenance_rate",
+        MAINTENANCE_RATE,
+        "fraction of value",
+        "Of a margin account: maintenance margin where an instrument has no brackets (the table `flat`); default there: 0.05.",
+    ),
+    ParamSpec::optional(
+        "maintenance_at",
+        ParamKind::Choice(&["mark", "entry"]),
+        "",
+        "Of a margin account: on which value maintenance margin is reckoned; default there: mark.",
+    ),
+    ParamSpec::optional(
+        "liquidation",
+        ParamKind::Bool,
+        "",
+        "Of a margin account: whether the venue takes positions away that are short of maintenance margin; default \
+             there: true.",
+    ),
+    ParamSpec::optional(
+        "liquidation_fee",
+        ParamKind::Decimal { min: "0", max: "0.1" },
+        "fraction of value",
+        "Of a margin account: what a liquidation pays to the insurance fund; default there: 0.0125.",
+    ),
+    ParamSpec::optional(
+        "liquidation_slippage",
+        ParamKind::Decimal { min: "0", max: "5000" },
+        "bps of mark price",
+        "Of a margin account: how much worse than the mark a liquidation is filled; default there: 50.",
+    ),
+];
 
 const LEVERAGE: ParamKind = ParamKind::Decimal { min: "0.000001", max: "1000" };
 const MAINTENANCE_RATE: ParamKind = ParamKind::Decimal { min: "0.000001", max: "0.999999" };
@@ -468,7 +488,7 @@ const MAINTENANCE_RATE: ParamKind = ParamKind::Decimal { min: "0.000001", max: "
 pub const MARGIN: SectionSpec = SectionSpec {
     name: "margin",
     count: Count::Any,
-    help: "Margin terms of one instrument of a margin account; what is left out is as in `[account]`.",
+    help: "Margin terms of one instrument of a margin account; what is left out is as in its account.",
     params: &[&[
         ParamSpec::required("instrument", ParamKind::Text, "", "Symbol, or `SYMBOL.VENUE`."),
         ParamSpec::optional("margin_mode", ParamKind::Choice(&["cross", "isolated"]), "", "Shared or own wallet."),
@@ -512,6 +532,33 @@ const BRACKETS: &[ParamSpec] = &[
         "As the venue prints it; it is computed, and this must be the same.",
     ),
 ];
+
+/// `[[transfer]]`.
+pub const TRANSFER: SectionSpec = SectionSpec {
+    name: "transfer",
+    count: Count::Any,
+    help: "A way for money from one venue to another: what it costs and how long it takes.",
+    params: &[&[
+        ParamSpec::required("from", ParamKind::Text, "", "From which venue."),
+        ParamSpec::required("to", ParamKind::Text, "", "To which venue; the way back is one of its own."),
+        ParamSpec::required("currency", ParamKind::Text, "currency", "In what."),
+        ParamSpec::required(
+            "fee",
+            NOT_NEGATIVE,
+            "currency units",
+            "What each transfer costs; it is taken out of what leaves.",
+        ),
+    ]],
+    inline: None,
+    parts: &[PartSpec {
+        key: "time",
+        selector: "model",
+        family: Family::Latency,
+        default: None,
+        help: "How long a transfer takes: `none`, `constant` or `lognormal`; must be there.",
+    }],
+    rows: None,
+};
 
 /// `[[strategy]]`.
 pub const STRATEGY: SectionSpec = SectionSpec {

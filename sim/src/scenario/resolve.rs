@@ -1,7 +1,7 @@
 //! Defaults that depend on other keys, and names in their full form.
 
 use tapedeck_model::Decimal;
-use tapedeck_model::param::ParamValue;
+use tapedeck_model::param::{ParamValue, Params};
 
 use super::Scenario;
 use super::problem::{Problem, suggest};
@@ -23,6 +23,14 @@ pub fn complete(scenario: &mut Scenario, problems: &mut Vec<Problem>) {
     for item in &mut scenario.incidents {
         complete_incident(item, &venues);
     }
+    if scenario.has_venue_accounts() {
+        let own = scenario.venues.iter_mut().map(|venue| &mut venue.own);
+        own.for_each(|own| own.default_to("account", || Some(ParamValue::Text("spot".to_owned()))));
+        scenario.venues.iter_mut().for_each(|venue| complete_account(&mut venue.own, "account"));
+    } else {
+        complete_account(&mut scenario.account.own, "kind");
+    }
+    complete_margin(scenario, &names, problems);
     let general = &mut scenario.general.own;
     if let Some(mut factors) = general.params.decimal_list_opt("cost_stress").ok().flatten() {
         // Their order means nothing.
@@ -30,18 +38,18 @@ pub fn complete(scenario: &mut Scenario, problems: &mut Vec<Problem>) {
         factors.dedup();
         general.params.insert("cost_stress", ParamValue::DecimalList(factors));
     }
-    let account = &mut scenario.account.own;
-    if account.text("kind").as_deref() == Some("netting") {
-        account.default_to("max_leverage", || Some(ParamValue::Decimal(Decimal::ONE)));
-    }
-    if account.text("kind").as_deref() == Some("margin") {
-        complete_margin(scenario, &names, problems);
+}
+
+/// Defaults of a netting or margin account.
+fn complete_account(account: &mut Section, kind_key: &str) {
+    match account.text(kind_key).as_deref() {
+        Some("netting") => account.default_to("max_leverage", || Some(ParamValue::Decimal(Decimal::ONE))),
+        Some("margin") => complete_margin_account(account),
+        _ => {}
     }
 }
 
-/// Defaults of a margin account; the sections of its instruments take theirs from it.
-fn complete_margin(scenario: &mut Scenario, names: &Names, problems: &mut Vec<Problem>) {
-    let account = &mut scenario.account.own;
+fn complete_margin_account(account: &mut Section) {
     for (key, text) in [("margin_mode", "cross"), ("maintenance_at", "mark")] {
         account.default_to(key, || Some(ParamValue::Text(text.to_owned())));
     }
@@ -54,6 +62,16 @@ fn complete_margin(scenario: &mut Scenario, names: &Names, problems: &mut Vec<Pr
     ] {
         account.default_to(key, || Some(ParamValue::Decimal(value)));
     }
+}
+
+/// Margin terms of instruments: what they leave out is as in the margin account that they are traded from.
+fn complete_margin(scenario: &mut Scenario, names: &Names, problems: &mut Vec<Problem>) {
+    let accounts: Vec<(Option<String>, Params)> = scenario
+        .accounts()
+        .iter()
+        .filter(|account| account.kind().as_deref() == Some("margin"))
+        .map(|account| (account.venue.and_then(|venue| venue.own.text("name")), account.own.params.clone()))
+        .collect();
     for item in &mut scenario.margin {
         if let Some(text) = item.own.text("instrument") {
             match names.find(&text, &item.own, "instrument") {
@@ -61,8 +79,11 @@ fn complete_margin(scenario: &mut Scenario, names: &Names, problems: &mut Vec<Pr
                 Err(problem) => problems.push(problem),
             }
         }
-        let inherited =
-            |key: &str| account.params.iter().find(|(name, _)| *name == key).map(|(_, value)| value.clone());
+        let instrument = item.own.text("instrument").unwrap_or_default();
+        let venue = instrument.rsplit_once('.').map(|(_, venue)| venue);
+        let account = accounts.iter().find(|(at, _)| at.is_none() || at.as_deref() == venue);
+        let Some((_, account)) = account else { continue };
+        let inherited = |key: &str| account.iter().find(|(name, _)| *name == key).map(|(_, value)| value.clone());
         for key in ["margin_mode", "leverage"] {
             item.own.default_to(key, || inherited(key));
         }

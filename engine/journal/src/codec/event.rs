@@ -70,5 +70,12 @@ wire_enum! {
         65 = FillsBlocked { instrument, count },
         70 = SidePositionChanged { position_side, point },
         71 = PositionModeDeclared { mode },
+        75 = VenueDeclared { venue, name },
+        76 = PostedAt { venue, reason, lines },
+        77 = BankruptAt { venue, bankruptcy },
+        78 = TransferSent(sent),
+        79 = TransferArrived { transfer, venue, currency, amount },
+        90 = TransferRefused { strategy, from, to, currency, amount, free, reason },
+        91 = PositionModeDeclaredAt { venue, mode },
     }
 }

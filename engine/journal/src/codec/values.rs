@@ -3,7 +3,8 @@
 
 use tapedeck_model::event::{
     Anomaly, DataIssue, DenyReason, EquityPoint, HaltAction, IncidentKind, LedgerAccount, LogLevel, MarketException,
-    POSTING_LINES_MAX, PositionPoint, PostingLine, PostingLines, PostingReason, RiskDecision,
+    POSTING_LINES_MAX, PositionPoint, PostingLine, PostingLines, PostingReason, RiskDecision, TransferRefusal,
+    TransferSent,
 };
 use tapedeck_model::order::{CancelReason, Evidence, FillBasis, RejectReason};
 use tapedeck_model::{
@@ -11,7 +12,7 @@ use tapedeck_model::{
     FundingReport, FundingTick, GroupKind, GroupLeg, Instrument, InstrumentId, InstrumentIx, InstrumentKind, Intent,
     Liquidity, MarkTick, MarketRecord, MboAction, MboTick, OrderKind, OrderRequest, PositionMode, PositionSide, Price,
     Qty, QuoteTick, RecordRef, RuleIx, SettlementReport, Side, SourceIx, Span, StrategyIx, Terms, TimeInForce, TradeId,
-    TradeTick, Trail, TriggerBy, Ts, VenueOrderId, VenueReport,
+    TradeTick, Trail, TriggerBy, Ts, VenueIx, VenueOrderId, VenueReport,
 };
 
 use super::{Cursor, Defect, Room, Wire, length, wire_enum, wire_struct};
@@ -92,7 +93,7 @@ macro_rules! wire_numbered {
 
 pub(super) use wire_numbered;
 
-wire_id! { InstrumentIx CurrencyIx StrategyIx SourceIx RuleIx VenueOrderId TradeId }
+wire_id! { InstrumentIx CurrencyIx StrategyIx SourceIx RuleIx VenueIx VenueOrderId TradeId }
 
 impl Wire for DepthFlags {
     const LEN: usize = u8::LEN;
@@ -126,7 +127,7 @@ wire_raw! {
 wire_numbered! {
     Anomaly CancelReason DataIssue DenyReason FillBasis HaltAction IncidentKind InstrumentKind LedgerAccount Liquidity
     LogLevel GroupKind MarketException MboAction PositionMode PositionSide PostingReason RejectReason RiskDecision Side
-    TriggerBy
+    TransferRefusal TriggerBy
 }
 
 wire_struct! {
@@ -143,6 +144,7 @@ wire_struct! {
     FundingReport { instrument, strategy, ts_event, rate, mark_px, net_qty, paid }
     SettlementReport { instrument, strategy, ts_event, settlement_px }
     PostingLine[19] { account, currency, amount }
+    TransferSent { transfer, strategy, from, to, currency, amount, fee, arrives }
     EquityPoint[80] { ts_event, equity, high, low, exposure, max_drawdown }
     PositionPoint[44] { strategy, instrument, net_qty, entry_cost, realized_pnl }
     Bar[66] { instrument, ts_event, ts_recv, interval, open, high, low, close, volume }

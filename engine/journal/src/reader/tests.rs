@@ -256,8 +256,8 @@ fn a_failing_input_is_reported_with_its_place() {
 #[test]
 fn the_layout_is_as_released() {
     let sealed = seal(fixed_events(), 1_000);
-    assert_eq!(sealed.bytes.len(), 3_427);
-    assert_eq!(sealed.fingerprint.to_string(), "488ec2ffb9be0bb37100b99cde1ae9129d12a488a7cd7fccb0f39f7248a012d7");
+    assert_eq!(sealed.bytes.len(), 3_862);
+    assert_eq!(sealed.fingerprint.to_string(), "e493b25f0da0dc6360902b1c3f602737859ba5363f833e2534519e97054d28bd");
 }
 
 #[test]

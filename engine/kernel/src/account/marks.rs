@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use tapedeck_model::number::{div_half_even, pow10};
 use tapedeck_model::{Amount, CurrencyIx, Instrument, InstrumentIx, InstrumentKind, Qty, Shows};
 
-use super::{Account, AccountError, AccountKind, AccountSpec, COARSE_SCALE};
+use super::{Account, AccountError, AccountKind, AccountSpec, Accounts, COARSE_SCALE};
 
 /// One step of a conversion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +45,6 @@ struct Valued {
 /// Last known prices, conversions and what follows from them.
 #[derive(Debug, Clone)]
 pub struct Marks {
-    kind: AccountKind,
     base_currency: CurrencyIx,
     instruments: Vec<Valued>,
     /// By currency; `None`: there is no way to the base currency.
@@ -75,7 +74,6 @@ impl Marks {
             currency != spec.base_currency && instruments.iter().any(|i| i.base == currency)
         };
         Ok(Self {
-            kind: spec.kind,
             base_currency: spec.base_currency,
             instruments: instruments.iter().map(Valued::new).collect(),
             paths,
@@ -140,7 +138,7 @@ impl Marks {
         for (currency, total) in account.cash() {
             equity = equity.checked_add(self.cash_to_base(account, currency, total)?)?;
         }
-        match self.kind {
+        match account.kind {
             AccountKind::Spot => Some(equity),
             AccountKind::Netting { .. } | AccountKind::Margin => {
                 account.held.0.iter().try_fold(equity, |equity, index| {
@@ -152,12 +150,36 @@ impl Marks {
         }
     }
 
+    /// The sum of equity over every account and of what is under way between them; `None` before every price that
+    /// it needs is known.
+    pub fn equity_of_all(&self, accounts: &Accounts) -> Option<Amount> {
+        let first = self.equity(accounts.first())?;
+        let mut others = accounts.all().iter().skip(1);
+        let held = others.try_fold(first, |sum, account| sum.checked_add(self.equity(account)?))?;
+        let mut under_way = accounts.under_way().iter();
+        under_way.try_fold(held, |sum, (currency, amount)| sum.checked_add(self.to_base(*amount, *currency)?))
+    }
+
+    /// The sum of exposure over every account; `None` before every price that it needs is known.
+    pub fn exposure_of_all(&self, accounts: &Accounts) -> Option<Amount> {
+        let first = self.exposure(accounts.first())?;
+        accounts.all().iter().skip(1).try_fold(first, |sum, account| sum.checked_add(self.exposure(account)?))
+    }
+
     /// Brings equity into a form that costs a few multiplications for each new price, for as long as
-    /// the account does not change; whether it has one: each part must be worth an exact multiple of
+    /// the accounts do not change; whether it has one: each part must be worth an exact multiple of
     /// one price, in the base currency.
-    pub fn linear_equity(&self, account: &Account, form: &mut LinearEquity) -> bool {
+    pub fn linear_equity(&self, accounts: &Accounts, form: &mut LinearEquity) -> bool {
         form.fixed = Amount::ZERO;
         form.terms.clear();
+        accounts.all().iter().all(|account| self.add_linear(account, form))
+            && accounts.under_way().iter().all(|(currency, amount)| {
+                // What must be converted on its way has no form.
+                *currency == self.base_currency && form.add_fixed(*amount)
+            })
+    }
+
+    fn add_linear(&self, account: &Account, form: &mut LinearEquity) -> bool {
         for (currency, total) in account.cash() {
             let added = if currency == self.base_currency {
                 form.add_fixed(total)
@@ -175,7 +197,7 @@ impl Marks {
                 return false;
             }
         }
-        match self.kind {
+        match account.kind {
             AccountKind::Spot => true,
             AccountKind::Netting { .. } | AccountKind::Margin => account.held.0.iter().all(|index| {
                 let (valued, net) = (&self.instruments[usize::from(*index)], &account.net[usize::from(*index)]);
@@ -233,7 +255,7 @@ impl Marks {
     /// Netting and margin: the account's net position in each instrument, in hedge mode of each side. Spot: balances of assets that are
     /// traded against something, other than the base currency.
     pub fn exposure(&self, account: &Account) -> Option<Amount> {
-        match self.kind {
+        match account.kind {
             AccountKind::Spot => account
                 .cash()
                 .filter(|(currency, _)| self.inventory[currency.usize()])

@@ -3,7 +3,7 @@
 //! Invariant: a run without incidents pays one look at a flag for each turn.
 
 use tapedeck_model::event::PostingReason;
-use tapedeck_model::{Currency, Tick, Ts};
+use tapedeck_model::{Amount, Currency, Tick, Ts, VenueIx};
 
 use super::SimDriver;
 use crate::incident::{Incident, IncidentSpec};
@@ -56,11 +56,20 @@ pub(super) fn foresee(spec: &mut RunSpec) -> Result<Vec<String>, RunError> {
                 about.troubles.push(window);
                 about.name.clone()
             }
-            Incident::Deposit { currency, .. }
-            | Incident::Withdrawal { currency, .. }
-            | Incident::Airdrop { currency, .. } => {
+            Incident::Transfer(ask) => {
+                let code = spec.currencies.get(ask.currency.usize()).map(Currency::code);
+                let name = |venue: VenueIx| spec.venues.get(venue.usize()).map(|venue| venue.name.as_str());
+                let parts = code.zip(name(ask.from).zip(name(ask.to)));
+                let (code, (from, to)) = parts.ok_or_else(|| wrong("there is no such venue or currency"))?;
+                format!("{code} from {from} to {to}")
+            }
+            Incident::Deposit { venue, currency, .. }
+            | Incident::Withdrawal { venue, currency, .. }
+            | Incident::Airdrop { venue, currency, .. } => {
                 let known = spec.currencies.get(currency.usize()).map(Currency::code);
-                known.ok_or_else(|| wrong("there is no such currency"))?.to_owned()
+                let code = known.ok_or_else(|| wrong("there is no such currency"))?;
+                let about = spec.venues.get(usize::from(*venue)).ok_or_else(|| wrong("there is no such venue"))?;
+                if spec.venues.len() > 1 { format!("{code} at {}", about.name) } else { code.to_owned() }
             }
         });
     }
@@ -131,15 +140,25 @@ impl SimDriver {
                 self.incidents.look();
                 return Ok(());
             }
-            Incident::Deposit { currency, amount } => (PostingReason::Deposit, *currency, Some(*amount)),
-            Incident::Withdrawal { currency, amount } => (PostingReason::Withdrawal, *currency, amount.checked_neg()),
-            Incident::Airdrop { currency, amount } => (PostingReason::Airdrop, *currency, Some(*amount)),
+            Incident::Deposit { venue, currency, amount } => {
+                (PostingReason::Deposit, (*venue, *currency), Some(*amount))
+            }
+            Incident::Withdrawal { venue, currency, amount } => {
+                (PostingReason::Withdrawal, (*venue, *currency), amount.checked_neg())
+            }
+            Incident::Transfer(ask) => {
+                let ask = *ask;
+                return self.depart(ts, &ask);
+            }
+            Incident::Airdrop { venue, currency, amount } => {
+                (PostingReason::Airdrop, (*venue, *currency), Some(*amount))
+            }
         };
-        let (reason, currency, Some(amount)) = money else { return Ok(()) };
-        let moved = self.core.move_money(reason, currency, amount)?;
-        for venue in &mut self.venues {
-            venue.on_money(currency, moved)?;
-        }
+        let (reason, (ix, currency), Some(amount)) = money else { return Ok(()) };
+        let Some(venue) = self.venues.get_mut(usize::from(ix)) else { return Ok(()) };
+        let free = if amount < Amount::ZERO { venue.withdrawable(ts, currency) } else { None };
+        let moved = self.core.move_money(reason, (VenueIx(ix), currency), amount, free)?;
+        venue.on_money(currency, moved)?;
         Ok(())
     }
 

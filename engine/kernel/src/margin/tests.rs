@@ -25,6 +25,52 @@ fn a_stage_is_shared_by_a_stated_rule() {
     assert_eq!(parts(&[4, -4], 1, 1), None);
 }
 
+#[test]
+fn no_profit_can_be_taken_out_before_it_is_realised() {
+    use tapedeck_model::margin::MarginTerms;
+    use tapedeck_model::{DatedRules, Deal, InstrumentId, Side};
+
+    let usd = CurrencyIx(0);
+    let rules = DatedRules {
+        from: Ts::MIN,
+        tick_size: Price::from_raw(1),
+        lot_size: Qty::from_raw(1),
+        qty_min: Qty::from_raw(1),
+        qty_max: Qty::from_raw(i64::MAX),
+        notional_min: Amount::ZERO,
+    };
+    let contract = Instrument {
+        ix: InstrumentIx(0),
+        id: InstrumentId { venue: "SIM".to_owned(), symbol: "PERP".to_owned() },
+        kind: InstrumentKind::Linear,
+        base: CurrencyIx(1),
+        quote: usd,
+        settlement: usd,
+        price_scale: 0,
+        qty_scale: 0,
+        multiplier: 1,
+        multiplier_scale: 0,
+        rules: vec![rules],
+    };
+    let amount = |text: &str| Amount::parse(text).unwrap();
+    let mut book = MarginBook::new(std::slice::from_ref(&contract), 2);
+    // Leverage 10, maintenance 1 %.
+    book.set_terms(contract.ix, &MarginTerms::flat(MarginMode::Cross, 10_000_000, 10_000_000_000).unwrap()).unwrap();
+    book.credit(usd, amount("100")).unwrap();
+    book.fill(
+        &contract,
+        Deal { side: Side::Buy, position_side: None },
+        (Price::from_raw(10), Qty::from_raw(10)),
+        (Amount::ZERO, usd),
+    )
+    .unwrap();
+    // 100 + 10 x (mark - 10) - mark, but never more than the wallet's 100.
+    for (mark, free) in [(10, "90"), (12, "100"), (8, "72"), (1, "9")] {
+        let value = |_: InstrumentIx, qty: Qty| contract.notional(Price::from_raw(mark), qty);
+        assert_eq!(book.withdrawable(usd, Ts::MIN, &value), Some(amount(free)), "at {mark}");
+    }
+}
+
 proptest! {
     #[test]
     fn shares_sum_up_and_never_cross_zero(

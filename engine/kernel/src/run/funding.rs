@@ -32,7 +32,7 @@ impl Core {
         }
         let seq = self.encoder.next_seq();
         let lines = Account::funding(settlement, paid).map_err(|source| KernelError::Account { seq, source })?;
-        self.record(&Event::Posted { reason: PostingReason::Funding, lines })?;
+        self.post(self.state.accounts.venue_of(instrument), PostingReason::Funding, lines)?;
         self.moved = true;
         Ok(())
     }
@@ -40,10 +40,10 @@ impl Core {
     fn divide(&mut self, report: &FundingReport) -> Result<(), KernelError> {
         let FundingReport { instrument, net_qty, paid, .. } = *report;
         let (mut held, mut divided) = (Qty::ZERO, Amount::ZERO);
-        let side = self.state.account.side_of(net_qty);
+        let side = self.state.account(instrument).side_of(net_qty);
         for ix in 0..self.host.len() {
             let strategy = StrategyIx(ix as u16);
-            let own = self.state.account.held_of(strategy, instrument, side).net_qty;
+            let own = self.state.accounts.held_of(strategy, instrument, side).net_qty;
             if own == Qty::ZERO || net_qty == Qty::ZERO {
                 continue;
             }

@@ -130,20 +130,18 @@ impl Core {
         let mark = state.market.state(request.instrument).mark().ok_or(no(DenyReason::NoPrice))?;
         let equity = self.equity_known().ok_or(no(DenyReason::NoPrice))?;
         // Nobody looks at exposure where there is no rule and no margin.
-        let (gross_exposure, open_exposure) = if self.risk.is_empty() && state.account.kind() == AccountKind::Spot {
+        let account = state.account(request.instrument);
+        let (gross_exposure, open_exposure) = if self.risk.is_empty() && account.kind() == AccountKind::Spot {
             (Amount::ZERO, Amount::ZERO)
         } else {
-            let gross = state.marks.exposure(&state.account).ok_or(no(DenyReason::NoPrice))?;
+            let gross = state.marks.exposure_of_all(&state.accounts).ok_or(no(DenyReason::NoPrice))?;
             (gross, state.open_exposure((request.instrument, side)).ok_or(no(DenyReason::NoPrice))?)
         };
         let filled = replaced.map_or(0, |order| order.cum_qty.raw());
         let standing = replaced.map_or(0, |order| state.oms.open_qty_of(order.client_order_id));
         let before_qty = before_qty(request, replaced);
-        let net_qty = state
-            .account
-            .side_net_qty(request.instrument, side)
-            .checked_add(before_qty)
-            .ok_or(no(DenyReason::Overflow))?;
+        let net_qty =
+            account.side_net_qty(request.instrument, side).checked_add(before_qty).ok_or(no(DenyReason::Overflow))?;
         // The rules look at what is still to be filled, the account at the whole order.
         let open_part = OrderRequest { order_qty: Qty::from_raw(request.order_qty.raw() - filled), ..*request };
         let worst = request.kind.borne_px(request.side, mark).unwrap_or(mark);
@@ -169,14 +167,15 @@ impl Core {
             orders_ahead,
             equity,
         };
-        let held = state.account.held_of(strategy, request.instrument, side).net_qty;
+        let held = account.held_of(strategy, request.instrument, side).net_qty;
         let held = held.checked_add(before_qty).ok_or(no(DenyReason::Overflow))?;
         let Self { risk, encoder, clock, .. } = self;
         let approved = risk.check(query, client_order_id, held, &mut |event| {
             encoder.append(clock.input(), clock.now(), &event);
         })?;
         let whole_qty = Qty::from_raw(approved.request().order_qty.raw() + filled);
-        let reserve = state.account.reserve_for(&ReserveQuery {
+        let own = if state.accounts.is_one() { Some((equity, gross_exposure)) } else { state.worth(account) };
+        let reserve = account.reserve_for(&ReserveQuery {
             now: self.clock.now(),
             request: &OrderRequest { order_qty: whole_qty, ..*approved.request() },
             before_qty,
@@ -185,8 +184,8 @@ impl Core {
             fee_rate_max: state.fee_rate_max[request.instrument.usize()],
             fee_currency: None,
             replacing: replaced.map(|order| order.client_order_id),
-            equity: Some(equity),
-            gross_exposure: Some(gross_exposure),
+            equity: own.map(|(equity, _)| equity),
+            gross_exposure: own.map(|(_, exposure)| exposure),
             marks: &state.marks,
         });
         Ok((approved, reserve.map_err(no)?))
@@ -203,15 +202,15 @@ impl Core {
         if request.order_qty <= Qty::ZERO || !self.host.is_subscribed(strategy, request.instrument) {
             return Err(no(DenyReason::InvalidOrder));
         }
-        if !self.state.account.position_mode().admits(request) {
+        if !self.state.account(request.instrument).position_mode().admits(request) {
             return Err(no(DenyReason::PositionSide));
         }
         if request.terms.group.is_some_and(GroupLeg::is_child) {
             // It reduces what its parent opens; what it may do by then is the venue's to say.
             return Ok(());
         }
-        let held = self.state.account.held_of(strategy, request.instrument, request.terms.position_side).net_qty.raw();
-        if request.only_reduces() && held.signum() * request.side.sign() >= 0 {
+        let held = self.state.accounts.held_of(strategy, request.instrument, request.terms.position_side);
+        if request.only_reduces() && held.net_qty.raw().signum() * request.side.sign() >= 0 {
             return Err(no(DenyReason::WouldNotReduce));
         }
         Ok(())

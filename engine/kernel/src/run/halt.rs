@@ -49,8 +49,9 @@ impl Core {
                     held = true;
                     break;
                 }
-                for side in self.state.account.position_mode().all() {
-                    if let Some(request) = self.closing_order(strategy, (InstrumentIx(ix as u16), *side)) {
+                let instrument = InstrumentIx(ix as u16);
+                for side in self.state.account(instrument).position_mode().all() {
+                    if let Some(request) = self.closing_order(strategy, (instrument, *side)) {
                         held = true;
                         let number = self.host.next_order(strategy);
                         self.submit(ClientOrderId { strategy, number }, &request)?;
@@ -69,14 +70,14 @@ impl Core {
         strategy: StrategyIx,
         (instrument, position_side): (InstrumentIx, Option<PositionSide>),
     ) -> Option<OrderRequest> {
-        let net = self.state.account.held_of(strategy, instrument, position_side).net_qty.raw();
+        let net = self.state.accounts.held_of(strategy, instrument, position_side).net_qty.raw();
         let spec = &self.state.instruments[instrument.usize()];
         let side = if net > 0 { Side::Sell } else { Side::Buy };
         let rules = spec.rules_at(self.clock.now());
         let mut closable = Qty::from_raw(net.saturating_abs()).min(rules.qty_max);
-        if self.state.account.kind() == AccountKind::Spot {
+        if self.state.account(instrument).kind() == AccountKind::Spot {
             // Fees in the base asset may have left less than the position.
-            let free = self.state.account.balance(spec.base).free();
+            let free = self.state.account(instrument).balance(spec.base).free();
             let unit = pow10(Amount::SCALE - spec.qty_scale);
             let free = i64::try_from(free.raw() / unit).unwrap_or(i64::MAX);
             closable = closable.min(Qty::from_raw(free.max(0)));

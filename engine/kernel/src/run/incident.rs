@@ -3,7 +3,7 @@
 
 use tapedeck_model::event::{IncidentKind, PostingReason};
 use tapedeck_model::port::RiskObservation;
-use tapedeck_model::{Amount, CurrencyIx, Event, InstrumentIx, Tick, Ts};
+use tapedeck_model::{Amount, CurrencyIx, Event, InstrumentIx, Tick, Ts, VenueIx};
 
 use super::Core;
 use crate::account::{Account, AccountKind, LEVERAGE_ONE};
@@ -52,20 +52,23 @@ impl Core {
         self.state.market.miss(tick);
     }
 
-    /// Money comes (above zero) or goes for `reason`, in the input that has just begun. What moved: zero if
-    /// a withdrawal asks for more than is free.
+    /// Money comes to (above zero) or goes from the account at a venue for `reason`, in the input that has just
+    /// begun. What moved: zero if a withdrawal asks for more than is free, which by the venue's own account is
+    /// `venue_free` at most.
     ///
     /// # Errors
     /// [`KernelError`], after which the machine must not be used.
     pub fn move_money(
         &mut self,
         reason: PostingReason,
-        currency: CurrencyIx,
+        (venue, currency): (VenueIx, CurrencyIx),
         amount: Amount,
+        venue_free: Option<Amount>,
     ) -> Result<Amount, KernelError> {
         if amount < Amount::ZERO {
             let wanted = amount.checked_neg().ok_or(KernelError::Overflow { what: "a withdrawal" })?;
-            let free = self.withdrawable(currency);
+            let free = self.withdrawable(venue, currency);
+            let free = venue_free.map_or(free, |most| free.min(most));
             if wanted > free {
                 self.note(&Event::WithdrawalRefused { currency, amount: wanted, free });
                 return Ok(Amount::ZERO);
@@ -77,7 +80,7 @@ impl Core {
             self.sample(self.clock.now());
         }
         let lines = if is_capital { Account::deposit(currency, amount) } else { Account::gift(currency, amount) };
-        self.record(&Event::Posted { reason, lines: lines? })?;
+        self.post(venue, reason, lines?)?;
         self.moved = true;
         self.stirred = true;
         if let (true, Some(before), Some(after)) = (is_capital, before, self.equity()) {
@@ -93,29 +96,34 @@ impl Core {
         Ok(amount)
     }
 
-    /// How much of a currency may be taken out: what no open order has set aside, and in an account on
-    /// margin no more than leaves the margin of positions and orders covered.
-    fn withdrawable(&self, currency: CurrencyIx) -> Amount {
-        let free = self.state.account.balance(currency).free().max(Amount::ZERO);
-        match self.state.account.kind() {
+    /// How much of a currency may be taken out of an account: what no open order has set aside, and where there
+    /// are contracts no more than leaves the margin of positions and orders covered.
+    pub(super) fn withdrawable(&self, venue: VenueIx, currency: CurrencyIx) -> Amount {
+        let Some(account) = self.state.accounts.at(venue) else { return Amount::ZERO };
+        let free = account.balance(currency).free().max(Amount::ZERO);
+        match account.kind() {
             AccountKind::Spot => free,
-            // What a margin account may give back is the venue's to say: refused, and said so.
-            AccountKind::Margin => Amount::ZERO,
+            AccountKind::Margin => {
+                let value = |ix, qty| self.state.marks.value_of(ix, qty);
+                let spare = account.margin().and_then(|book| book.withdrawable(currency, self.clock.now(), &value));
+                let spare = spare.and_then(|spare| spare.checked_sub(account.balance(currency).reserved));
+                spare.unwrap_or(Amount::ZERO).max(Amount::ZERO)
+            }
             AccountKind::Netting { max_leverage } => {
-                let cover = self.free_equity(max_leverage).unwrap_or(Amount::ZERO).max(Amount::ZERO);
+                let cover = self.free_equity(account, max_leverage).unwrap_or(Amount::ZERO).max(Amount::ZERO);
                 let worth = self.state.marks.to_base(free, currency).unwrap_or(Amount::ZERO);
                 if worth <= cover { free } else { free.mul_ratio(cover, worth).unwrap_or(Amount::ZERO) }
             }
         }
     }
 
-    /// Equity less the margin of positions and open orders.
-    fn free_equity(&self, max_leverage: i64) -> Option<Amount> {
-        let used = self.state.marks.exposure(&self.state.account)?.mul_div(LEVERAGE_ONE, max_leverage)?;
-        let mut free = self.equity()?.checked_sub(used)?;
+    /// Equity of an account less the margin of positions and open orders.
+    fn free_equity(&self, account: &Account, max_leverage: i64) -> Option<Amount> {
+        let (equity, exposure) = self.state.worth(account)?;
+        let mut free = equity.checked_sub(exposure.mul_div(LEVERAGE_ONE, max_leverage)?)?;
         for ix in 0..self.fees.len() {
             let currency = CurrencyIx(ix as u16);
-            let reserved = self.state.account.balance(currency).reserved;
+            let reserved = account.balance(currency).reserved;
             if reserved != Amount::ZERO {
                 free = free.checked_sub(self.state.marks.to_base(reserved, currency)?)?;
             }

@@ -7,7 +7,7 @@
 use tapedeck_model::event::PostingReason;
 use tapedeck_model::margin::{Bankruptcy, Liquidation, LiquidationShare};
 use tapedeck_model::port::RiskObservation;
-use tapedeck_model::{Amount, Event, Qty, Side, StrategyIx, VenueReport};
+use tapedeck_model::{Amount, Event, Qty, Side, StrategyIx, VenueIx, VenueReport};
 
 use super::Core;
 use crate::account::Account;
@@ -16,10 +16,10 @@ use crate::spec::KernelError;
 
 impl Core {
     /// Doors 10 to 12 for a report that is about no order.
-    pub(super) fn on_account_report(&mut self, report: &VenueReport) -> Result<(), KernelError> {
+    pub(super) fn on_account_report(&mut self, venue: VenueIx, report: &VenueReport) -> Result<(), KernelError> {
         match report {
             VenueReport::Liquidated(liquidation) => self.on_liquidated(liquidation)?,
-            VenueReport::Bankrupt(bankruptcy) => self.on_bankrupt(bankruptcy)?,
+            VenueReport::Bankrupt(bankruptcy) => self.on_bankrupt(venue, bankruptcy)?,
             VenueReport::Funding(funding) => self.fund(funding)?,
             VenueReport::Settled(settled) => self.settle(settled)?,
             VenueReport::Accepted { .. }
@@ -43,7 +43,7 @@ impl Core {
 
     fn on_liquidated(&mut self, liquidation: &Liquidation) -> Result<(), KernelError> {
         let ix = liquidation.instrument;
-        let account = &self.state.account;
+        let account = self.state.account(ix);
         let side = account.side_of(liquidation.net_qty);
         let held = |strategy: usize| account.held_of(StrategyIx(strategy as u16), ix, side).net_qty;
         let held: Vec<Qty> = (0..self.host.len()).map(held).collect();
@@ -84,9 +84,9 @@ impl Core {
         let instrument = &self.state.instruments[share.instrument.usize()];
         let settlement = instrument.settlement;
         let seq = self.encoder.next_seq();
-        let effects = self.state.account.effects_of_liquidation(instrument, share);
+        let effects = self.state.account(instrument.ix).effects_of_liquidation(instrument, share);
         let effects = effects.map_err(|source| KernelError::Account { seq, source })?;
-        self.record(&Event::Posted { reason: PostingReason::Liquidation, lines: effects.lines })?;
+        self.post(self.state.accounts.venue_of(share.instrument), PostingReason::Liquidation, effects.lines)?;
         self.record(&effects.position_changed())?;
         self.moved = true;
         let (now, strategy) = (self.clock.now(), share.strategy);
@@ -95,11 +95,16 @@ impl Core {
         self.observe(&RiskObservation::Liquidated { now, strategy, pnl })
     }
 
-    fn on_bankrupt(&mut self, bankruptcy: &Bankruptcy) -> Result<(), KernelError> {
+    fn on_bankrupt(&mut self, venue: VenueIx, bankruptcy: &Bankruptcy) -> Result<(), KernelError> {
         let seq = self.encoder.next_seq();
         let lines = Account::insurance(bankruptcy).map_err(|source| KernelError::Account { seq, source })?;
-        self.record(&Event::Bankrupt(*bankruptcy))?;
-        self.record(&Event::Posted { reason: PostingReason::Insurance, lines })?;
+        let event = if self.state.accounts.is_one() {
+            Event::Bankrupt(*bankruptcy)
+        } else {
+            Event::BankruptAt { venue, bankruptcy: *bankruptcy }
+        };
+        self.record(&event)?;
+        self.post(venue, PostingReason::Insurance, lines)?;
         self.moved = true;
         Ok(())
     }

@@ -26,7 +26,7 @@ impl Core {
     }
 
     fn settle_all_of(&mut self, report: &SettlementReport, strategy: StrategyIx) -> Result<(), KernelError> {
-        let sides = self.state.account.position_mode().all();
+        let sides = self.state.account(report.instrument).position_mode().all();
         sides.iter().try_for_each(|side| self.settle_one(report, strategy, *side))
     }
 
@@ -37,7 +37,7 @@ impl Core {
         side: Option<PositionSide>,
     ) -> Result<(), KernelError> {
         let SettlementReport { instrument, ts_event, settlement_px, .. } = *report;
-        let net_qty = self.state.account.held_of(strategy, instrument, side).net_qty;
+        let net_qty = self.state.accounts.held_of(strategy, instrument, side).net_qty;
         if net_qty == Qty::ZERO {
             return Ok(());
         }
@@ -46,9 +46,9 @@ impl Core {
         let failed = |source| KernelError::Account { seq, source };
         let contract = &self.state.instruments[instrument.usize()];
         let settlement = contract.settlement;
-        let effects = self.state.account.effects_of_settlement(strategy, (contract, side), settlement_px);
-        let effects = effects.map_err(failed)?;
-        self.record(&Event::Posted { reason: PostingReason::Settlement, lines: effects.lines })?;
+        let account = self.state.account(instrument);
+        let effects = account.effects_of_settlement(strategy, (contract, side), settlement_px).map_err(failed)?;
+        self.post(self.state.accounts.venue_of(instrument), PostingReason::Settlement, effects.lines)?;
         self.record(&effects.position_changed())?;
         self.moved = true;
         if let Some(pnl) = effects.closed_pnl.and_then(|pnl| self.state.marks.to_base(pnl, settlement)) {

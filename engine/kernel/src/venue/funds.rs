@@ -124,9 +124,9 @@ impl Funds {
     }
 
     /// As the venue sees it now; `None` without a check.
-    #[cfg(test)]
     pub(super) fn balance(&self, currency: CurrencyIx) -> Option<Amount> {
-        self.balances.as_ref()?.get(currency.usize()).copied()
+        let balances = self.balances.as_ref()?;
+        Some(balances.get(currency.usize()).copied().unwrap_or(Amount::ZERO))
     }
 }
 

@@ -16,8 +16,8 @@
 use tapedeck_model::margin::{Bankruptcy, Liquidation, LiquidationStage, MarginMode, bracket_of};
 use tapedeck_model::order::{CancelReason, RejectReason};
 use tapedeck_model::{
-    Amendment, Amount, Bar, ClientOrderId, DepthFlags, Instrument, InstrumentIx, MarketRecord, OrderRequest, Price,
-    Qty, RecordRef, Side, TradeId, Ts, VenueReport,
+    Amendment, Amount, Bar, ClientOrderId, CurrencyIx, DepthFlags, Instrument, InstrumentIx, MarketRecord,
+    OrderRequest, Price, Qty, RecordRef, Side, TradeId, Ts, VenueReport,
 };
 
 use super::bars::{self, Rest};
@@ -235,6 +235,16 @@ impl SimVenue {
         };
         let except = replaced.map(|(id, _)| id);
         margin.check_order(&asked, now, &|ix| self.desk(ix).map_or(Some(Exposure::NONE), |desk| exposure(desk, except)))
+    }
+}
+
+impl SimVenue {
+    /// How much of a currency the venue lets out of the account now; `None` where it does not look at balances.
+    pub fn withdrawable(&self, now: Ts, currency: CurrencyIx) -> Option<Amount> {
+        let Some(margin) = self.funds.margin() else { return self.funds.balance(currency) };
+        let open = |ix| self.desk(ix).map_or(Some(Exposure::NONE), |desk| exposure(desk, None));
+        let free = margin.withdrawable(currency, now, &open);
+        Some(free.unwrap_or(Amount::ZERO).max(Amount::ZERO))
     }
 }
 

@@ -247,6 +247,17 @@ impl VenueMargin {
         if needed().ok_or(short)? > free { Err(short) } else { Ok(()) }
     }
 
+    /// What may be taken out of a wallet: what neither positions nor open orders have set aside, and no profit that
+    /// is not realised yet. `None` if a mark is not known, or on overflow.
+    pub(super) fn withdrawable(
+        &self,
+        currency: CurrencyIx,
+        now: Ts,
+        open: &dyn Fn(InstrumentIx) -> Option<Exposure>,
+    ) -> Option<Amount> {
+        Some(self.free_of_orders(currency, now, open)?.min(self.book.cross_wallet(currency)?))
+    }
+
     /// What of a wallet neither positions nor open orders have set aside; `None` if a mark is not known.
     fn free_of_orders(
         &self,
