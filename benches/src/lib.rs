@@ -278,6 +278,7 @@ pub fn venue_spec(finest: RecordKind) -> VenueSpec {
         troubles: Vec::new(),
         price_band: None,
         age_limits: Vec::new(),
+        funding_stress: None,
     }
 }
 

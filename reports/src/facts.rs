@@ -51,6 +51,8 @@ pub struct Counts {
     pub expired: u64,
     /// Bars whose outcome depended on the assumed path.
     pub ambiguous_bars: u64,
+    /// Fills at the price of a bar's path at which an order arrived inside the bar.
+    pub arrival_fills: u64,
     /// Orders denied because the run was warming up.
     pub warmup_denied: u64,
     /// Defects of data that were dealt with.
@@ -464,6 +466,7 @@ impl Gatherer {
         let (facts, side) = (&mut self.facts, deal.side);
         facts.counts.fills += 1;
         facts.counts.maker_fills += u64::from(report.liquidity == Liquidity::Maker);
+        facts.counts.arrival_fills += u64::from(report.evidence.basis == FillBasis::BarArrival);
         facts.marks.push(FillMark { instrument: ix, ts: report.ts_event, side, px: report.last_px });
         let unknown = || ReportError::Unknown { seq, what: "the instrument" };
         let instrument = facts.names.instrument(ix).ok_or_else(unknown)?;

@@ -27,10 +27,13 @@ pub struct VariantRow {
     pub fingerprint: String,
 }
 
+/// What is multiplied, as a title.
+const COSTS: &str = "Costs multiplied: fees, slippage, funding paid and liquidation fees, not spreads of the data";
+
 /// All that were asked for; empty lists where none were.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Variants {
-    /// Fees, slippage and impact multiplied, by rising factor.
+    /// Costs multiplied, by rising factor.
     pub cost_stress: Vec<VariantRow>,
     /// Paths through bars: worst, the chosen one, best.
     pub paths: Vec<VariantRow>,
@@ -151,7 +154,7 @@ impl Variants {
         };
         let mut tables = Vec::new();
         if !self.cost_stress.is_empty() {
-            tables.push(("Costs multiplied".to_owned(), table(&self.cost_stress)));
+            tables.push((COSTS.to_owned(), table(&self.cost_stress)));
         }
         if !self.paths.is_empty() {
             let width = self.band().map_or_else(|| NONE.to_owned(), money);

@@ -59,7 +59,7 @@ pub fn assemble(scenario: &Scenario, registry: &Registry, base_dir: &Path) -> Re
 /// What is assumed otherwise than the scenario says; nothing by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Variant {
-    /// By how much fees and slippage of every venue are multiplied.
+    /// By how much fees, slippage, funding paid and liquidation fees are multiplied.
     pub cost_factor: Option<Decimal>,
     /// The path through bars of every venue.
     pub path: Option<PathModel>,
@@ -322,6 +322,7 @@ impl Builder<'_> {
             troubles,
             price_band,
             age_limits: self.age_limits(&traded),
+            funding_stress: self.cost_factor(),
         })
     }
 

@@ -64,7 +64,7 @@ pub fn assumptions(scenario: &Scenario, facts: &RunFacts) -> Vec<(String, String
             None => "with the first record, without a warm-up".to_owned(),
         },
     );
-    row("Ambiguous bars", format!("{} (their outcome depends on the path)", facts.counts.ambiguous_bars));
+    row("Ambiguous bars", ambiguity(facts));
     if facts.counts.warmup_denied > 0 {
         row("Denied in warm-up", facts.counts.warmup_denied.to_string());
     }
@@ -99,6 +99,15 @@ fn accounts(scenario: &Scenario, several: bool, row: &mut impl FnMut(&str, Strin
             );
         }
     }
+}
+
+/// How far fills depend on the assumed path through bars.
+fn ambiguity(facts: &RunFacts) -> String {
+    format!(
+        "{} (the other path through them fills otherwise); {} fills are at the price of the path as their order arrived \
+         inside a bar",
+        facts.counts.ambiguous_bars, facts.counts.arrival_fills
+    )
 }
 
 /// At which prices positions are valued, and what becomes of funding.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use tapedeck::assemble::{Assembled, assemble};
+use tapedeck::assemble::{Assembled, Variant, assemble_variant};
 use tapedeck::{Origin, Registry, Scenario};
 use tapedeck_journal::{Bookmark, Defect, RawFrame, Reader, Sealer};
 use tapedeck_kernel::account::{AccountKind, Accounts, AccountsSpec};
@@ -161,13 +161,21 @@ pub fn shared(path: &str) -> Option<PathBuf> {
 /// # Panics
 /// With every problem found.
 pub fn assembled(text: &str, overrides: &[String]) -> RunSpec {
+    assembled_as(text, overrides, Variant::default())
+}
+
+/// The same with other assumptions than the scenario's.
+///
+/// # Panics
+/// As [`assembled`].
+pub fn assembled_as(text: &str, overrides: &[String], variant: Variant) -> RunSpec {
     let registry = Registry::standard();
     let origin = Origin { file: "test.toml", text, overrides };
     let shown = |problems: tapedeck::Problems| -> Scenario {
         panic!("{}", problems.render(tapedeck::scenario::Colors::Off));
     };
     let scenario = Scenario::load(origin, &registry).unwrap_or_else(shown);
-    match assemble(&scenario, &registry, &root().join("scenarios")) {
+    match assemble_variant(&scenario, &registry, &root().join("scenarios"), variant) {
         Ok(Assembled { spec, .. }) => spec,
         Err(problems) => panic!("{}", problems.render(tapedeck::scenario::Colors::Off)),
     }

@@ -6,9 +6,10 @@
 use std::convert::Infallible;
 use std::fs;
 
+use tapedeck::assemble::Variant;
 use tapedeck_model::{Amount, Chunk, Deal, Decimal, Event, InstrumentIx, MarketRecord, StrategyIx, Ts};
 use tapedeck_reports::replay;
-use tapedeck_tests::{Played, assembled, play, play_spec, root};
+use tapedeck_tests::{Played, assembled, assembled_as, play, play_spec, root};
 
 /// Every record of the sources of a scenario.
 fn tape(text: &str) -> Vec<MarketRecord> {
@@ -152,6 +153,29 @@ fn dividing_a_position_leaves_funding_as_it_is() {
         let replay = replay(divided.records.iter().cloned().map(Ok::<_, Infallible>), None).expect("a sound journal");
         assert_eq!(replay.audit.disagreements(), [""; 0]);
     }
+}
+
+/// With costs multiplied a settlement that the account pays is multiplied, one that it is paid is not; the journal
+/// says at which rate, so the auditor agrees.
+#[test]
+fn costs_multiplied_are_funding_paid_and_not_funding_received() {
+    let text = still("1h", &["1.001", "2.002"]);
+    let plain = paid(&play(&text));
+    let stressed = Variant { cost_factor: Some(Decimal::new(25, 1)), path: None };
+    let played = play_spec(assembled_as(&text, &[], stressed));
+    let multiplied = paid(&played);
+    let received = plain.iter().filter(|(_, _, amount)| *amount < Amount::ZERO).count();
+    assert!(received > 4 && received < plain.len() - 4, "{received} of {}", plain.len());
+    assert_eq!(multiplied.len(), plain.len());
+    for ((ts, strategy, before), after) in plain.iter().zip(&multiplied) {
+        let factor = if *before > Amount::ZERO { 25 } else { 10 };
+        let due = before.mul_div(factor, 10).expect("in range");
+        assert_eq!((*ts, *strategy), (after.0, after.1));
+        // Parts of a sum are rounded at 1e-24.
+        assert!(due.checked_sub(after.2).expect("in range").raw().abs() <= 3, "{due} and {}", after.2);
+    }
+    let replay = replay(played.records.iter().cloned().map(Ok::<_, Infallible>), None).expect("a sound journal");
+    assert_eq!(replay.audit.disagreements(), [""; 0]);
 }
 
 #[test]

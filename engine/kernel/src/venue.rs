@@ -130,6 +130,8 @@ pub struct VenueSpec {
     pub price_band: Option<Factor>,
     /// How old what an order meets on arrival may be, where that is bounded.
     pub age_limits: Vec<(InstrumentIx, Span)>,
+    /// By how much funding that the account pays is multiplied, in a run that multiplies costs.
+    pub funding_stress: Option<Factor>,
 }
 
 /// Why the venue cannot go on.
@@ -233,6 +235,7 @@ pub struct SimVenue {
     arriving: Vec<(ClientOrderId, OrderRequest)>,
     funds: Funds,
     settlement_px: Vec<(InstrumentIx, Price)>,
+    funding_stress: Option<Factor>,
     /// Absent where no model asks for it.
     watch: Option<Box<Watch>>,
     /// Absent where nothing is ever wrong.
@@ -304,6 +307,7 @@ impl SimVenue {
             arriving: Vec::new(),
             funds,
             settlement_px: spec.settlement_px,
+            funding_stress: spec.funding_stress,
             watch: Watch::of(
                 [&*spec.entry_latency, &*spec.cancel_latency, &*spec.report_latency],
                 (spec.slippage.memory(), instruments.len()),
@@ -584,6 +588,7 @@ impl SimVenue {
         if let MarketRecord::Bar(bar) = record {
             return self.match_bar(at, bar, out).map(|_| ());
         }
+        let stress = self.funding_stress;
         self.at_desk((record.instrument(), record.ts_event()), out, |scene, _, _| match record {
             MarketRecord::Bar(_) => Ok(()),
             MarketRecord::Trade(trade) => {
@@ -610,7 +615,7 @@ impl SimVenue {
                 depth::by_order::on_row(scene, row.ts_event)
             }
             MarketRecord::Mark(mark) => triggers::on_mark(scene, mark),
-            MarketRecord::Funding(tick) => funding::settle(scene, tick),
+            MarketRecord::Funding(tick) => funding::settle(scene, tick, stress),
         })
     }
 

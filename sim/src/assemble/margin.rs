@@ -68,6 +68,13 @@ impl Builder<'_> {
         }
         let own = self.scenario.account_at(venue).own;
         let fee = self.take(own, scaled(own, "liquidation_fee", RATE_DECIMALS))?;
+        let fee = match self.cost_factor() {
+            Some(factor) => {
+                let stressed = factor.of(fee).ok_or_else(|| ParamError::new("liquidation_fee", "is too large"));
+                self.take(own, stressed)?
+            }
+            None => fee,
+        };
         // In basis points of 1e-4 each.
         let slippage = self.take(own, scaled(own, "liquidation_slippage", RATE_DECIMALS - 4))?;
         let on = own.params.bool("liquidation").unwrap_or(true);

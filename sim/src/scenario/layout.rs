@@ -120,7 +120,7 @@ pub const SCENARIO: SectionSpec = SectionSpec {
             "cost_stress",
             ParamKind::DecimalList { min: "0", max: "1000" },
             "x costs",
-            "The run is played again with fees and slippage multiplied by each, a row per factor in the results.",
+            "The run is played again with fees, slippage, funding paid and liquidation fees multiplied by each, a row per factor in the results.",
         ),
         ParamSpec::optional(
             "band",

@@ -16,24 +16,29 @@
 
 use tapedeck_model::{Amount, FundingReport, FundingTick, Instrument, Price, Qty, VenueReport};
 
+use super::gate::Factor;
 use super::scene::Scene;
 use super::{TimedReport, VenueError};
 
 /// One in units of a rate.
 const RATE_ONE: i64 = 1_000_000_000_000;
 
-/// Settles what every strategy holds now.
+/// Settles what every strategy holds now. With `stress` the rate is multiplied if the account pays.
 ///
 /// # Errors
 /// [`VenueError::NoMark`] or [`VenueError::Overflow`].
-pub(super) fn settle(scene: &mut Scene<'_>, tick: &FundingTick) -> Result<(), VenueError> {
+pub(super) fn settle(scene: &mut Scene<'_>, tick: &FundingTick, stress: Option<Factor>) -> Result<(), VenueError> {
     let Scene { desk, out, funds, .. } = scene;
     let instrument = &desk.instrument;
     let mark = tick.mark_px.or(desk.mark_px()).or(desk.last_px()).filter(|px| *px > Price::ZERO);
     let Some(mark_px) = mark else {
         return Err(VenueError::NoMark { instrument: instrument.id.to_string(), at: tick.ts_event });
     };
-    let FundingTick { ts_event, rate, .. } = *tick;
+    let FundingTick { ts_event, .. } = *tick;
+    let rate = stress.map_or(Some(tick.rate), |factor| stressed_rate(tick.rate, &desk.positions, factor));
+    let Some(rate) = rate else {
+        return Err(VenueError::Overflow { instrument: instrument.id.to_string() });
+    };
     let mut due = Due { instrument, mark_px, rate, sum: Qty::ZERO, settled: Amount::ZERO };
     for (cell, net_qty) in desk.positions.iter().copied().enumerate().filter(|(_, qty)| *qty != Qty::ZERO) {
         let overflow = || VenueError::Overflow { instrument: instrument.id.to_string() };
@@ -47,6 +52,16 @@ pub(super) fn settle(scene: &mut Scene<'_>, tick: &FundingTick) -> Result<(), Ve
         out.push(TimedReport { ts_event, report: VenueReport::Funding(report) });
     }
     Ok(())
+}
+
+/// The rate of an account that pays, multiplied and rounded up to a unit; of one that is paid as it is.
+/// `None` on overflow.
+fn stressed_rate(rate: i64, positions: &[Qty], factor: Factor) -> Option<i64> {
+    let net: i128 = positions.iter().map(|qty| i128::from(qty.raw())).sum();
+    if net.signum() * i128::from(rate.signum()) <= 0 {
+        return Some(rate);
+    }
+    factor.of(rate.checked_abs()?)?.checked_mul(rate.signum())
 }
 
 /// A settlement that goes from position to position.
@@ -90,6 +105,18 @@ mod tests {
         assert_eq!(paid(&instrument, 3_000_000, 100_000_000, &[2_000]), [six]);
         assert_eq!(paid(&instrument, 3_000_000, 100_000_000, &[-2_000]), [six.checked_neg().unwrap()]);
         assert_eq!(paid(&instrument, 3_000_000, -100_000_000, &[2_000]), [six.checked_neg().unwrap()]);
+    }
+
+    #[test]
+    fn a_stressed_rate_is_that_of_an_account_that_pays() {
+        let factor = Factor { num: 5, den: 2 };
+        let rate = |rate: i64, positions: &[i64]| {
+            stressed_rate(rate, &positions.iter().map(|qty| Qty::from_raw(*qty)).collect::<Vec<_>>(), factor)
+        };
+        assert_eq!([rate(100, &[3, -1]), rate(-100, &[1, -3])], [Some(250), Some(-250)]);
+        assert_eq!([rate(3, &[1]), rate(-3, &[-1])], [Some(8), Some(-8)]);
+        assert_eq!([rate(100, &[1, -3]), rate(-100, &[3]), rate(100, &[2, -2])], [Some(100), Some(-100), Some(100)]);
+        assert_eq!(rate(i64::MAX, &[1]), None);
     }
 
     proptest! {

@@ -40,6 +40,12 @@ impl Factor {
         let whole = |number: i128| i64::try_from(number).map_err(|_| ParamError::new("", "has too many digits"));
         Ok(Self { num: whole(value.mantissa().max(0))?, den: whole(pow10(value.scale() as u8))? })
     }
+
+    /// So many times a number that is not below zero, rounded up; `None` on overflow.
+    pub fn of(self, number: i64) -> Option<i64> {
+        let product = i128::from(number) * i128::from(self.num);
+        i64::try_from(-(-product).div_euclid(i128::from(self.den))).ok()
+    }
 }
 
 /// What is wrong with a venue, or with the way to it.

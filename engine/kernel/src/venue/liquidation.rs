@@ -1,8 +1,9 @@
 //! The venue takes positions away that are short of maintenance margin.
 //!
 //! Enters: records, as the mark moves. Leaves: cancels of open orders, stages of liquidations, losses
-//! that the insurance fund covers. Invariants: a pool is looked at at every mark of its instruments;
-//! orders are canceled before anything is taken; each stage makes a position smaller, so it ends.
+//! that the insurance fund covers. Invariants: a pool is looked at at every mark of its instruments
+//! and when one of them settles funding; orders are canceled before anything is taken; each stage makes a
+//! position smaller, so it ends.
 //!
 //! The law: with margin balance <= maintenance margin every open order of the pool is canceled (cross:
 //! of every cross instrument of the currency; isolated: of the instrument). Then the position that needs
@@ -47,6 +48,10 @@ impl SimVenue {
                 margin.on_mark_px(ix, mark.mark_px);
             }
             return self.watch(ix, mark.ts_event, out);
+        }
+        if let (true, MarketRecord::Funding(tick)) = (touched, record) {
+            // What was paid is gone from the balance: the next mark may come too late.
+            return self.watch(ix, tick.ts_event, out);
         }
         let Some(px) = self.desk(ix).and_then(|desk| desk.last_px_of(record)) else { return Ok(()) };
         let Some(margin) = self.funds.margin_mut() else { return Ok(()) };

@@ -308,6 +308,31 @@ fn the_path_decides_and_is_counted() {
     assert_eq!(stage.venue.ambiguous_bars(), 0, "the same fills at other times are no ambiguity");
 }
 
+/// A market order that arrives inside a bar is ambiguous only if it fills at another price: not where both
+/// paths are at one price as it arrives, and not where they differ by less than the tick takes away.
+#[test]
+fn an_arrival_inside_a_bar_counts_only_if_it_fills_otherwise() {
+    for (arrival, bar, fill, ambiguous) in [
+        // Half way the path is half way between the extremes, whichever came first.
+        ("+30", "100 104 96 100", "100", 0),
+        ("+10", "100 104 96 100", "102", 1),
+        // Five seconds in it is at 100.01 or at 99.99: a buyer pays 100.1 or 100.
+        ("+5", "100 100.04 99.96 100", "100.1", 1),
+        // One and a half extremes higher nothing differs any more: 100.03 or 100.07, up to the tick.
+        ("+10", "100.05 100.1 100 100.05", "100.1", 0),
+        ("+10", "100 100 100 100", "100", 0),
+    ] {
+        let stage = check(&format!(
+            "bar 100 105 95 100 10
+             {arrival} 1 buy 1 market
+             bar {bar} 10
+             > 1 filled {fill} 1 taker bar_arrival @{}",
+            60 + arrival.parse::<i64>().unwrap()
+        ));
+        assert_eq!(stage.venue.ambiguous_bars(), ambiguous, "{arrival} {bar}");
+    }
+}
+
 #[test]
 fn reduce_only_cuts_to_the_position() {
     check(

@@ -92,6 +92,24 @@ fn at_expiry_orders_end_and_positions_are_settled() {
     );
 }
 
+/// Costs multiplied: what the account pays, and not what it is paid.
+#[test]
+fn funding_paid_is_multiplied_and_funding_received_is_not() {
+    check(
+        "
+        venue stress=3
+        trade 100 9
+        1 buy 2 market
+        trade 100 9
+        > 1 filled 100 2 taker trade_take @2
+        funding 0.001
+        > position pays 0.6 for 2 at 100 @3
+        funding -0.001
+        > position pays -0.2 for 2 at 100 @4
+        ",
+    );
+}
+
 /// A fill at the open of the bar that opens at the instant is known when the bar is over: the settlement was
 /// before it. One inside of the bar that ends then counts.
 #[test]

@@ -28,6 +28,38 @@ fn a_position_is_closed_at_the_first_mark_at_which_margin_runs_out() {
     );
 }
 
+/// Funding alone: 10 long at 100 have a balance of 60 at 96 and need 48. Paying 12.96 leaves 47.04, and nobody
+/// waits for the next print.
+#[test]
+fn funding_that_leaves_too_little_margin_is_followed_by_a_liquidation_at_once() {
+    check(
+        "venue margin=cross:100:10
+         trade 100 50
+         1 buy 10 market
+         trade 100 50
+         > 1 filled 100 10 taker trade_take @2
+         2 sell 10 limit 120 reduce
+         trade 96 1
+         funding 0.001
+         > position pays 0.96 for 10 at 96 @4
+         funding 0.0125 96
+         > position pays 12 for 10 at 96 @5
+         > 2 canceled liquidation @5
+         > liquidated sell 96 10 of 10: close with 47.04 <= 48, fee 9.6 @5
+         trade 90 1",
+    );
+    check(
+        "venue margin=isolated:1000:10
+         trade 100 50
+         1 buy 10 market
+         trade 100 50
+         > 1 filled 100 10 taker trade_take @2
+         funding 0.06
+         > position pays 60 for 10 at 100 @3
+         > liquidated sell 100 10 of 10: close with 40 <= 50, fee 10 @3",
+    );
+}
+
 #[test]
 fn a_short_position_is_taken_away_as_the_price_rises() {
     check(

@@ -338,3 +338,47 @@ fn untouched_bars_change_nothing() {
     }
     assert_eq!((stage.out.len(), stage.venue.working_orders(), stage.venue.ambiguous_bars()), (said, 2, 0));
 }
+
+proptest! {
+    /// A bar is ambiguous exactly if a venue that goes to the high first and one that goes to the low first
+    /// fill otherwise: another order, price, quantity or liquidity.
+    #[test]
+    fn a_bar_is_ambiguous_if_and_only_if_the_two_paths_fill_otherwise(
+        steps in prop::collection::vec((step(), 0_i64..60), 1..6),
+        (open, up, down, close) in (980_i64..1_020, 0_i64..40, 0_i64..40, 0_i64..=100),
+        bounded in any::<bool>(),
+    ) {
+        let play = |path: PathModel| {
+            let participation = bounded.then(|| "0.5".parse().unwrap());
+            let mut stage = Stage::new(VenueSpec { path, participation, ..plain_spec(1) }, 1);
+            let bar = |minute: i64, [open, high, low, close]: [i64; 4]| {
+                let ts_event = Ts::from_nanos(minute * 60 * SECOND);
+                let px = |ticks: i64| Price::from_raw(ticks * 10);
+                let (open, high, low, close) = (px(open), px(high), px(low), px(close));
+                let (instrument, interval, volume) = (InstrumentIx(0), Span::MINUTE, Qty::from_raw(5_000));
+                MarketRecord::Bar(Bar { instrument, ts_event, ts_recv: ts_event, interval, open, high, low, close, volume })
+            };
+            stage.record(&bar(1, [1_000; 4]));
+            let mut steps = steps.clone();
+            steps.sort_by_key(|(_, second)| *second);
+            for (number, (step, second)) in (1..).zip(steps) {
+                let client_order_id = ClientOrderId { strategy: StrategyIx(0), number };
+                let request = request(&step, InstrumentIx(0));
+                let ts = Ts::from_nanos((60 + second) * SECOND);
+                stage.venue.on_command(ts, &Command::Submit { client_order_id, request }, &mut stage.out).unwrap();
+            }
+            let (high, low) = (open + up, open - down);
+            stage.record(&bar(2, [open, high, low, low + (high - low) * close / 100]));
+            let mut fills: Vec<_> = stage.out.iter().filter_map(|timed| match timed.report {
+                VenueReport::Filled(fill) => Some((fill.client_order_id, fill.last_px, fill.last_qty, fill.liquidity == Liquidity::Maker)),
+                _ => None,
+            }).collect();
+            fills.sort();
+            (fills, stage.venue.ambiguous_bars())
+        };
+        let (high_first, low_first) = (play(PathModel::Ohlc).0, play(PathModel::Olhc).0);
+        for path in [PathModel::Adaptive, PathModel::Ohlc, PathModel::Olhc, PathModel::Best, PathModel::Worst] {
+            prop_assert_eq!(play(path).1, u64::from(high_first != low_first), "{:?}", path);
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! Runs a case written as text and compares what the venue says with the lines after `>`.
 //!
 //! ```text
-//! venue path=ohlc participation=0.5 limit_fill=through queue=1 queue_model=power maker_fill=whole book_quotes=fuse finest=trades funds=10:1000 bps=1 taker=0.001 price_band=5 age=10
+//! venue path=ohlc participation=0.5 limit_fill=through queue=1 queue_model=power maker_fill=whole book_quotes=fuse finest=trades funds=10:1000 bps=1 taker=0.001 price_band=5 age=10 stress=2
 //! bar OPEN HIGH LOW CLOSE VOLUME        sixty seconds each, the first opens at 0
 //! venue margin=cross:WALLET:LEVERAGE[:FLOOR/RATE/LEVERAGE]... slip=0.01 inverse=MULTIPLIER hedge=yes
 //! bar_to SECOND OPEN HIGH LOW CLOSE VOLUME   the same with its end
@@ -79,6 +79,7 @@ pub(super) fn plain_spec(count: u16) -> VenueSpec {
         troubles: Vec::new(),
         price_band: None,
         age_limits: Vec::new(),
+        funding_stress: None,
     }
 }
 
@@ -153,6 +154,7 @@ fn spec_of(words: &[&str]) -> VenueSpec {
             "hedge" => spec.position_mode = PositionMode::Hedge,
             // The wallet is in coin; the instrument is made by `stage_of`.
             "inverse" => spec.margin.as_mut().unwrap().wallets[0].0 = CurrencyIx(0),
+            "stress" => spec.funding_stress = Some(Factor::new(value.parse::<Decimal>().unwrap()).unwrap()),
             "settlement_px" => spec.settlement_px = vec![(InstrumentIx(0), Price::parse(value, 2).unwrap())],
             "bps" => {
                 let params = params(&[("bps", value)]);
