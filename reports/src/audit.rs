@@ -4,13 +4,14 @@
 //! plainest rules there are; from the postings it sums the ledger. Leaves: every disagreement.
 //! It shares no code with the account that made the postings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tapedeck_model::event::{LedgerAccount, PositionPoint, PostingLines, PostingReason};
 use tapedeck_model::instrument::InstrumentKind;
 use tapedeck_model::margin::LiquidationShare;
 use tapedeck_model::{
-    Amount, CurrencyIx, Deal, Event, FillReport, Instrument, PositionSide, Price, Qty, Record, VenueIx,
+    Amount, CurrencyIx, Deal, Event, FillReport, HoldingReport, Instrument, InstrumentIx, PositionSide, Price, Qty,
+    Record, VenueIx,
 };
 
 use crate::error::ReportError;
@@ -49,6 +50,8 @@ pub struct Audit {
     /// What the insurance fund got from us, less what it covered.
     insurance_expected: BTreeMap<Wallet, Amount>,
     margin: MarginAudit,
+    /// Instruments of which a spot account's holding was settled as a whole.
+    settled_whole: BTreeSet<InstrumentIx>,
     transfers: TransferAudit,
     /// What left each account for another, less what arrived there.
     transit_expected: BTreeMap<Wallet, Amount>,
@@ -118,6 +121,7 @@ impl Audit {
                     .and_then(|()| add(&mut self.insurance_expected, wallet, covered.checked_neg()?));
                 sums.ok_or(overflow)
             }
+            Event::HoldingSettled(report) => self.holding(seq, report).ok_or(overflow),
             event @ (Event::PositionSettled { instrument, .. } | Event::FundingPaid { instrument, .. }) => {
                 let instrument = self
                     .names
@@ -198,7 +202,29 @@ impl Audit {
             self.find(format!("record {seq}: {said} are settled, by the fills {held} are held"));
         }
         let realized = self.move_held(key, instrument, *settlement_px, net_qty.raw().checked_neg()?)?;
+        if self.settled_whole.contains(&instrument.ix) {
+            return Some(());
+        }
         add(&mut self.cash_expected, (self.names.venue_of(instrument), instrument.settlement), realized)
+    }
+
+    /// What a delisting must do to a spot account, by definition: all that the fills left of the asset goes, for
+    /// that much at the price. `None` on overflow or for an unknown instrument.
+    fn holding(&mut self, seq: u64, report: &HoldingReport) -> Option<()> {
+        self.posting_due = true;
+        let instrument = self.names.instrument(report.instrument).cloned()?;
+        let at = |currency| (self.names.venue_of(&instrument), currency);
+        let (base, quote) = (at(instrument.base), at(instrument.quote));
+        let held = self.cash_expected.get(&base).copied().unwrap_or_default();
+        if held != report.holding {
+            let code = self.names.currency(instrument.base);
+            self.find(format!("record {seq}: {} {code} are settled, by the fills {held} are held", report.holding));
+        }
+        let px = report.settlement_px.map_or(0, Price::raw);
+        let paid = held.mul_div(px, 10_i64.checked_pow(u32::from(instrument.price_scale))?)?;
+        self.settled_whole.insert(instrument.ix);
+        add(&mut self.cash_expected, base, held.checked_neg()?)?;
+        add(&mut self.cash_expected, quote, paid)
     }
 
     /// What funding must be, by definition: quantity x mark x multiplier x rate of what the strategy holds.
@@ -284,7 +310,8 @@ impl Audit {
                 | PostingReason::Settlement
                 | PostingReason::Liquidation
                 | PostingReason::Insurance
-                | PostingReason::Transfer => false,
+                | PostingReason::Transfer
+                | PostingReason::Delisting => false,
             };
             if beside_trading && line.account == LedgerAccount::Cash {
                 add(&mut self.cash_expected, wallet, line.amount)?;

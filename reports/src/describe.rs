@@ -265,10 +265,8 @@ fn state_text(event: &Event, names: &Names) -> String {
     if let Event::SidePositionChanged { position_side, point } = event {
         return format!("{what}: {position_side}, {}", position_text(point, names));
     }
-    if let Event::PositionSettled { strategy, instrument, ts_event, settlement_px, net_qty } = event {
-        let (qty, px) = (names.qty(*instrument, *net_qty), names.px(*instrument, *settlement_px));
-        let (whose, name) = (names.strategy(*strategy), names.instrument_text(*instrument));
-        return format!("{whose} {what}: {qty} {name} at {px} on {ts_event}");
+    if let Some(text) = settlement_text(event, names) {
+        return text;
     }
     if let Event::FundingPaid { strategy, instrument, ts_event, rate, mark_px, net_qty, paid } = event {
         let whose = strategy.map_or("nobody", |ix| names.strategy(ix));
@@ -313,6 +311,27 @@ fn state_text(event: &Event, names: &Names) -> String {
         return format!("{what}: {exception} {} bid {bid} ask {ask}", names.instrument_text(ix));
     }
     what.to_owned()
+}
+
+/// The end of what was held.
+fn settlement_text(event: &Event, names: &Names) -> Option<String> {
+    let what = event.text();
+    if let Event::PositionSettled { strategy, instrument, ts_event, settlement_px, net_qty } = event {
+        let (qty, px) = (names.qty(*instrument, *net_qty), names.px(*instrument, *settlement_px));
+        let (whose, name) = (names.strategy(*strategy), names.instrument_text(*instrument));
+        return Some(format!("{whose} {what}: {qty} {name} at {px} on {ts_event}"));
+    }
+    if let Event::HoldingSettled(report) = event {
+        let base = names.instrument(report.instrument).map(|instrument| instrument.base);
+        let held = base.map_or_else(|| report.holding.to_string(), |base| names.money(report.holding, base));
+        let name = names.instrument_text(report.instrument);
+        let fate = match report.settlement_px {
+            Some(px) => format!("exchanged at {}", names.px(report.instrument, px)),
+            None => "lost".to_owned(),
+        };
+        return Some(format!("{what}: {held} of {name} {fate} on {}", report.ts_event));
+    }
+    None
 }
 
 /// Events about margin and liquidations.

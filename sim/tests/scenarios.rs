@@ -115,6 +115,78 @@ fn bad_scenarios_are_refused_at_the_line() {
     }
 }
 
+/// Delistings of the good scenario, of a contract and of an asset: code, text of the line that is pointed at,
+/// fragment of message or help.
+#[test]
+fn bad_delistings_are_refused_at_the_line() {
+    let spot =
+        |rest: &str| format!("{GOOD}\n[[incident]]\nkind = \"delisting\"\nstart = \"2024-01-01T12:00:00\"\n{rest}\n");
+    let contract = |rest: &str| {
+        spot(rest)
+            .replace("quote = \"USD\"", "quote = \"USD\"\nkind = \"linear\"")
+            .replace("[account]", "[account]\nkind = \"netting\"")
+    };
+    let assembled = |text: &str| {
+        let scenario = load(text, &[])?;
+        tapedeck::assemble::assemble(&scenario, &Registry::standard(), std::path::Path::new(".")).map(|_| ())
+    };
+    for rest in ["holdings = \"hold\"", "holdings = \"write_off\"", "holdings = \"settle\"\nsettle_at = \"last\""] {
+        assembled(&spot(rest)).unwrap();
+    }
+    assembled(&contract("settle_at = \"price\"\nsettlement_px = 40000.5")).unwrap();
+    let other = "\n[[instrument]]\nsymbol = \"BTCUSDT\"\nvenue = \"SIM\"\nbase = \"BTC\"\nquote = \"USDT\"\n\
+                 tick_size = \"0.01\"\nlot_size = \"0.001\"\n";
+    let base_unit = spot("holdings = \"write_off\"").replace("base_currency = \"USD\"", "base_currency = \"BTC\"");
+    for (text, code, at, fragment) in [
+        (spot(""), "scenario::missing_key", "[[incident]]", "needs `holdings`"),
+        (contract("holdings = \"hold\""), "scenario::combination", "holdings = \"hold\"", "spot account"),
+        (contract(""), "scenario::refused", "[[incident]]", "settle_at: must be given"),
+        (contract("settle_at = \"price\""), "scenario::refused", "[[incident]]", "settlement_px: must be given"),
+        (
+            contract("settle_at = \"last\"\nsettlement_px = 1"),
+            "scenario::refused",
+            "settlement_px = 1",
+            "has no meaning",
+        ),
+        (
+            contract("settle_at = \"price\"\nsettlement_px = 1.001"),
+            "scenario::refused",
+            "settlement_px = 1.001",
+            "settlement_px",
+        ),
+        (spot("holdings = \"hold\"\nsettle_at = \"last\""), "scenario::refused", "settle_at", "nothing is settled"),
+        (contract("settle_at = \"mark\""), "scenario::combination", "settle_at = \"mark\"", "no mark prices"),
+        (contract("settle_at = \"best\""), "scenario::unknown_choice", "settle_at = \"best\"", "mark"),
+        (
+            spot("holdings = \"hold\"\ninstrument = \"BTCEUR\""),
+            "scenario::unknown_instrument",
+            "instrument = \"BTCEUR\"",
+            "known: BTCUSD.SIM",
+        ),
+        (
+            spot("instrument = \"BTCUSD\"\nholdings = \"write_off\"") + other,
+            "scenario::combination",
+            "holdings",
+            "deals in BTC too",
+        ),
+        (
+            spot("holdings = \"hold\"").replace("slow = 50", "slow = 50\ninstruments = [\"BTCUSD\"]") + other,
+            "scenario::missing_key",
+            "[[incident]]",
+            "needs `instrument`",
+        ),
+        (base_unit, "scenario::combination", "holdings", "equity is measured in BTC"),
+        (spot("holdings = \"hold\"\nduration = \"1h\""), "scenario::unknown_key", "duration", "duration"),
+    ] {
+        let problems = assembled(&text).expect_err(&text);
+        let found = problems.list().iter().find(|problem| problem.code == code);
+        let found = found.unwrap_or_else(|| panic!("no {code} in\n{problems}"));
+        let line = problems.line(found).and_then(|line| text.lines().nth(line - 1)).unwrap_or("nowhere");
+        assert!(line.contains(at), "{code} points at `{line}`, not at `{at}`:\n{problems}");
+        assert!(problems.to_string().contains(fragment), "no `{fragment}` in\n{problems}");
+    }
+}
+
 /// Changes of a good margin account: code, text of the line that is pointed at, fragment of message or help.
 #[test]
 fn bad_margin_terms_are_refused_at_the_line() {

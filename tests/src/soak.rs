@@ -62,7 +62,25 @@ pub fn scenario(seed: u64) -> String {
             let _ = writeln!(text, "[[risk]]\n{rule}\n");
         }
     }
+    if dice.chance(15) {
+        text.push_str(&delisting(&mut dice, kinds[0] == "spot"));
+    }
     text
+}
+
+/// The first instrument is taken off its venue.
+fn delisting(dice: &mut Dice, spot: bool) -> String {
+    let at = dice.pick(&["settle_at = \"last\"", "settle_at = \"price\"\nsettlement_px = \"97.5\""]);
+    let fate = match (spot, dice.below(3)) {
+        (true, 0) => "holdings = \"hold\"".to_owned(),
+        (true, 1) => "holdings = \"write_off\"".to_owned(),
+        (true, _) => format!("holdings = \"settle\"\n{at}"),
+        (false, _) => at.to_owned(),
+    };
+    let minute = dice.below(60);
+    format!(
+        "[[incident]]\nkind = \"delisting\"\ninstrument = \"C0USD\"\n{fate}\nstart = \"2024-01-01T00:{minute:02}:30Z\"\n\n"
+    )
 }
 
 /// Draws that read well.

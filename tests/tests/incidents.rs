@@ -181,3 +181,87 @@ fn an_incident_changes_nothing_before_it() {
     };
     assert_eq!(before(&without), before(&with));
 }
+
+/// When orders ended or were refused because of a delisting, in order.
+fn ended_by_delisting(played: &Played) -> (Vec<Ts>, Vec<Ts>) {
+    let canceled = times(played, |event| matches!(event, Event::Canceled { reason: CancelReason::Delisted, .. }));
+    let refused = times(played, |event| matches!(event, Event::Rejected { reason: RejectReason::Delisted, .. }));
+    (canceled, refused)
+}
+
+fn equity_at(played: &Played, when: Ts) -> Option<Amount> {
+    played.records.iter().find_map(|record| match &record.event {
+        Event::Equity(point) if point.ts_event >= when => Some(point.equity),
+        _ => None,
+    })
+}
+
+/// A spot account whose instrument is taken off the venue after half an hour.
+#[test]
+fn a_delisting_ends_orders_and_does_with_the_holding_what_is_stated() {
+    let report = "\n[report]\nequity_interval = \"1m\"\n";
+    let delisted = |rest: &str| run("", &(incident("delisting", rest) + report));
+    let code = |played: &Played, code: &str| {
+        let currencies = played.records.iter().filter_map(|record| match &record.event {
+            Event::CurrencyDeclared { currency, code } => Some((code.clone(), *currency)),
+            _ => None,
+        });
+        let found = currencies.collect::<std::collections::BTreeMap<_, _>>();
+        played.accounts.first().balance(found[code]).total
+    };
+    let kept = delisted("holdings = \"hold\"");
+    let (canceled, refused) = ended_by_delisting(&kept);
+    assert!(canceled.len() > 2 && canceled.iter().all(|ts| (at(START)..at("2024-01-01T00:30:01Z")).contains(ts)));
+    assert!(
+        times(&kept, |event| matches!(event, Event::Filled { .. })).iter().all(|ts| *ts < at("2024-01-01T00:30:01Z"))
+    );
+    assert!(refused.iter().all(|ts| *ts >= at(START)));
+    let (held, before) = (code(&kept, "BTC"), code(&kept, "USD"));
+    assert!(held > Amount::ZERO);
+
+    let lost = delisted("holdings = \"write_off\"");
+    assert_eq!((code(&lost, "BTC"), code(&lost, "USD")), (Amount::ZERO, before));
+    let sold = delisted("holdings = \"settle\"\nsettle_at = \"price\"\nsettlement_px = \"500\"");
+    let paid = held.mul_div(500, 1).unwrap();
+    assert_eq!((code(&sold, "BTC"), code(&sold, "USD")), (Amount::ZERO, before.checked_add(paid).unwrap()));
+    // At the last price nothing is won or lost: the middle of a quote has half a cent more, which is rounded down.
+    let settled = delisted("holdings = \"settle\"\nsettle_at = \"last\"");
+    let (first, last) =
+        (equity_at(&settled, at("2024-01-01T00:30:00Z")), equity_at(&settled, at("2024-01-01T00:31:00Z")));
+    let change = last.unwrap().checked_sub(first.unwrap()).unwrap().to_f64();
+    assert!(change.abs() < 0.005 * 6.0 + 2.0 * 6.0, "{change}");
+    assert_eq!(settled.summary.equity_last, Some(code(&settled, "USD")));
+    for played in [&kept, &lost, &sold, &settled] {
+        let kinds = times(played, |event| matches!(event, Event::IncidentBegan { kind: IncidentKind::Delisting, .. }));
+        assert_eq!(kinds, [at(START)]);
+        let mut gatherer = tapedeck_reports::Gatherer::new(tapedeck_model::Span::DAY);
+        for record in &played.records {
+            gatherer.push(record).unwrap();
+        }
+        gatherer.finish().unwrap();
+    }
+}
+
+/// A contract: every strategy's position ends at the stated price, and profit is what that makes it.
+#[test]
+fn a_delisted_contract_is_settled_and_a_mistake_is_refused_at_its_line() {
+    let text = HEAD.replace("quote = \"USD\"\n", "quote = \"USD\"\nkind = \"linear\"\n").replace(
+        "[account]\ndeposits = { USD = \"10000\", BTC = \"5\" }",
+        "[account]\nkind = \"netting\"\ndeposits = { USD = \"10000\" }",
+    ) + "\n[[venue]]\nname = \"SIM\"\n";
+    let played = play(&(text.clone() + &incident("delisting", "settle_at = \"price\"\nsettlement_px = \"990\"")));
+    let settled = played.records.iter().filter_map(|record| match &record.event {
+        Event::PositionSettled { settlement_px, net_qty, ts_event, .. } => {
+            Some((settlement_px.raw(), net_qty.raw(), *ts_event))
+        }
+        _ => None,
+    });
+    let settled: Vec<_> = settled.collect();
+    assert!(matches!(settled[..], [(99_000, held, when)] if held != 0 && when == at(START)), "{settled:?}");
+    assert!(played.accounts.is_flat());
+    let mut audit = Audit::new();
+    for record in &played.records {
+        audit.apply(record).unwrap();
+    }
+    assert_eq!(audit.disagreements(), [""; 0]);
+}

@@ -14,7 +14,7 @@ use tapedeck_model::margin::{
 use tapedeck_model::order::{CancelReason, Evidence, FillBasis, RejectReason};
 use tapedeck_model::{
     Amendment, Amount, Bar, ClientOrderId, CurrencyIx, DatedRules, Deal, DepthFlags, DepthTick, Display, Event,
-    FillReport, FundingReport, FundingTick, GroupKind, GroupLeg, Instrument, InstrumentId, InstrumentIx,
+    FillReport, FundingReport, FundingTick, GroupKind, GroupLeg, HoldingReport, Instrument, InstrumentId, InstrumentIx,
     InstrumentKind, Intent, Liquidity, MarkTick, MarketRecord, MboAction, MboTick, OrderKind, OrderRequest,
     PositionMode, PositionSide, Price, Qty, QuoteTick, RecordRef, RuleIx, SettlementReport, Side, SourceIx, Span,
     StrategyIx, Terms, TimeInForce, TradeId, TradeTick, Trail, TriggerBy, Ts, VenueIx, VenueOrderId, VenueReport,
@@ -136,7 +136,8 @@ make! { draw;
         5 => Self::Mbo(draw.make()),
         _ => Self::Quote(draw.make()),
     };
-    VenueReport => match draw.below(14) {
+    VenueReport => match draw.below(18) {
+        16 => Self::HoldingSettled(draw.make()),
         9 => Self::Held { client_order_id: draw.make(), venue_order_id: draw.make() },
         10 => Self::Activated { client_order_id: draw.make(), order_qty: draw.make() },
         11 => Self::Resized { client_order_id: draw.make(), order_qty: draw.make() },
@@ -250,6 +251,7 @@ make_struct! {
     FundingReport { instrument, strategy, ts_event, rate, mark_px, net_qty, paid }
     SettlementReport { instrument, strategy, ts_event, settlement_px }
     TransferSent { transfer, strategy, from, to, currency, amount, fee, arrives }
+    HoldingReport { instrument, ts_event, settlement_px, holding }
     EquityPoint { ts_event, equity, high, low, exposure, max_drawdown }
     PositionPoint { strategy, instrument, net_qty, entry_cost, realized_pnl }
     Bar { instrument, ts_event, ts_recv, interval, open, high, low, close, volume }
@@ -339,6 +341,7 @@ make_event! {
     TransferArrived { transfer, venue, currency, amount },
     TransferRefused { strategy, from, to, currency, amount, free, reason },
     PositionModeDeclaredAt { venue, mode },
+    HoldingSettled(report),
 }
 
 /// Values of any type that can be made.

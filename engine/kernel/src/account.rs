@@ -549,7 +549,8 @@ fn follow(book: &mut MarginBook, contracts: &[Instrument], event: &Event) -> Opt
             | PostingReason::Funding
             | PostingReason::Settlement
             | PostingReason::Liquidation
-            | PostingReason::Insurance => Some(()),
+            | PostingReason::Insurance
+            | PostingReason::Delisting => Some(()),
         },
         _ => Some(()),
     }

@@ -7,10 +7,11 @@ use tapedeck_model::event::IncidentKind;
 use tapedeck_model::random::Draws;
 use tapedeck_model::transfer::TransferAsk;
 use tapedeck_model::{
-    Amount, Component, Currency, CurrencyIx, ParamError, ParamKind, ParamSpec, Params, Span, Ts, VenueIx,
+    Amount, Component, Currency, CurrencyIx, Instrument, ParamError, ParamKind, ParamSpec, Params, Price, Span, Ts,
+    VenueIx,
 };
 
-use crate::venue::{Factor, RateLimit, Trouble, fraction};
+use crate::venue::{Delisting, Factor, Fate, RateLimit, SettlementPx, Trouble, fraction};
 
 /// One incident.
 #[derive(Debug, Clone)]
@@ -64,6 +65,8 @@ pub enum Incident {
         /// How much, above zero.
         amount: Amount,
     },
+    /// An instrument is taken off its venue.
+    Delisting(Delisting),
 }
 
 impl Incident {
@@ -82,6 +85,7 @@ impl Incident {
             Self::Withdrawal { .. } => IncidentKind::Withdrawal,
             Self::Airdrop { .. } => IncidentKind::Airdrop,
             Self::Transfer(_) => IncidentKind::Transfer,
+            Self::Delisting(_) => IncidentKind::Delisting,
         }
     }
 
@@ -89,7 +93,23 @@ impl Incident {
     pub const fn lasts(&self) -> bool {
         match self {
             Self::Venue { .. } => true,
-            Self::Deposit { .. } | Self::Withdrawal { .. } | Self::Airdrop { .. } | Self::Transfer(_) => false,
+            Self::Deposit { .. }
+            | Self::Withdrawal { .. }
+            | Self::Airdrop { .. }
+            | Self::Transfer(_)
+            | Self::Delisting(_) => false,
+        }
+    }
+
+    /// Whether what it did holds from then on, so that it counts even if it began before the run.
+    pub const fn is_for_good(&self) -> bool {
+        match self {
+            Self::Delisting(_) => true,
+            Self::Venue { .. }
+            | Self::Deposit { .. }
+            | Self::Withdrawal { .. }
+            | Self::Airdrop { .. }
+            | Self::Transfer(_) => false,
         }
     }
 }
@@ -100,6 +120,8 @@ pub struct IncidentContext<'a> {
     pub venues: &'a [String],
     /// Currencies, by index.
     pub currencies: &'a [Currency],
+    /// Instruments, by index.
+    pub instruments: &'a [Instrument],
     /// Keyed by the incident's name.
     pub draws: Draws,
 }
@@ -125,7 +147,14 @@ const AMOUNT: ParamSpec = ParamSpec::required(
     "How much.",
 );
 
-static COMPONENTS: [IncidentComponent; 10] = [
+const INSTRUMENT: ParamSpec = ParamSpec::optional(
+    "instrument",
+    ParamKind::Text,
+    "",
+    "Symbol, or `SYMBOL.VENUE`; may be left out if the scenario has one.",
+);
+
+static COMPONENTS: [IncidentComponent; 11] = [
     Component {
         name: "outage",
         help: "The venue cannot be reached: no data and no reports come before the end, commands that arrive are \
@@ -227,6 +256,35 @@ static COMPONENTS: [IncidentComponent; 10] = [
         ],
         build: |params, context| Ok((Incident::Transfer(transfer(params, context)?), Span::ZERO)),
     },
+    Component {
+        name: "delisting",
+        help: "An instrument is taken off its venue: open orders are canceled, new ones refused \
+               (`instrument_delisted`), positions settled without a fee.",
+        params: &[
+            INSTRUMENT,
+            ParamSpec::optional(
+                "settle_at",
+                ParamKind::Choice(&["price", "mark", "last"]),
+                "",
+                "At which price: price (`settlement_px`), mark (the venue's last mark price) or last (the last price); \
+                 needed where anything is settled.",
+            ),
+            ParamSpec::optional(
+                "settlement_px",
+                ParamKind::Decimal { min: "0.000000000001", max: "9223372036854775807" },
+                "quote units",
+                "The price of `settle_at = \"price\"`.",
+            ),
+            ParamSpec::optional(
+                "holdings",
+                ParamKind::Choice(&["settle", "hold", "write_off"]),
+                "",
+                "Of a spot account, and needed there: all that it has of the base asset is exchanged for the quote \
+                 (settle), stays and is valued at its last price (hold), or is lost (write_off).",
+            ),
+        ],
+        build: |params, context| Ok((Incident::Delisting(delisting(params, context)?), Span::ZERO)),
+    },
 ];
 
 /// Between which accounts, in what and how much.
@@ -237,6 +295,48 @@ fn transfer(params: &Params, context: &IncidentContext<'_>) -> Result<TransferAs
     };
     let (currency, amount) = amount(params, context)?;
     Ok(TransferAsk { strategy: None, from: at("from")?, to: at("to")?, currency, amount })
+}
+
+/// What a delisting does, with the price at which it settles.
+fn delisting(params: &Params, context: &IncidentContext<'_>) -> Result<Delisting, ParamError> {
+    let instrument = instrument(params, context)?;
+    let (settle_at, stated) = (params.text_opt("settle_at")?, params.decimal_opt("settlement_px")?);
+    let holdings = params.text_opt("holdings")?;
+    let needless = |key: &str, beside: &str| Err(ParamError::new(key, format!("has no meaning with {beside}")));
+    let settles = match holdings.as_deref() {
+        Some("hold") => Some(Fate::Kept),
+        Some("write_off") => Some(Fate::WrittenOff),
+        _ => None,
+    };
+    if let (Some(fate), Some(holdings)) = (settles, holdings) {
+        if settle_at.is_some() || stated.is_some() {
+            let key = if settle_at.is_some() { "settle_at" } else { "settlement_px" };
+            return needless(key, &format!("`holdings = \"{holdings}\"`: nothing is settled"));
+        }
+        return Ok(Delisting { instrument: instrument.ix, fate });
+    }
+    let at = match (settle_at.as_deref(), stated) {
+        (Some("price"), Some(px)) => {
+            let px = Price::from_decimal(px, instrument.price_scale);
+            SettlementPx::Stated(px.map_err(|error| ParamError::new("settlement_px", error.to_string()))?)
+        }
+        (Some("price"), None) => {
+            return Err(ParamError::new("settlement_px", "must be given with `settle_at = \"price\"`"));
+        }
+        (Some(other), Some(_)) => return needless("settlement_px", &format!("`settle_at = \"{other}\"`")),
+        (Some("mark"), None) => SettlementPx::Mark,
+        (Some(_), None) => SettlementPx::Last,
+        (None, _) => {
+            return Err(ParamError::new("settle_at", "must be given: price, mark or last"));
+        }
+    };
+    Ok(Delisting { instrument: instrument.ix, fate: Fate::Settled(at) })
+}
+
+fn instrument<'a>(params: &Params, context: &IncidentContext<'a>) -> Result<&'a Instrument, ParamError> {
+    let name = params.text("instrument")?;
+    let found = context.instruments.iter().find(|instrument| instrument.id.to_string() == name);
+    found.ok_or_else(|| ParamError::new("instrument", format!("there is no instrument `{name}`")))
 }
 
 fn window(params: &Params, context: &IncidentContext<'_>, trouble: Trouble) -> Result<(Incident, Span), ParamError> {
@@ -281,6 +381,7 @@ mod tests {
         let context = IncidentContext {
             venues: &["SIM".to_owned()],
             currencies: &currencies,
+            instruments: &[],
             draws: Draws::new(1, "incident/x"),
         };
         let component = incident_components().iter().find(|c| c.name == name).unwrap();

@@ -38,9 +38,14 @@ struct Entry {
 }
 
 impl Entry {
-    /// What the venue does with an order of a group, or with one that follows a position.
+    /// What the venue said of an order that goes on.
     fn follow(&mut self, event: &Event) {
         match event {
+            Event::Accepted { venue_order_id, .. } => self.order.venue_order_id = Some(*venue_order_id),
+            Event::Replaced { order_qty, kind, .. } => {
+                self.order.request.kind = *kind;
+                self.resize(*order_qty);
+            }
             Event::Held { venue_order_id, .. } => {
                 self.order.venue_order_id = Some(*venue_order_id);
                 self.order.held = true;
@@ -238,7 +243,8 @@ impl Oms {
             VenueReport::Liquidated(_)
             | VenueReport::Bankrupt(_)
             | VenueReport::Funding(_)
-            | VenueReport::Settled(_) => return Err(Anomaly::UnknownOrder),
+            | VenueReport::Settled(_)
+            | VenueReport::HoldingSettled(_) => return Err(Anomaly::UnknownOrder),
         };
         let stimulus = Stimulus::of(&event).ok_or(Anomaly::IllegalTransition)?;
         next(order.status, stimulus).map(|_| event).ok_or(Anomaly::IllegalTransition)
@@ -252,14 +258,9 @@ impl Oms {
         match event {
             Event::Submitted { client_order_id, request, .. } => self.open_order(ts, *client_order_id, request),
             Event::Filled { report, .. } => self.change(report.client_order_id, event, |entry| entry.fill(report)),
-            Event::Accepted { client_order_id, venue_order_id } => {
-                self.change(*client_order_id, event, |entry| entry.order.venue_order_id = Some(*venue_order_id));
-            }
-            Event::Replaced { client_order_id, order_qty, kind } => self.change(*client_order_id, event, |entry| {
-                entry.order.request.kind = *kind;
-                entry.resize(*order_qty);
-            }),
-            Event::Held { client_order_id, .. }
+            Event::Accepted { client_order_id, .. }
+            | Event::Replaced { client_order_id, .. }
+            | Event::Held { client_order_id, .. }
             | Event::Activated { client_order_id, .. }
             | Event::Resized { client_order_id, .. } => {
                 self.change(*client_order_id, event, |entry| entry.follow(event));
@@ -303,6 +304,7 @@ impl Oms {
             | Event::PositionModeDeclaredAt { .. }
             | Event::FundingPaid { .. }
             | Event::PositionSettled { .. }
+            | Event::HoldingSettled(_)
             | Event::Equity(_)
             | Event::Signal { .. }
             | Event::Log { .. }

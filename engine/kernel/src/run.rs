@@ -665,7 +665,8 @@ impl Core {
             | VenueReport::Liquidated(_)
             | VenueReport::Bankrupt(_)
             | VenueReport::Funding(_)
-            | VenueReport::Settled(_) => None,
+            | VenueReport::Settled(_)
+            | VenueReport::HoldingSettled(_) => None,
         };
         if let Some(fill) = fill {
             self.book(&update.order, fill)?;

@@ -161,6 +161,14 @@ pub enum KernelError {
         /// What we hold.
         held: i64,
     },
+    /// The venue settled a holding that is not the one that we have: going on would lose the difference.
+    #[error("the venue settled a holding of {holding} at a delisting, but we have {held}")]
+    Holding {
+        /// What it settled.
+        holding: Amount,
+        /// What we have.
+        held: Amount,
+    },
     /// A report about an instrument that the run does not have.
     #[error("a report of a venue names instrument number {}, which the run does not have", instrument.0)]
     UnknownInstrument {

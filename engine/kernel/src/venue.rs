@@ -73,6 +73,7 @@ pub use queue::{DEFAULT_QUEUE, queue_components};
 pub use settings::{
     LimitFill, MakerFill, Matching, OrderRules, PARAMS, PathModel, RecordKind, SelfTrade, parse_participation,
 };
+pub use settlement::{Delisting, Fate, SettlementPx};
 pub use slippage::{DEFAULT_SLIPPAGE, slippage_components};
 pub use stress::{stressed_fees, stressed_slippage};
 
@@ -395,7 +396,24 @@ impl SimVenue {
         out: &mut Vec<TimedReport>,
     ) -> Result<(), VenueError> {
         let stated = self.settlement_px.iter().find(|(ix, _)| *ix == instrument).map(|(_, px)| *px);
-        self.at_desk((instrument, now), out, |scene, _, _| settlement::settle(scene, now, stated))
+        self.at_desk((instrument, now), out, |scene, _, _| settlement::settle(scene, now, stated))?;
+        self.watch_pool_of(instrument, now, out)
+    }
+
+    /// An instrument is taken off the venue at `now`: open orders are canceled, what is held is dealt with, and no
+    /// order is taken any more. Reports are added to `out`.
+    ///
+    /// # Errors
+    /// [`VenueError::NotTraded`], [`VenueError::NoMark`] or [`VenueError::Overflow`].
+    pub fn on_delisting(
+        &mut self,
+        now: Ts,
+        delisting: &Delisting,
+        out: &mut Vec<TimedReport>,
+    ) -> Result<(), VenueError> {
+        let instrument = delisting.instrument;
+        self.at_desk((instrument, now), out, |scene, _, _| settlement::delist(scene, now, delisting))?;
+        self.watch_pool_of(instrument, now, out)
     }
 
     /// Models that look at the market as a whole see the record, after orders have met it.

@@ -39,8 +39,8 @@ pub use market::{
 pub use mbo::{MboAction, MboTick};
 pub use number::{Amount, Price, Qty};
 pub use order::{
-    Amendment, Command, FillReport, FundingReport, Intent, Liquidity, Order, OrderKind, OrderRequest, OrderStatus,
-    SettlementReport, Side, TimeInForce, VenueReport,
+    Amendment, Command, FillReport, FundingReport, HoldingReport, Intent, Liquidity, Order, OrderKind, OrderRequest,
+    OrderStatus, SettlementReport, Side, TimeInForce, VenueReport,
 };
 pub use param::{Component, ParamError, ParamKind, ParamSpec, ParamValue, Params};
 pub use port::{Context, Fill, OrderUpdate, Source, SourceError, Strategy, View};

@@ -1,9 +1,10 @@
 //! Orders: what is asked for, what it becomes, and the words between us and the venue.
 
 use crate::ids::{ClientOrderId, CurrencyIx, InstrumentIx, StrategyIx, TradeId, VenueOrderId};
+use crate::instrument::Instrument;
 use crate::margin::{Bankruptcy, Liquidation};
 use crate::market::RecordRef;
-use crate::number::{Amount, Price, Qty};
+use crate::number::{Amount, Price, Qty, pow10};
 use crate::position::{Deal, PositionSide};
 use crate::terms::{Terms, Trail, TriggerBy};
 use crate::time::Ts;
@@ -497,6 +498,8 @@ numbered! {
         PriceBand = 54 "price_band",
         /// In hedge mode it names no position side or is reduce-only, or it names one in one-way mode.
         PositionSide = 70 "position_side",
+        /// The instrument was taken off the venue.
+        Delisted = 80 "instrument_delisted",
     }
 }
 
@@ -533,6 +536,8 @@ numbered! {
         Disconnected = 14 "disconnected",
         /// The venue is liquidating the position.
         Liquidation = 40 "liquidation",
+        /// The instrument was taken off the venue.
+        Delisted = 80 "instrument_delisted",
     }
 }
 
@@ -630,17 +635,38 @@ pub struct FundingReport {
     pub paid: Amount,
 }
 
-/// The end of a position at its contract's expiry, as the venue reports it.
+/// The end of a position at its contract's expiry or delisting, as the venue reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SettlementReport {
     /// Of which instrument.
     pub instrument: InstrumentIx,
     /// Whose position; `None` from a venue that knows only the account as a whole: then everybody's.
     pub strategy: Option<StrategyIx>,
-    /// The expiry.
+    /// The expiry or delisting.
     pub ts_event: Ts,
     /// The price at which it was settled.
     pub settlement_px: Price,
+}
+
+/// What became of the assets that a spot account held of an instrument when that was taken off the venue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HoldingReport {
+    /// Of which instrument.
+    pub instrument: InstrumentIx,
+    /// When.
+    pub ts_event: Ts,
+    /// At which price they were exchanged for the quote currency; `None`: they are gone for nothing.
+    pub settlement_px: Option<Price>,
+    /// How much of the base asset there was, all of it.
+    pub holding: Amount,
+}
+
+impl HoldingReport {
+    /// What was paid for it, in the quote currency, rounded half to even at 1e-24. `None` on overflow.
+    pub fn paid(&self, instrument: &Instrument) -> Option<Amount> {
+        let Some(px) = self.settlement_px else { return Some(Amount::ZERO) };
+        self.holding.mul_div(px.raw(), i64::try_from(pow10(instrument.price_scale)).ok()?)
+    }
 }
 
 /// What the venue says about our orders and positions.
@@ -731,6 +757,8 @@ pub enum VenueReport {
     Liquidated(Liquidation),
     /// The venue's insurance fund covered a loss beyond the wallet.
     Bankrupt(Bankruptcy),
+    /// An instrument was taken off the venue, and what a spot account held of it is gone.
+    HoldingSettled(HoldingReport),
 }
 
 impl VenueReport {
@@ -749,7 +777,9 @@ impl VenueReport {
             | Self::Resized { client_order_id, .. }
             | Self::Expired { client_order_id } => Some(*client_order_id),
             Self::Filled(fill) => Some(fill.client_order_id),
-            Self::Funding(_) | Self::Settled(_) | Self::Liquidated(_) | Self::Bankrupt(_) => None,
+            Self::Funding(_) | Self::Settled(_) | Self::Liquidated(_) | Self::Bankrupt(_) | Self::HoldingSettled(_) => {
+                None
+            }
         }
     }
 

@@ -176,6 +176,14 @@ impl<'a> EventRow<'a> {
             self.px(Some(*settlement_px), instrument);
             self.qty(Some(*net_qty), instrument);
         }
+        if let Event::HoldingSettled(report) = event {
+            let instrument = self.instrument(report.instrument);
+            self.px(report.settlement_px, instrument);
+            match instrument {
+                Some(instrument) => self.money(report.holding, instrument.base),
+                None => self.amount(report.holding),
+            }
+        }
         if let Event::FundingPaid { strategy, instrument, mark_px, net_qty, paid, .. } = event {
             if let Some(strategy) = strategy {
                 self.strategy(*strategy);
@@ -198,7 +206,7 @@ impl<'a> EventRow<'a> {
                 self.position(point);
                 self.text(position_side.text());
             }
-            Event::PositionSettled { .. } | Event::FundingPaid { .. } => self.holding(event),
+            Event::PositionSettled { .. } | Event::FundingPaid { .. } | Event::HoldingSettled(_) => self.holding(event),
             Event::Equity(point) => self.amount(point.equity),
             Event::Signal { strategy, name: text, .. } | Event::Log { strategy, text, .. } => {
                 self.strategy(*strategy);

@@ -15,7 +15,12 @@ impl Builder<'_> {
             let Some(component) = find(&self.registry.incidents, &chosen.name) else { continue };
             let name = item.own.text("name").unwrap_or_default();
             let draws = Draws::new(self.seed, &format!("incident/{name}"));
-            let context = IncidentContext { venues: &venues, currencies: &tables.currencies, draws };
+            let context = IncidentContext {
+                venues: &venues,
+                currencies: &tables.currencies,
+                instruments: &tables.instruments,
+                draws,
+            };
             let built = (component.build)(&chosen.section.params, &context);
             let Some((what, duration)) = self.take(&chosen.section, built) else { continue };
             let start = item.own.params.time("start");

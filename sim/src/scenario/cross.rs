@@ -9,6 +9,8 @@ use super::problem::{Problem, suggest};
 use super::section::{Item, Section};
 use super::{Scenario, layout, value};
 
+mod delisting;
+
 /// Names end up in a run folder's name and in 16-bit indices.
 const SECTIONS_MAX: usize = 10_000;
 
@@ -503,8 +505,12 @@ fn check_incident(item: &Item, scenario: &Scenario, problems: &mut Vec<Problem>)
         let message = format!("the incident is over at {until}, before anything is played");
         problems.push(combination(message, &item.own, "start").help("let it end after `start` of [scenario]"));
     }
-    // A transfer names two venues of its own.
-    if scenario.venues.len() > 1 && !chosen.section.params.contains("venue") && chosen.name != "transfer" {
+    if chosen.name == "delisting" {
+        delisting::check(item, &chosen.section, scenario, problems);
+    }
+    // A transfer names two venues of its own, a delisting an instrument.
+    let names_another = ["transfer", "delisting"].contains(&chosen.name.as_str());
+    if scenario.venues.len() > 1 && !chosen.section.params.contains("venue") && !names_another {
         let problem = Problem::new("scenario::missing_key", "`incident` needs `venue`", item.own.place.clone());
         problems.push(problem.help("the scenario has several venues: write for example `venue = \"SIM\"`"));
     }

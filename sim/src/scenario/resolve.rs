@@ -22,6 +22,7 @@ pub fn complete(scenario: &mut Scenario, problems: &mut Vec<Problem>) {
     let venues: Vec<String> = scenario.venues.iter().filter_map(|item| item.own.text("name")).collect();
     for item in &mut scenario.incidents {
         complete_incident(item, &venues);
+        complete_target(item, &names, problems);
     }
     if scenario.has_venue_accounts() {
         let own = scenario.venues.iter_mut().map(|venue| &mut venue.own);
@@ -102,6 +103,25 @@ fn complete_incident(item: &mut Item, venues: &[String]) {
     // Of incidents, those that last befall a venue.
     if let (true, [only]) = (chosen.section.params.contains("duration"), venues) {
         chosen.section.default_to("venue", || Some(ParamValue::Text(only.clone())));
+    }
+}
+
+/// Incidents that befall an instrument name it in full.
+fn complete_target(item: &mut Item, names: &Names, problems: &mut Vec<Problem>) {
+    let Some(chosen) = item.inline.as_mut().filter(|chosen| chosen.name == "delisting") else { return };
+    let section = &mut chosen.section;
+    match section.text("instrument").map(|text| names.find(&text, section, "instrument")) {
+        Some(Ok(full)) => section.params.insert("instrument", ParamValue::Text(full)),
+        Some(Err(problem)) => problems.push(problem),
+        None => match names.only() {
+            Some(only) => section.params.insert("instrument", ParamValue::Text(only)),
+            None if names.0.is_empty() => {}
+            None => {
+                let message = "`incident` needs `instrument`: the scenario has several instruments";
+                let problem = Problem::new("scenario::missing_key", message, item.own.place.clone());
+                problems.push(problem.help("write for example `instrument = \"BTCUSD\"`"));
+            }
+        },
     }
 }
 

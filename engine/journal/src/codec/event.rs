@@ -75,6 +75,7 @@ wire_enum! {
         77 = BankruptAt { venue, bankruptcy },
         78 = TransferSent(sent),
         79 = TransferArrived { transfer, venue, currency, amount },
+        80 = HoldingSettled(report),
         90 = TransferRefused { strategy, from, to, currency, amount, free, reason },
         91 = PositionModeDeclaredAt { venue, mode },
     }

@@ -9,10 +9,10 @@ use tapedeck_model::event::{
 use tapedeck_model::order::{CancelReason, Evidence, FillBasis, RejectReason};
 use tapedeck_model::{
     Amendment, Amount, Bar, ClientOrderId, CurrencyIx, DatedRules, Deal, DepthFlags, DepthTick, Display, FillReport,
-    FundingReport, FundingTick, GroupKind, GroupLeg, Instrument, InstrumentId, InstrumentIx, InstrumentKind, Intent,
-    Liquidity, MarkTick, MarketRecord, MboAction, MboTick, OrderKind, OrderRequest, PositionMode, PositionSide, Price,
-    Qty, QuoteTick, RecordRef, RuleIx, SettlementReport, Side, SourceIx, Span, StrategyIx, Terms, TimeInForce, TradeId,
-    TradeTick, Trail, TriggerBy, Ts, VenueIx, VenueOrderId, VenueReport,
+    FundingReport, FundingTick, GroupKind, GroupLeg, HoldingReport, Instrument, InstrumentId, InstrumentIx,
+    InstrumentKind, Intent, Liquidity, MarkTick, MarketRecord, MboAction, MboTick, OrderKind, OrderRequest,
+    PositionMode, PositionSide, Price, Qty, QuoteTick, RecordRef, RuleIx, SettlementReport, Side, SourceIx, Span,
+    StrategyIx, Terms, TimeInForce, TradeId, TradeTick, Trail, TriggerBy, Ts, VenueIx, VenueOrderId, VenueReport,
 };
 
 use super::{Cursor, Defect, Room, Wire, length, wire_enum, wire_struct};
@@ -143,6 +143,7 @@ wire_struct! {
     }
     FundingReport { instrument, strategy, ts_event, rate, mark_px, net_qty, paid }
     SettlementReport { instrument, strategy, ts_event, settlement_px }
+    HoldingReport { instrument, ts_event, settlement_px, holding }
     PostingLine[19] { account, currency, amount }
     TransferSent { transfer, strategy, from, to, currency, amount, fee, arrives }
     EquityPoint[80] { ts_event, equity, high, low, exposure, max_drawdown }
@@ -205,6 +206,7 @@ wire_enum! {
         31 = Settled(settled),
         40 = Liquidated(report),
         41 = Bankrupt(report),
+        80 = HoldingSettled(report),
     }
     MarketRecord: u8 {
         1 = Bar(bar),

@@ -256,8 +256,8 @@ fn a_failing_input_is_reported_with_its_place() {
 #[test]
 fn the_layout_is_as_released() {
     let sealed = seal(fixed_events(), 1_000);
-    assert_eq!(sealed.bytes.len(), 3_862);
-    assert_eq!(sealed.fingerprint.to_string(), "e493b25f0da0dc6360902b1c3f602737859ba5363f833e2534519e97054d28bd");
+    assert_eq!(sealed.bytes.len(), 3_911);
+    assert_eq!(sealed.fingerprint.to_string(), "3d1960d264b46f5bebfbe8e0f3a4ee874cbd3372a1d1a21e9a0b9742d90b34a8");
 }
 
 #[test]

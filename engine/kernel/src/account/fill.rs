@@ -3,7 +3,7 @@
 use tapedeck_model::event::{LedgerAccount, PositionPoint, PostingLines};
 use tapedeck_model::port::PositionView;
 use tapedeck_model::{
-    Amount, CurrencyIx, Deal, Event, FillReport, Instrument, PositionSide, Price, Qty, Side, StrategyIx,
+    Amount, CurrencyIx, Deal, Event, FillReport, HoldingReport, Instrument, PositionSide, Price, Qty, Side, StrategyIx,
 };
 
 use super::position::{self, Moved};
@@ -112,6 +112,21 @@ impl Account {
         let PositionView { net_qty, entry_cost, realized_pnl, .. } = position;
         let position = PositionPoint { strategy, instrument: instrument.ix, net_qty, entry_cost, realized_pnl };
         Ok(FillEffects { lines, position, position_side, closed_pnl: realized })
+    }
+}
+
+impl Account {
+    /// The posting of what became of a spot holding as its instrument was taken off the venue.
+    ///
+    /// # Errors
+    /// [`AccountError::Overflow`].
+    pub fn delisting(instrument: &Instrument, report: &HoldingReport) -> Result<PostingLines, AccountError> {
+        let mut lines = PostingLines::new();
+        let moved = report.holding.checked_neg().zip(report.paid(instrument)).and_then(|(given, paid)| {
+            transfer(&mut lines, LedgerAccount::Trading, instrument.base, given)?;
+            transfer(&mut lines, LedgerAccount::Trading, instrument.quote, paid)
+        });
+        moved.map(|()| lines).ok_or(overflow("the value of a holding"))
     }
 }
 

@@ -71,6 +71,10 @@ pub(super) fn foresee(spec: &mut RunSpec) -> Result<Vec<String>, RunError> {
                 let about = spec.venues.get(usize::from(*venue)).ok_or_else(|| wrong("there is no such venue"))?;
                 if spec.venues.len() > 1 { format!("{code} at {}", about.name) } else { code.to_owned() }
             }
+            Incident::Delisting(delisting) => {
+                let known = spec.instruments.get(delisting.instrument.usize());
+                known.ok_or_else(|| wrong("there is no such instrument"))?.id.to_string()
+            }
         });
     }
     Ok(targets)
@@ -93,7 +97,7 @@ impl Incidents {
         let mut times: Vec<(Ts, u8, Item)> = Vec::with_capacity(2 * list.len());
         for (ix, Scheduled { spec, .. }) in list.iter().enumerate() {
             let is_over = spec.until < first_ts || (spec.until == first_ts && spec.what.lasts());
-            if !is_over {
+            if !is_over || spec.what.is_for_good() {
                 times.push((spec.start.max(first_ts), 1, Item::Begin(ix as u16)));
                 if spec.what.lasts() {
                     times.push((spec.until, 0, Item::End(ix as u16)));
@@ -138,6 +142,13 @@ impl SimDriver {
                     self.schedule_reports(ix);
                 }
                 self.incidents.look();
+                return Ok(());
+            }
+            Incident::Delisting(delisting) => {
+                let delisting = *delisting;
+                let Some(ix) = self.venue_of.get(delisting.instrument.usize()).copied() else { return Ok(()) };
+                self.venues[usize::from(ix)].on_delisting(ts, &delisting, &mut self.reports)?;
+                self.schedule_reports(ix);
                 return Ok(());
             }
             Incident::Deposit { venue, currency, amount } => {

@@ -22,6 +22,7 @@ impl Core {
             VenueReport::Bankrupt(bankruptcy) => self.on_bankrupt(venue, bankruptcy)?,
             VenueReport::Funding(funding) => self.fund(funding)?,
             VenueReport::Settled(settled) => self.settle(settled)?,
+            VenueReport::HoldingSettled(report) => self.settle_holding(report)?,
             VenueReport::Accepted { .. }
             | VenueReport::Rejected { .. }
             | VenueReport::Triggered { .. }

@@ -1,13 +1,15 @@
-//! The end of contracts: positions are settled at a price and are gone.
+//! The end of instruments: positions are settled at a price and are gone.
 //!
-//! Enters: a report of the venue. Leaves: per position `PositionSettled`, its posting and the flat position.
+//! Enters: a report of the venue. Leaves: per position `PositionSettled`, its posting and the flat position; of
+//! what a spot account held `HoldingSettled`, the positions without a posting of their own, and one posting.
 //! Invariant: what is settled is what is held, so nothing of an expired contract is left.
 
 use tapedeck_model::event::PostingReason;
 use tapedeck_model::port::RiskObservation;
-use tapedeck_model::{Event, PositionSide, Qty, SettlementReport, StrategyIx};
+use tapedeck_model::{Event, HoldingReport, PositionSide, Price, Qty, SettlementReport, StrategyIx};
 
 use super::Core;
+use crate::account::Account;
 use crate::spec::KernelError;
 
 impl Core {
@@ -54,6 +56,40 @@ impl Core {
         if let Some(pnl) = effects.closed_pnl.and_then(|pnl| self.state.marks.to_base(pnl, settlement)) {
             self.observe(&RiskObservation::Closed { now: self.clock.now(), strategy, pnl })?;
         }
+        Ok(())
+    }
+    /// Doors 10 to 12 for what a spot account held of an instrument that was taken off the venue.
+    #[cold]
+    pub(super) fn settle_holding(&mut self, report: &HoldingReport) -> Result<(), KernelError> {
+        let HoldingReport { instrument: ix, ts_event, settlement_px, holding } = *report;
+        let unknown = KernelError::UnknownInstrument { instrument: ix };
+        let instrument = self.state.instruments.get(ix.usize()).cloned().ok_or(unknown)?;
+        let held = self.state.account(ix).balance(instrument.base).total;
+        if held != holding {
+            return Err(KernelError::Holding { holding, held });
+        }
+        self.record(&Event::HoldingSettled(*report))?;
+        let settlement_px = settlement_px.unwrap_or(Price::ZERO);
+        for strategy in (0..self.host.len()).map(|at| StrategyIx(at as u16)) {
+            let net_qty = self.state.account(ix).position(strategy, ix).net_qty;
+            if net_qty == Qty::ZERO {
+                continue;
+            }
+            self.record(&Event::PositionSettled { strategy, instrument: ix, ts_event, settlement_px, net_qty })?;
+            let seq = self.encoder.next_seq();
+            let effects = self.state.account(ix).effects_of_settlement(strategy, (&instrument, None), settlement_px);
+            let effects = effects.map_err(|source| KernelError::Account { seq, source })?;
+            // What was held is paid for as a whole: a position of a spot account only tells who had it.
+            self.record(&effects.position_changed())?;
+            if let Some(pnl) = effects.closed_pnl.and_then(|pnl| self.state.marks.to_base(pnl, instrument.settlement)) {
+                self.observe(&RiskObservation::Closed { now: self.clock.now(), strategy, pnl })?;
+            }
+        }
+        let seq = self.encoder.next_seq();
+        let lines = Account::delisting(&instrument, report);
+        let lines = lines.map_err(|source| KernelError::Account { seq, source })?;
+        self.post(self.state.accounts.venue_of(ix), PostingReason::Delisting, lines)?;
+        self.moved = true;
         Ok(())
     }
 }

@@ -241,7 +241,8 @@ impl Trial {
             | VenueReport::Liquidated(_)
             | VenueReport::Bankrupt(_)
             | VenueReport::Funding(_)
-            | VenueReport::Settled(_) => None,
+            | VenueReport::Settled(_)
+            | VenueReport::HoldingSettled(_) => None,
         })
     }
 

@@ -47,8 +47,8 @@ pub(super) fn check_leg(
 
 /// What does not depend on the market or a position.
 fn check_alone(desk: &Desk, request: &OrderRequest, now: Ts) -> Result<(), RejectReason> {
-    if desk.expired {
-        return Err(RejectReason::InstrumentExpired);
+    if let Some(reason) = desk.closed {
+        return Err(reason);
     }
     if !desk.position_mode.admits(request) {
         return Err(RejectReason::PositionSide);

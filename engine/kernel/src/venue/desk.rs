@@ -7,6 +7,7 @@
 //! absent: how orders are filled, which is each kind of record's own affair.
 
 use tapedeck_model::book::Change;
+use tapedeck_model::order::RejectReason;
 use tapedeck_model::port::QueueModel;
 use tapedeck_model::{
     Bar, BookLaw, ClientOrderId, DepthFlags, DepthTick, Instrument, Levels, MarkTick, MarketRecord, OrderKind,
@@ -249,8 +250,8 @@ pub(super) struct Desk {
     pub(super) depth: Depth,
     /// The venue's last mark price, with its index.
     mark: Option<MarkTick>,
-    /// Whether the contract has expired: it takes no order any more.
-    pub(super) expired: bool,
+    /// Why it takes no order any more, if the contract has expired or was taken off the venue.
+    pub(super) closed: Option<RejectReason>,
     /// Records of the finest kind seen.
     pub(super) observations: u64,
     /// In order of arrival.
@@ -281,7 +282,7 @@ impl Desk {
             shown: None,
             depth: Depth::new(books),
             mark: None,
-            expired: false,
+            closed: None,
             // From 1, so that there is a count before the first.
             observations: 1,
             orders: Vec::new(),

@@ -123,6 +123,13 @@ impl Funds {
         }
     }
 
+    /// Something comes (below zero: goes) beside fills; `None` on overflow, or if a balance would fall below zero.
+    pub(super) fn credit(&mut self, currency: CurrencyIx, amount: Amount) -> Option<()> {
+        let balance = self.balances.as_mut()?.get_mut(currency.usize())?;
+        *balance = balance.checked_add(amount).filter(|sum| *sum >= Amount::ZERO)?;
+        Some(())
+    }
+
     /// As the venue sees it now; `None` without a check.
     pub(super) fn balance(&self, currency: CurrencyIx) -> Option<Amount> {
         let balances = self.balances.as_ref()?;

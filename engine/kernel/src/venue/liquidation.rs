@@ -47,11 +47,11 @@ impl SimVenue {
             if let Some(margin) = self.funds.margin_mut() {
                 margin.on_mark_px(ix, mark.mark_px);
             }
-            return self.watch(ix, mark.ts_event, out);
+            return self.watch_pool_of(ix, mark.ts_event, out);
         }
         if let (true, MarketRecord::Funding(tick)) = (touched, record) {
             // What was paid is gone from the balance: the next mark may come too late.
-            return self.watch(ix, tick.ts_event, out);
+            return self.watch_pool_of(ix, tick.ts_event, out);
         }
         let Some(px) = self.desk(ix).and_then(|desk| desk.last_px_of(record)) else { return Ok(()) };
         let Some(margin) = self.funds.margin_mut() else { return Ok(()) };
@@ -59,7 +59,7 @@ impl SimVenue {
             return Ok(());
         }
         margin.on_last_px(ix, px);
-        self.watch(ix, record.ts_event(), out)
+        self.watch_pool_of(ix, record.ts_event(), out)
     }
 
     fn on_margined_bar(
@@ -85,7 +85,7 @@ impl SimVenue {
         if let Some(margin) = self.funds.margin_mut().filter(|_| counts) {
             margin.on_last_px(ix, bar.close);
         }
-        self.watch(ix, bar.ts_event, out)
+        self.watch_pool_of(ix, bar.ts_event, out)
     }
 
     /// Goes along the rest of a bar's path, taking positions away wherever margin runs out.
@@ -95,7 +95,7 @@ impl SimVenue {
             margin.on_last_px(ix, px);
             rest.since = moment;
             let before = self.trade_id_last;
-            self.watch(ix, moment.ts, out)?;
+            self.watch_pool_of(ix, moment.ts, out)?;
             if self.trade_id_last == before {
                 // Nothing can be taken, as a value cannot be represented: going on would find the same again.
                 break;
@@ -134,7 +134,12 @@ impl SimVenue {
     }
 
     /// Looks at the pools of an instrument, and takes away what is short of margin.
-    fn watch(&mut self, ix: InstrumentIx, now: Ts, out: &mut Vec<TimedReport>) -> Result<(), VenueError> {
+    pub(super) fn watch_pool_of(
+        &mut self,
+        ix: InstrumentIx,
+        now: Ts,
+        out: &mut Vec<TimedReport>,
+    ) -> Result<(), VenueError> {
         let Some(margin) = self.funds.margin().filter(|margin| margin.rules.on) else { return Ok(()) };
         for pool in margin.book.pools_of(ix).into_iter().flatten() {
             let standing = self.funds.margin().and_then(|margin| margin.standing(pool, now));

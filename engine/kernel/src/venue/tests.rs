@@ -4,6 +4,7 @@ mod bars;
 mod bounds;
 mod by_order;
 mod commands;
+mod delisting;
 mod depth;
 mod funding;
 mod groups;

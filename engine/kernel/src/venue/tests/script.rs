@@ -9,6 +9,7 @@
 //! mark MARK [INDEX]                     likewise
 //! quote BID BID_QTY ASK ASK_QTY         likewise
 //! expiry                                likewise
+//! delist PX|mark|last|hold|write_off     likewise
 //! funding RATE [MARK]                   likewise
 //! depth [clear] [gap] bid|ask PX QTY ... likewise, one message
 //! mbo [clear] [gap] add ID bid|ask PX QTY|modify ID PX QTY|cancel ID QTY|exec ID QTY ... likewise
@@ -252,6 +253,7 @@ impl Stage {
                 self.now += SECOND;
                 return self.venue.on_expiry(Ts::from_nanos(self.now), instrument, &mut self.out).unwrap();
             }
+            "delist" => return self.delist(words[1]),
             "funding" => MarketRecord::Funding(FundingTick {
                 instrument,
                 ts_event: ts(1),
@@ -265,6 +267,19 @@ impl Stage {
             _ => return self.command(&words),
         };
         self.record(&record);
+    }
+
+    fn delist(&mut self, fate: &str) {
+        self.now += SECOND;
+        let fate = match fate {
+            "mark" => Fate::Settled(SettlementPx::Mark),
+            "last" => Fate::Settled(SettlementPx::Last),
+            "hold" => Fate::Kept,
+            "write_off" => Fate::WrittenOff,
+            px => Fate::Settled(SettlementPx::Stated(Price::parse(px, 2).unwrap())),
+        };
+        let delisting = Delisting { instrument: InstrumentIx(0), fate };
+        self.venue.on_delisting(Ts::from_nanos(self.now), &delisting, &mut self.out).unwrap();
     }
 
     /// One message: levels as side, price and quantity, and flags.
@@ -477,6 +492,11 @@ fn text_of(timed: &TimedReport, is_asked: bool) -> String {
                 "liquidated {} {px} {qty} of {of}: {} with {} <= {}, fee {}",
                 l.side, l.stage, l.margin_balance, l.maintenance, l.fee
             )
+        }
+        VenueReport::HoldingSettled(report) => {
+            let fate =
+                report.settlement_px.map_or_else(|| "lost".to_owned(), |px| format!("settled at {}", px.display(2)));
+            format!("holding {} {fate}", report.holding)
         }
         VenueReport::Bankrupt(b) => format!("bankrupt {}", b.covered),
     };
