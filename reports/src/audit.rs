@@ -8,17 +8,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tapedeck_model::event::{LedgerAccount, PositionPoint, PostingLines, PostingReason};
 use tapedeck_model::instrument::InstrumentKind;
+use tapedeck_model::loan::{InterestReport, LoanLiquidation};
 use tapedeck_model::margin::LiquidationShare;
 use tapedeck_model::{
     Amount, CurrencyIx, Deal, Event, FillReport, HoldingReport, Instrument, InstrumentIx, PositionSide, Price, Qty,
-    Record, VenueIx,
+    Record, Side, VenueIx,
 };
 
 use crate::error::ReportError;
 use crate::names::{Names, PositionKey};
+use loan::LoanAudit;
 use margin::MarginAudit;
 use transfers::TransferAudit;
 
+mod loan;
 mod margin;
 mod transfers;
 
@@ -50,6 +53,8 @@ pub struct Audit {
     /// What the insurance fund got from us, less what it covered.
     insurance_expected: BTreeMap<Wallet, Amount>,
     margin: MarginAudit,
+    loan: LoanAudit,
+    interest_expected: BTreeMap<Wallet, Amount>,
     /// Instruments of which a spot account's holding was settled as a whole.
     settled_whole: BTreeSet<InstrumentIx>,
     transfers: TransferAudit,
@@ -102,6 +107,12 @@ impl Audit {
                 self.compare_position(seq, Some(*position_side), point);
                 Ok(())
             }
+            Event::BorrowDeclared { currency, terms } => {
+                self.loan.declare(*currency, terms);
+                Ok(())
+            }
+            Event::InterestCharged(report) => self.interest(seq, report).ok_or(overflow),
+            Event::LoanLiquidated(trade) => self.forced_trade(seq, trade).ok_or(overflow),
             Event::MarginDeclared { instrument, terms } => {
                 self.margin.declare(*instrument, terms);
                 Ok(())
@@ -117,7 +128,9 @@ impl Audit {
             event @ (Event::Bankrupt(bankruptcy) | Event::BankruptAt { bankruptcy, .. }) => {
                 self.posting_due = true;
                 let (wallet, covered) = ((event.venue().unwrap_or_default(), bankruptcy.currency), bankruptcy.covered);
+                self.loan.is_forced = false;
                 let sums = add(&mut self.cash_expected, wallet, covered)
+                    .and_then(|()| self.loan.moved(bankruptcy.currency, covered).map(|_| ()))
                     .and_then(|()| add(&mut self.insurance_expected, wallet, covered.checked_neg()?));
                 sums.ok_or(overflow)
             }
@@ -187,7 +200,53 @@ impl Audit {
             }
         }
         add(&mut self.cash_expected, (venue, report.fee_currency), report.fee.checked_neg()?)?;
+        if self.loan.is_used() {
+            let (base, quote) = (instrument.base_amount(Qty::from_raw(signed))?, value.checked_neg()?);
+            let fee = (report.fee_currency, report.fee.checked_neg()?);
+            let moves = [(instrument.base, base), (instrument.quote, quote), fee];
+            self.loan.filled(report.trade_id, report.ts_event, &moves)?;
+        }
         add(&mut self.fees_expected, (venue, report.fee_currency), report.fee)
+    }
+
+    /// Whether every instrument of the run is this one.
+    fn is_alone(&self) -> bool {
+        self.names.instrument(InstrumentIx(1)).is_none()
+    }
+
+    /// What interest must be, by definition: a twenty-fourth of the rate of what is borrowed. `None` on overflow.
+    fn interest(&mut self, seq: u64, report: &InterestReport) -> Option<()> {
+        self.posting_due = true;
+        let alone = self.is_alone();
+        for text in self.loan.charged(report, alone)? {
+            self.find(format!("record {seq}: {text}"));
+        }
+        // An account that borrows is the only one of its run.
+        let wallet = (VenueIx::default(), report.currency);
+        add(&mut self.interest_expected, wallet, report.interest)?;
+        add(&mut self.cash_expected, wallet, report.interest.checked_neg()?)
+    }
+
+    /// What a forced trade must do, by definition: an exchange at its price, and a fee for the fund. `None` on overflow
+    /// or for an unknown instrument.
+    fn forced_trade(&mut self, seq: u64, trade: &LoanLiquidation) -> Option<()> {
+        self.posting_due = true;
+        let instrument = self.names.instrument(trade.instrument).cloned()?;
+        let value =
+            trade.amount.mul_div(trade.last_px.raw(), 10_i64.checked_pow(u32::from(instrument.price_scale))?)?;
+        let alone = self.is_alone();
+        for text in self.loan.forced(trade, &instrument, value, alone)? {
+            self.find(format!("record {seq}: {text}"));
+        }
+        let (given, got) = match trade.side {
+            Side::Buy => (value.checked_neg()?, trade.amount),
+            Side::Sell => (value, trade.amount.checked_neg()?),
+        };
+        let at = |currency| (self.names.venue_of(&instrument), currency);
+        let (base, quote) = (at(instrument.base), at(instrument.quote));
+        add(&mut self.cash_expected, base, got)?;
+        add(&mut self.cash_expected, quote, given.checked_sub(trade.fee)?)?;
+        add(&mut self.insurance_expected, quote, trade.fee)
     }
 
     /// What a settlement at expiry must do, by definition: all that is held is closed at its price. `None` on
@@ -264,6 +323,10 @@ impl Audit {
             ));
         }
         let realized = self.move_held(key, &instrument, share.last_px, signed)?;
+        if self.loan.is_forced {
+            // Posted with the whole.
+            return Some(());
+        }
         let wallet = (self.names.venue_of(&instrument), instrument.settlement);
         add(&mut self.cash_expected, wallet, realized.checked_sub(share.fee)?)?;
         add(&mut self.insurance_expected, wallet, share.fee)?;
@@ -311,10 +374,12 @@ impl Audit {
                 | PostingReason::Liquidation
                 | PostingReason::Insurance
                 | PostingReason::Transfer
-                | PostingReason::Delisting => false,
+                | PostingReason::Delisting
+                | PostingReason::Interest => false,
             };
             if beside_trading && line.account == LedgerAccount::Cash {
                 add(&mut self.cash_expected, wallet, line.amount)?;
+                self.loan.moved(line.currency, line.amount)?;
             }
         }
         self.posting_due = false;
@@ -331,6 +396,7 @@ impl Audit {
             ("cash", LedgerAccount::Cash, &self.cash_expected),
             ("fees", LedgerAccount::Fees, &self.fees_expected),
             ("funding", LedgerAccount::Funding, &self.funding_expected),
+            ("interest", LedgerAccount::Interest, &self.interest_expected),
             ("the insurance fund", LedgerAccount::InsuranceFund, &self.insurance_expected),
             ("transit", LedgerAccount::Transit, &self.transit_expected),
         ] {

@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use tapedeck_model::event::{EquityPoint, PositionPoint, PostingLines, PostingReason};
+use tapedeck_model::loan::{DatedRate, LoanStanding};
 use tapedeck_model::margin::LiquidationStage;
 use tapedeck_model::number::format_scaled;
 use tapedeck_model::{
-    Amendment, Amount, ClientOrderId, CurrencyIx, Event, FillReport, FundingTick, GroupLeg, InstrumentIx, OrderKind,
-    OrderRequest, Record, RuleIx, StrategyIx, Terms, TimeInForce, Trail, TriggerBy,
+    Amendment, Amount, ClientOrderId, CurrencyIx, Event, FillReport, FundingTick, GroupLeg, Instrument, InstrumentIx,
+    OrderKind, OrderRequest, Record, RuleIx, StrategyIx, Terms, TimeInForce, Trail, TriggerBy,
 };
 
 use crate::names::Names;
@@ -334,6 +335,43 @@ fn settlement_text(event: &Event, names: &Names) -> Option<String> {
     None
 }
 
+/// Events about debts.
+fn loan_text(event: &Event, names: &Names) -> Option<String> {
+    if let Event::BorrowDeclared { currency, terms } = event {
+        let rate = |rate: &DatedRate| format_scaled(i128::from(rate.daily_rate), FundingTick::RATE_SCALE);
+        let rates: Vec<String> =
+            terms.rates.iter().map(|one| format!("{} a day from {}", rate(one), one.from)).collect();
+        return Some(format!("{} at {}", names.currency(*currency), rates.join(", ")));
+    }
+    if let Event::InterestCharged(report) = event {
+        let money = |amount| names.money(amount, report.currency);
+        let rate = format_scaled(i128::from(report.daily_rate), FundingTick::RATE_SCALE);
+        let (interest, borrowed) = (money(report.interest), money(report.borrowed));
+        return Some(format!("{interest} on {}, an hour of {borrowed} at {rate} a day", report.ts_event));
+    }
+    if let Event::MarginCalled(call) = event {
+        let LoanStanding { assets, debt } = call.standing;
+        return Some(format!("assets {assets} against a debt of {debt} on {}", call.ts_event));
+    }
+    let Event::LoanLiquidated(trade) = event else { return None };
+    let instrument = names.instrument(trade.instrument);
+    let money = |amount: Amount, of: fn(&Instrument) -> CurrencyIx| {
+        instrument.map_or_else(|| amount.to_string(), |one| names.money(amount, of(one)))
+    };
+    Some(format!(
+        "{} {} {} at {} on {}; mark {}, assets {} against a debt of {}, fee {}",
+        names.instrument_text(trade.instrument),
+        trade.side,
+        money(trade.amount, |one| one.base),
+        names.px(trade.instrument, trade.last_px),
+        trade.ts_event,
+        names.px(trade.instrument, trade.mark_px),
+        trade.standing.assets,
+        trade.standing.debt,
+        money(trade.fee, |one| one.quote),
+    ))
+}
+
 /// Events about margin and liquidations.
 fn margin_text(event: &Event, names: &Names) -> Option<String> {
     let what = event.text();
@@ -375,6 +413,9 @@ fn margin_text(event: &Event, names: &Names) -> Option<String> {
             names.px(ix, share.last_px),
             names.money(share.fee, currency(ix)),
         ));
+    }
+    if let Some(text) = loan_text(event, names) {
+        return Some(format!("{what}: {text}"));
     }
     if let Event::Bankrupt(b) | Event::BankruptAt { bankruptcy: b, .. } = event {
         let of = b.instrument.map_or("the cross wallet", |ix| names.instrument_text(ix));

@@ -59,6 +59,8 @@ pub struct Counts {
     pub data_issues: u64,
     /// Stages of liquidations.
     pub liquidations: u64,
+    /// Margin calls of an account that borrows.
+    pub margin_calls: u64,
     /// Losses beyond a wallet that the insurance fund covered.
     pub bankruptcies: u64,
     /// How often orders were kept from what was shown because of its age.
@@ -181,6 +183,8 @@ pub struct RunFacts {
     pub fees: BTreeMap<CurrencyIx, Amount>,
     /// Funding paid, by settlement currency; below zero: received.
     pub funding: BTreeMap<CurrencyIx, Amount>,
+    /// Interest charged on what was borrowed, by currency.
+    pub interest: BTreeMap<CurrencyIx, Amount>,
     /// The same by strategy and instrument; what is no strategy's is not among it.
     pub funding_of: BTreeMap<PositionKey, Amount>,
     /// What slippage cost: what fills were worth at their prices against what they were at the reference
@@ -242,6 +246,8 @@ pub struct Gatherer {
     base_deposits: Option<Amount>,
     /// Economic time of the last stage of a liquidation.
     liquidated_at: Ts,
+    /// Whether that was a forced trade of an account that borrows, whose fee is counted as a whole.
+    is_forced: bool,
 }
 
 /// A share of a liquidation in the form of a fill, for round trips.
@@ -302,6 +308,7 @@ impl Gatherer {
             period: None,
             fees: BTreeMap::new(),
             funding: BTreeMap::new(),
+            interest: BTreeMap::new(),
             funding_of: BTreeMap::new(),
             slippage: BTreeMap::new(),
             traded: BTreeMap::new(),
@@ -334,6 +341,7 @@ impl Gatherer {
             equity_peak: None,
             base_deposits: Some(Amount::ZERO),
             liquidated_at: Ts::MIN,
+            is_forced: false,
         }
     }
 
@@ -360,8 +368,21 @@ impl Gatherer {
             }
             Event::Liquidated(liquidation) => {
                 self.facts.counts.liquidations += 1;
-                self.liquidated_at = liquidation.ts_event;
+                (self.liquidated_at, self.is_forced) = (liquidation.ts_event, false);
             }
+            Event::LoanLiquidated(trade) => {
+                self.facts.counts.liquidations += 1;
+                (self.liquidated_at, self.is_forced) = (trade.ts_event, true);
+                let unknown = || ReportError::Unknown { seq, what: "the instrument" };
+                let quote = self.facts.names.instrument(trade.instrument).ok_or_else(unknown)?.quote;
+                let fee = add(&mut self.facts.liquidation_fees, quote, trade.fee);
+                fee.ok_or_else(|| overflow("the sum of liquidation fees"))?;
+            }
+            Event::InterestCharged(report) => {
+                let sum = add(&mut self.facts.interest, report.currency, report.interest);
+                sum.ok_or_else(|| overflow("the sum of interest"))?;
+            }
+            Event::MarginCalled(_) => self.facts.counts.margin_calls += 1,
             Event::LiquidationShared(share) => return self.share(seq, share),
             Event::Bankrupt(bankruptcy) | Event::BankruptAt { bankruptcy, .. } => {
                 self.facts.counts.bankruptcies += 1;
@@ -518,7 +539,9 @@ impl Gatherer {
         let report = as_fill(share, instrument.settlement, self.liquidated_at);
         let deal = facts.names.deal_of(share);
         let mut sums = || {
-            add(&mut facts.liquidation_fees, instrument.settlement, share.fee)?;
+            if !self.is_forced {
+                add(&mut facts.liquidation_fees, instrument.settlement, share.fee)?;
+            }
             let trip = self.trips.on_fill(instrument, deal, &report)?;
             if let Some(trip) = &trip {
                 facts.trips.mixed |= facts.trips.push(trip).is_none();

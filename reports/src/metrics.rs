@@ -47,6 +47,8 @@ pub struct Metrics {
     pub fees: Vec<(String, Amount)>,
     /// Funding paid by currency; below zero: received.
     pub funding: Vec<(String, Amount)>,
+    /// Interest on what was borrowed, by currency.
+    pub interest: Vec<(String, Amount)>,
     /// Round trips closed.
     pub trades: u64,
     /// Trips won over all trips.
@@ -121,6 +123,7 @@ impl Metrics {
             returns: stats.count(),
             fees: by_code(facts, &facts.fees),
             funding: by_code(facts, &facts.funding),
+            interest: by_code(facts, &facts.interest),
             trades: trips.count,
             win_rate: if comparable { ratio(trips.wins as f64, trips.count as f64) } else { None },
             profit_factor: if comparable { ratio(trips.won.to_f64(), -trips.lost.to_f64()) } else { None },
@@ -194,6 +197,8 @@ impl Metrics {
         });
         figures["blocked_fills"] = json!(counts.blocked);
         figures["incidents"] = json!(counts.incidents);
+        figures["interest"] = json!(sums(&self.interest));
+        figures["margin_calls"] = json!(counts.margin_calls);
         figures["missed_records"] = json!(counts.missed);
         figures["transfers"] = json!(counts.transfers);
         figures["transfers_refused"] = json!(counts.transfers_refused);

@@ -62,6 +62,9 @@ fn trade_figures(facts: &RunFacts, metrics: &Metrics) -> Vec<Figure> {
     if counts.liquidations > 0 {
         rows.push(("Liquidations", count(counts.liquidations)));
     }
+    if counts.margin_calls > 0 {
+        rows.push(("Margin calls", count(counts.margin_calls)));
+    }
     rows
 }
 
@@ -86,6 +89,9 @@ pub fn costs(facts: &RunFacts) -> Vec<(String, String)> {
     }
     for (currency, sum) in &facts.funding {
         rows.push(("Funding paid".to_owned(), format!("{} {}", money(*sum), names.currency(*currency))));
+    }
+    for (currency, sum) in &facts.interest {
+        rows.push(("Interest".to_owned(), format!("{} {}", money(*sum), names.currency(*currency))));
     }
     for (title, sums) in [
         ("Liquidation fees", &facts.liquidation_fees),

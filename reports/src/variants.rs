@@ -28,7 +28,8 @@ pub struct VariantRow {
 }
 
 /// What is multiplied, as a title.
-const COSTS: &str = "Costs multiplied: fees, slippage, funding paid and liquidation fees, not spreads of the data";
+const COSTS: &str =
+    "Costs multiplied: fees, slippage, funding paid, interest and liquidation fees, not spreads of the data";
 
 /// All that were asked for; empty lists where none were.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -11,8 +11,9 @@ use tapedeck_kernel::account::{AccountKind, LEVERAGE_ONE};
 use tapedeck_kernel::risk::RiskSlot;
 use tapedeck_kernel::spec::{RunSpec, StrategySlot, VenueAccount};
 use tapedeck_kernel::venue::{
-    Factor, MarginSpec, Matching, PathModel, RecordKind, VenueSpec, stressed_fees, stressed_slippage,
+    Factor, LoanSpec, MarginSpec, Matching, PathModel, RecordKind, VenueSpec, stressed_fees, stressed_slippage,
 };
+use tapedeck_model::loan::BorrowTerms;
 use tapedeck_model::margin::MarginTerms;
 use tapedeck_model::param::ParamError;
 use tapedeck_model::port::{FeeModel, LatencyModel, LatencySetup, Leg, QueueModel, SlippageModel};
@@ -29,6 +30,7 @@ mod data;
 pub(crate) mod data_set;
 mod incidents;
 mod instruments;
+mod loans;
 mod margin;
 mod tap;
 mod transfers;
@@ -59,7 +61,7 @@ pub fn assemble(scenario: &Scenario, registry: &Registry, base_dir: &Path) -> Re
 /// What is assumed otherwise than the scenario says; nothing by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Variant {
-    /// By how much fees, slippage, funding paid and liquidation fees are multiplied.
+    /// By how much fees, slippage, funding paid, interest and liquidation fees are multiplied.
     pub cost_factor: Option<Decimal>,
     /// The path through bars of every venue.
     pub path: Option<PathModel>,
@@ -138,7 +140,8 @@ impl Builder<'_> {
         let strategies = self.strategies(&tables);
         let rules = self.rules();
         let margin = self.margin_terms(&tables, &accounts);
-        let venues = self.venues(&tables, &margin, &accounts);
+        let loans = self.loan_rates(&tables, &accounts);
+        let venues = self.venues((&tables, base_currency), (&margin, &loans), &accounts);
         let expiries = self.expiries(&tables);
         let meter = Arc::new(Meter::default());
         let (sources, prices) = self.sources(&tables, &meter);
@@ -152,6 +155,7 @@ impl Builder<'_> {
             instruments: tables.instruments,
             accounts,
             margin,
+            loans,
             venues,
             strategies,
             rules,
@@ -196,6 +200,7 @@ impl Builder<'_> {
         match account.kind().as_deref() {
             Some("netting") => {}
             Some("margin") => return AccountKind::Margin,
+            Some("spot_margin") => return AccountKind::SpotMargin { leverage: self.loan_leverage(own) },
             _ => return AccountKind::Spot,
         }
         let leverage = own.params.decimal("max_leverage").unwrap_or(Decimal::ONE);
@@ -259,8 +264,8 @@ impl Builder<'_> {
 
     fn venues(
         &mut self,
-        tables: &Tables,
-        terms: &[(InstrumentIx, MarginTerms)],
+        (tables, quote): (&Tables, CurrencyIx),
+        (terms, loans): AccountTerms<'_>,
         accounts: &[VenueAccount],
     ) -> Vec<VenueSpec> {
         let scenario = self.scenario;
@@ -268,12 +273,18 @@ impl Builder<'_> {
         for (item, account) in scenario.venues.iter().zip(accounts) {
             let funds = (account.kind == AccountKind::Spot).then(|| account.deposits.clone());
             let margin = self.margin_spec(item, account, (tables, terms));
-            venues.extend(self.venue(item, tables, (funds, margin, account.position_mode)));
+            let lent = self.loan_spec(loans, account, (tables.currencies.len(), quote));
+            venues.extend(self.venue(item, tables, (funds, margin, lent, account.position_mode)));
         }
         venues
     }
 
-    fn venue(&mut self, item: &Item, tables: &Tables, (funds, margin, position_mode): Money) -> Option<VenueSpec> {
+    fn venue(
+        &mut self,
+        item: &Item,
+        tables: &Tables,
+        (funds, margin, loans, position_mode): Money,
+    ) -> Option<VenueSpec> {
         let name = item.own.text("name")?;
         let traded: Vec<&Instrument> = tables.instruments.iter().filter(|one| one.id.venue == name).collect();
         let instruments: Vec<InstrumentIx> = traded.iter().map(|one| one.ix).collect();
@@ -318,6 +329,7 @@ impl Builder<'_> {
             settlement_px,
             funds,
             margin,
+            loans,
             position_mode,
             troubles,
             price_band,
@@ -432,8 +444,12 @@ impl Builder<'_> {
     }
 }
 
-/// What a venue is told of the account: balances of a spot account, or a margin account, and how it holds instruments.
-type Money = (Option<Vec<(CurrencyIx, Amount)>>, Option<MarginSpec>, PositionMode);
+/// Margin terms by instrument, and rates of borrowing by currency.
+type AccountTerms<'a> = (&'a [(InstrumentIx, MarginTerms)], &'a [(CurrencyIx, BorrowTerms)]);
+
+/// What a venue is told of the account: balances of a spot account, or a margin account, or one that borrows, and how
+/// it holds instruments.
+type Money = (Option<Vec<(CurrencyIx, Amount)>>, Option<MarginSpec>, Option<LoanSpec>, PositionMode);
 
 fn position_mode(account: &Section) -> PositionMode {
     match account.text("position_mode").as_deref() {

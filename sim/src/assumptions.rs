@@ -5,6 +5,7 @@ use tapedeck_reports::RunFacts;
 
 use crate::scenario::{Chosen, Item, Scenario, Section};
 
+mod loans;
 mod margin;
 
 /// Key and value of each assumption.
@@ -51,8 +52,12 @@ pub fn assumptions(scenario: &Scenario, facts: &RunFacts) -> Vec<(String, String
     }
     accounts(scenario, several, &mut row);
     valuation(scenario, &mut row);
-    for account in scenario.accounts().iter().filter(|account| account.kind().as_deref() == Some("margin")) {
-        margin::rows(account, scenario, &mut row);
+    for account in scenario.accounts() {
+        match account.kind().as_deref() {
+            Some("margin") => margin::rows(&account, scenario, &mut row),
+            Some("spot_margin") => loans::rows(account.own, scenario, &mut row),
+            _ => {}
+        }
     }
     data_and_incidents(scenario, facts, &mut row);
     let warm_up = scenario.general.own.params.span("warm_up").unwrap_or_default();

@@ -48,6 +48,8 @@ pub struct Scenario {
     pub margin: Vec<Item>,
     /// `[[transfer]]`, by venues and currency.
     pub transfers: Vec<Item>,
+    /// `[[borrow]]`, by currency, then date.
+    pub borrow: Vec<Item>,
     /// `[[strategy]]`, by id.
     pub strategies: Vec<Item>,
     /// `[[risk]]`, by rule, scope and parameters.
@@ -127,7 +129,7 @@ impl Scenario {
     }
 
     /// Sections with their specification, in the order in which they are printed.
-    fn sections(&self) -> [(&'static SectionSpec, &[Item]); 11] {
+    fn sections(&self) -> [(&'static SectionSpec, &[Item]); 12] {
         let one = std::slice::from_ref;
         [
             (&layout::SCENARIO, one(&self.general)),
@@ -137,6 +139,7 @@ impl Scenario {
             (&layout::ACCOUNT, if self.has_venue_accounts() { &[] } else { one(&self.account) }),
             (&layout::MARGIN, &self.margin),
             (&layout::TRANSFER, &self.transfers),
+            (&layout::BORROW, &self.borrow),
             (&layout::STRATEGY, &self.strategies),
             (&layout::RISK, &self.risk),
             (&layout::INCIDENT, &self.incidents),
@@ -151,6 +154,7 @@ impl Scenario {
         self.venues.sort_by_key(|item| text(item, "name"));
         self.margin.sort_by_key(|item| text(item, "instrument"));
         self.transfers.sort_by_key(|item| (text(item, "from"), text(item, "to"), text(item, "currency")));
+        self.borrow.sort_by_key(|item| (text(item, "currency"), item.own.params.time_opt("from").ok().flatten()));
         self.strategies.sort_by_key(|item| text(item, "id"));
         self.risk.sort_by_key(|item| {
             let params = item.inline.iter().flat_map(|chosen| chosen.section.params.iter());
@@ -241,6 +245,7 @@ fn read_sections(root: &[Entry], checker: &mut Checker<'_>, texts: Arc<Texts>) -
         venues: list(&layout::VENUE),
         margin: list(&layout::MARGIN),
         transfers: list(&layout::TRANSFER),
+        borrow: list(&layout::BORROW),
         strategies: list(&layout::STRATEGY),
         risk: list(&layout::RISK),
         incidents: list(&layout::INCIDENT),

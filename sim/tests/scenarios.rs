@@ -187,6 +187,80 @@ fn bad_delistings_are_refused_at_the_line() {
     }
 }
 
+/// Changes of a good account that borrows: code, text of the line that is pointed at, fragment of message or help.
+#[test]
+fn bad_terms_of_borrowing_are_refused_at_the_line() {
+    let good = GOOD.replace("[account]", "[account]\nkind = \"spot_margin\"\nleverage = \"3\"")
+        + "\n[[borrow]]\ncurrency = \"USD\"\ndaily_rate = \"0.0002\"\n";
+    let assembled = |text: &str| {
+        let scenario = load(text, &[])?;
+        tapedeck::assemble::assemble(&scenario, &Registry::standard(), std::path::Path::new(".")).map(|_| ())
+    };
+    assembled(&good).unwrap();
+    let rest = "start = \"2024-01-01T12:00:00\"\ncurrency = \"USD\"\namount = 1\n";
+    let incident = |kind: &str| format!("{good}\n[[incident]]\nkind = \"{kind}\"\n{rest}");
+    let account = |rest: &str| good.replace("leverage = \"3\"", &format!("leverage = \"3\"\n{rest}"));
+    let rate = "daily_rate = \"0.0002\"";
+    let combination = "scenario::combination";
+    for (text, code, at, fragment) in [
+        (
+            good.replace("kind = \"spot_margin\"\nleverage = \"3\"\n", ""),
+            combination,
+            "currency = \"USD\"",
+            "borrows nothing",
+        ),
+        (
+            good.replace(&format!("[[borrow]]\ncurrency = \"USD\"\n{rate}\n"), ""),
+            combination,
+            "spot_margin",
+            "[[borrow]]",
+        ),
+        (good.replace("leverage = \"3\"", "leverage = \"0.5\""), combination, "leverage = \"0.5\"", "at least 1"),
+        (good.replace("leverage = \"3\"", "leverage = \"5\""), combination, "leverage = \"5\"", "margin level of 1.25"),
+        (account("margin_call = \"1.05\""), combination, "margin_call", "does not hold"),
+        (account("liquidation_level = \"1\""), combination, "liquidation_level", "does not hold"),
+        (account("maintenance_rate = \"0.1\""), combination, "maintenance_rate", "no `maintenance_rate`"),
+        (account("max_leverage = \"2\""), combination, "max_leverage", "no `max_leverage`"),
+        (GOOD.replace("[account]", "[account]\nmargin_call = \"1.5\""), combination, "margin_call", "no `margin_call`"),
+        (
+            good.replace("currency = \"USD\"", "currency = \"USDT\""),
+            "scenario::unknown_currency",
+            "USDT",
+            "did you mean `USD`",
+        ),
+        (good.replace(rate, "daily_rate = \"1.5\""), "scenario::out_of_bounds", "1.5", "daily_rate"),
+        (good.replace(rate, "daily_rate = \"0.0000000000001\""), "scenario::refused", "0.0000000000001", "decimals"),
+        (
+            format!("{good}\n[[borrow]]\ncurrency = \"USD\"\ndaily_rate = 0\n"),
+            "scenario::duplicate",
+            "currency = \"USD\"",
+            "two rates",
+        ),
+        (good.replace("quote = \"USD\"", "quote = \"USDT\""), combination, "quote = \"USDT\"", "quoted in it"),
+        (
+            good.replace("quote = \"USD\"", "quote = \"USD\"\nkind = \"linear\""),
+            combination,
+            "linear",
+            "cannot hold a contract",
+        ),
+        (
+            good.replace("[account]", "[venue.fees]\nmodel = \"maker_taker\"\ncurrency = \"base\"\n[account]"),
+            combination,
+            "currency = \"base\"",
+            "in the quote",
+        ),
+        (incident("deposit"), combination, "kind = \"deposit\"", "not modelled"),
+        (incident("airdrop"), combination, "kind = \"airdrop\"", "not modelled"),
+    ] {
+        let problems = assembled(&text).expect_err(&text);
+        let found = problems.list().iter().find(|problem| problem.code == code);
+        let found = found.unwrap_or_else(|| panic!("no {code} in\n{problems}"));
+        let line = problems.line(found).and_then(|line| text.lines().nth(line - 1)).unwrap_or("nowhere");
+        assert!(line.contains(at), "{code} points at `{line}`, not at `{at}`:\n{problems}");
+        assert!(problems.to_string().contains(fragment), "no `{fragment}` in\n{problems}");
+    }
+}
+
 /// Changes of a good margin account: code, text of the line that is pointed at, fragment of message or help.
 #[test]
 fn bad_margin_terms_are_refused_at_the_line() {

@@ -11,9 +11,12 @@ use tapedeck_model::random::{Draws, Stream};
 /// A random scenario.
 pub fn scenario(seed: u64) -> String {
     let mut dice = Dice(Draws::new(seed, "soak").stream(0));
+    let borrows = dice.chance(15);
     let instruments = 1 + dice.below(3);
-    let venues = 1 + dice.below(2.min(instruments));
-    let kinds: Vec<&str> = (0..venues).map(|_| dice.pick(&["spot", "spot", "netting", "margin"])).collect();
+    // An account that borrows is that of the only venue.
+    let venues = if borrows { 1 } else { 1 + dice.below(2.min(instruments)) };
+    let mut kind = || if borrows { "spot_margin" } else { dice.pick(&["spot", "spot", "netting", "margin"]) };
+    let kinds: Vec<&str> = (0..venues).map(|_| kind()).collect();
     let mut text = format!(
         "[scenario]\nname = \"soak\"\nseed = {seed}\nbase_currency = \"USD\"\nstart = \"2024-01-01\"\n\
          end = \"2024-01-01T0{}:00:00Z\"\n{}\n",
@@ -50,7 +53,8 @@ pub fn scenario(seed: u64) -> String {
         text.push_str(&strategy(&mut dice, nth, instruments));
     }
     for incident in INCIDENTS {
-        if dice.chance(12) {
+        // Nothing comes or goes in the midst of debts.
+        if dice.chance(12) && (!borrows || incident.contains("duration")) {
             let minute = dice.below(60);
             let venue = format!("venue = \"V{}\"\n", dice.below(venues));
             let venue = if venues > 1 || incident.contains("duration") { venue } else { String::new() };
@@ -62,7 +66,7 @@ pub fn scenario(seed: u64) -> String {
             let _ = writeln!(text, "[[risk]]\n{rule}\n");
         }
     }
-    if dice.chance(15) {
+    if dice.chance(15) && !borrows {
         text.push_str(&delisting(&mut dice, kinds[0] == "spot"));
     }
     text
@@ -134,7 +138,7 @@ const LATENCIES: [&str; 4] = [
 /// One instrument with its data: `nth` of the run, traded at a venue.
 fn instrument(dice: &mut Dice, (nth, venue): (u64, u64), account: &str) -> String {
     let kind = match account {
-        "spot" => "spot",
+        "spot" | "spot_margin" => "spot",
         "netting" => dice.pick(&["linear", "linear", "inverse"]),
         "margin" => dice.pick(&["linear", "linear", "inverse"]),
         _ => "linear",
@@ -242,6 +246,16 @@ fn account(dice: &mut Dice, (key, kind): (&str, &str), coins: &[u64]) -> String 
                  maintenance_rate = \"{rate}\"\ndeposits = {{ {deposits} }}\n"
             )
         }
+        "spot_margin" => format!(
+            "{key} = \"spot_margin\"\nleverage = \"{}\"\nmargin_call = \"{}\"\nliquidation_level = \"1.03\"\n\
+             deposits = {{ USD = \"{}\"{} }}\n\n[[borrow]]\ncurrency = \"USD\"\ndaily_rate = \"0.02\"\n\n\
+             [[borrow]]\ncurrency = \"USD\"\ndaily_rate = \"0.5\"\nfrom = \"2024-01-01T00:40:00Z\"\n\n{}",
+            dice.pick(&["2", "5", "12"]),
+            dice.pick(&["1.04", "1.08"]),
+            dice.pick(&["50", "500", "3000"]),
+            dice.pick(&["", ", C0 = \"1.5\""]),
+            dice.pick(&["", "[[borrow]]\ncurrency = \"C0\"\ndaily_rate = \"0.3\"\n\n"]),
+        ),
         _ => format!("{key} = \"spot\"\ndeposits = {{ USD = \"5000\" }}\n"),
     }
 }

@@ -103,6 +103,7 @@ fn core_of(spec: RunSpec, first_ts: Ts) -> (Core, RunSpec) {
         base_currency: spec.base_currency,
         accounts: spec.accounts.clone(),
         margin: spec.margin.clone(),
+        loans: spec.loans.clone(),
         strategies: spec.strategies,
         rules: spec.rules,
         source_names: spec.sources.iter().map(|slot| slot.name.clone()).collect(),

@@ -7,6 +7,9 @@ use tapedeck_model::event::{
     Anomaly, DataIssue, DenyReason, EquityPoint, HaltAction, IncidentKind, LedgerAccount, LogLevel, MarketException,
     PositionPoint, PostingLines, PostingReason, RiskDecision, TransferRefusal, TransferSent,
 };
+use tapedeck_model::loan::{
+    BorrowTerms, DAILY_RATE_MAX, DatedRate, InterestReport, LoanLiquidation, LoanStanding, MarginCall,
+};
 use tapedeck_model::margin::{
     Bankruptcy, BracketRow, DatedBrackets, Liquidation, LiquidationShare, LiquidationStage, MaintenanceBasis,
     MarginMode, MarginTerms, brackets_of,
@@ -136,7 +139,20 @@ make! { draw;
         5 => Self::Mbo(draw.make()),
         _ => Self::Quote(draw.make()),
     };
-    VenueReport => match draw.below(18) {
+    BorrowTerms => {
+        let mut from = draw.next() as i64 >> 8;
+        let mut rates = Vec::new();
+        for _ in 0..=draw.below(3) {
+            let daily_rate = (draw.next() % DAILY_RATE_MAX.unsigned_abs()) as i64;
+            rates.push(DatedRate { from: Ts::from_nanos(from), daily_rate });
+            from += 1 + draw.below(1_000) as i64;
+        }
+        Self { rates }
+    };
+    VenueReport => match draw.below(21) {
+        17 => Self::Interest(draw.make()),
+        18 => Self::LoanLiquidated(draw.make()),
+        19 => Self::MarginCalled(draw.make()),
         16 => Self::HoldingSettled(draw.make()),
         9 => Self::Held { client_order_id: draw.make(), venue_order_id: draw.make() },
         10 => Self::Activated { client_order_id: draw.make(), order_qty: draw.make() },
@@ -268,6 +284,10 @@ make_struct! {
     }
     LiquidationShare { strategy, instrument, side, last_px, last_qty, fee }
     Bankruptcy { currency, instrument, covered, ts_event }
+    InterestReport { currency, ts_event, borrowed, daily_rate, interest }
+    LoanStanding { assets, debt }
+    MarginCall { ts_event, standing }
+    LoanLiquidation { instrument, trade_id, side, mark_px, last_px, amount, whole, fee, standing, ts_event }
 }
 
 macro_rules! make_event {
@@ -342,6 +362,10 @@ make_event! {
     TransferRefused { strategy, from, to, currency, amount, free, reason },
     PositionModeDeclaredAt { venue, mode },
     HoldingSettled(report),
+    InterestCharged(report),
+    LoanLiquidated(report),
+    MarginCalled(report),
+    BorrowDeclared { currency, terms },
 }
 
 /// Values of any type that can be made.

@@ -6,10 +6,12 @@
 //! allocates in proportion to the bytes that are there, whatever lengths they claim.
 
 mod event;
+mod loan;
 mod margin;
 mod values;
 
 use tapedeck_model::instrument::InstrumentError;
+use tapedeck_model::loan::BorrowError;
 use tapedeck_model::margin::MarginError;
 use tapedeck_model::{Command, Event, Instrument, MarketRecord, VenueReport};
 use thiserror::Error;
@@ -61,6 +63,9 @@ pub enum Defect {
     /// Margin terms that contradict themselves.
     #[error("margin terms make no sense")]
     Margin(#[from] MarginError),
+    /// Terms of borrowing that contradict themselves.
+    #[error("terms of borrowing make no sense")]
+    Borrow(#[from] BorrowError),
 }
 
 /// A value that has a canonical encoding. Only this crate implements it.

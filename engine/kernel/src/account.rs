@@ -13,6 +13,7 @@
 
 mod equity;
 mod fill;
+mod loan;
 mod margin;
 mod marks;
 pub(crate) mod position;
@@ -26,6 +27,7 @@ pub use reserve::{MARKET_BUFFER_BPS, Reserve, ReserveQuery};
 pub use venues::{Accounts, AccountsSpec};
 
 use tapedeck_model::event::{LedgerAccount, PositionPoint, PostingLine, PostingLines, PostingReason};
+use tapedeck_model::loan::BorrowTerms;
 use tapedeck_model::number::{SCALE_MAX, pow10};
 use tapedeck_model::port::{Balance, PositionView};
 use tapedeck_model::{
@@ -51,6 +53,12 @@ pub enum AccountKind {
     /// Signed positions with margin by instrument: leverage, maintenance brackets, cross and isolated
     /// wallets. The terms come with [`Event::MarginDeclared`]; every instrument is a contract.
     Margin,
+    /// Assets change hands, and what is missing is borrowed: a balance below zero is a debt. At what rates, comes with
+    /// [`Event::BorrowDeclared`].
+    SpotMargin {
+        /// What may be owed as an order is sent is (leverage - 1) x equity; in units of 1e-6.
+        leverage: i64,
+    },
 }
 
 /// One unit of [`AccountKind::Netting::max_leverage`] times this is a leverage of 1.
@@ -59,7 +67,7 @@ pub const LEVERAGE_ONE: i64 = 1_000_000;
 /// What an account is made from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccountSpec {
-    /// Spot or netting.
+    /// What it is.
     pub kind: AccountKind,
     /// Number of strategies of the run.
     pub strategies: usize,
@@ -194,6 +202,8 @@ pub struct Account {
     margin: Option<Box<MarginBook>>,
     /// What a margin account can hold; empty for others.
     contracts: Vec<Instrument>,
+    /// At what rates a currency can be borrowed, by currency; empty where nothing can.
+    lent: Vec<Option<BorrowTerms>>,
 }
 
 impl Account {
@@ -213,14 +223,19 @@ impl Account {
     ) -> Result<(), AccountError> {
         let contract = match kind {
             AccountKind::Netting { .. } | AccountKind::Margin => None,
-            AccountKind::Spot => traded.find(|one| one.kind != InstrumentKind::Spot),
+            AccountKind::Spot | AccountKind::SpotMargin { .. } => traded.find(|one| one.kind != InstrumentKind::Spot),
         };
         contract.map_or(Ok(()), |one| Err(AccountError::ContractOnSpot { instrument: one.id.to_string() }))
     }
 
     /// An account with room for every instrument of the run.
     fn with_tables(spec: &AccountSpec, instruments: &[Instrument]) -> Result<Self, AccountError> {
-        if matches!(spec.kind, AccountKind::Netting { max_leverage } if max_leverage <= 0) {
+        let is_too_small = match spec.kind {
+            AccountKind::Netting { max_leverage } => max_leverage <= 0,
+            AccountKind::SpotMargin { leverage } => leverage < LEVERAGE_ONE,
+            AccountKind::Spot | AccountKind::Margin => false,
+        };
+        if is_too_small {
             return Err(AccountError::Leverage);
         }
         assert!(spec.base_currency.usize() < spec.currencies, "the base currency is one of the run's");
@@ -238,6 +253,7 @@ impl Account {
             reservations: Reservations::new(spec, instruments),
             margin: (spec.kind == AccountKind::Margin).then(|| Box::new(MarginBook::new(instruments, spec.currencies))),
             contracts: if spec.kind == AccountKind::Margin { instruments.to_vec() } else { Vec::new() },
+            lent: Vec::new(),
         })
     }
 
@@ -314,6 +330,7 @@ impl Account {
         }
         match event {
             Event::Posted { reason, lines } | Event::PostedAt { reason, lines, .. } => self.post(*reason, lines),
+            Event::BorrowDeclared { currency, terms } => self.lend(*currency, terms),
             Event::PositionChanged(point) => self.move_position(None, point),
             Event::SidePositionChanged { position_side, point } => self.move_position(Some(*position_side), point),
             Event::PositionModeDeclared { mode: PositionMode::Hedge }
@@ -417,7 +434,7 @@ impl Account {
         self.margin.as_deref()
     }
 
-    /// Spot, netting or margin.
+    /// What it is.
     pub const fn kind(&self) -> AccountKind {
         self.kind
     }
@@ -550,7 +567,8 @@ fn follow(book: &mut MarginBook, contracts: &[Instrument], event: &Event) -> Opt
             | PostingReason::Settlement
             | PostingReason::Liquidation
             | PostingReason::Insurance
-            | PostingReason::Delisting => Some(()),
+            | PostingReason::Delisting
+            | PostingReason::Interest => Some(()),
         },
         _ => Some(()),
     }

@@ -167,6 +167,7 @@ impl SimDriver {
             base_currency: spec.base_currency,
             accounts: spec.accounts,
             margin: spec.margin,
+            loans: spec.loans,
             strategies: spec.strategies,
             rules: spec.rules,
             source_names: names.clone(),

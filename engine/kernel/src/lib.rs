@@ -13,6 +13,7 @@ pub mod clock;
 pub mod drive;
 pub mod host;
 pub mod incident;
+mod loan;
 pub mod margin;
 pub mod market;
 pub mod merge;

@@ -244,7 +244,10 @@ impl Oms {
             | VenueReport::Bankrupt(_)
             | VenueReport::Funding(_)
             | VenueReport::Settled(_)
-            | VenueReport::HoldingSettled(_) => return Err(Anomaly::UnknownOrder),
+            | VenueReport::HoldingSettled(_)
+            | VenueReport::Interest(_)
+            | VenueReport::LoanLiquidated(_)
+            | VenueReport::MarginCalled(_) => return Err(Anomaly::UnknownOrder),
         };
         let stimulus = Stimulus::of(&event).ok_or(Anomaly::IllegalTransition)?;
         next(order.status, stimulus).map(|_| event).ok_or(Anomaly::IllegalTransition)
@@ -305,6 +308,10 @@ impl Oms {
             | Event::FundingPaid { .. }
             | Event::PositionSettled { .. }
             | Event::HoldingSettled(_)
+            | Event::BorrowDeclared { .. }
+            | Event::InterestCharged(_)
+            | Event::MarginCalled(_)
+            | Event::LoanLiquidated(_)
             | Event::Equity(_)
             | Event::Signal { .. }
             | Event::Log { .. }

@@ -13,6 +13,7 @@ mod gate;
 mod halt;
 mod incident;
 mod liquidation;
+mod loan;
 mod settlement;
 mod state;
 mod transfer;
@@ -219,6 +220,9 @@ impl Core {
         self.declare_accounts(&spec.accounts)?;
         for (instrument, terms) in &spec.margin {
             self.record(&Event::MarginDeclared { instrument: *instrument, terms: Box::new(terms.clone()) })?;
+        }
+        for (currency, terms) in &spec.loans {
+            self.record(&Event::BorrowDeclared { currency: *currency, terms: Box::new(terms.clone()) })?;
         }
         for (ix, account) in spec.accounts.iter().enumerate() {
             for (currency, amount) in &account.deposits {
@@ -666,7 +670,10 @@ impl Core {
             | VenueReport::Bankrupt(_)
             | VenueReport::Funding(_)
             | VenueReport::Settled(_)
-            | VenueReport::HoldingSettled(_) => None,
+            | VenueReport::HoldingSettled(_)
+            | VenueReport::Interest(_)
+            | VenueReport::LoanLiquidated(_)
+            | VenueReport::MarginCalled(_) => None,
         };
         if let Some(fill) = fill {
             self.book(&update.order, fill)?;

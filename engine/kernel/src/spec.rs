@@ -1,5 +1,6 @@
 //! What a run is made of, and what can end it early.
 
+use tapedeck_model::loan::BorrowTerms;
 use tapedeck_model::margin::MarginTerms;
 use tapedeck_model::port::LatencyModel;
 use tapedeck_model::time::Span;
@@ -32,6 +33,8 @@ pub struct CoreSpec {
     pub accounts: Vec<VenueAccount>,
     /// Margin terms of every instrument of a margin account.
     pub margin: Vec<(InstrumentIx, MarginTerms)>,
+    /// At what rates an account that may borrow does, by currency; empty for other accounts.
+    pub loans: Vec<(CurrencyIx, BorrowTerms)>,
     /// Strategies by id.
     pub strategies: Vec<StrategySlot>,
     /// Risk rules in the order of the chain.
@@ -68,6 +71,8 @@ pub struct RunSpec {
     pub accounts: Vec<VenueAccount>,
     /// Margin terms of every instrument of a margin account.
     pub margin: Vec<(InstrumentIx, MarginTerms)>,
+    /// At what rates an account that may borrow does, by currency; empty for other accounts.
+    pub loans: Vec<(CurrencyIx, BorrowTerms)>,
     /// Venues by name; every instrument belongs to exactly one.
     pub venues: Vec<VenueSpec>,
     /// Strategies by id.

@@ -14,6 +14,7 @@
 //! path, as the path is only known when the bar is over.
 
 mod bars;
+mod borrowing;
 mod checks;
 mod commands;
 mod depth;
@@ -28,6 +29,7 @@ mod iceberg;
 mod impact;
 mod latency;
 mod liquidation;
+mod loans;
 mod margin;
 mod path;
 mod queue;
@@ -60,6 +62,7 @@ use desk::Desk;
 use fills::Slip;
 use funds::Funds;
 use gate::Gate;
+use loans::Loans;
 use margin::VenueMargin;
 use scene::Scene;
 use watch::{CANCEL, ENTRY, REPORT, Watch};
@@ -68,6 +71,7 @@ pub use fees::{DEFAULT_FEES, fee_components};
 pub(crate) use gate::refused;
 pub use gate::{Factor, RateLimit, Trouble, Window};
 pub use latency::{DEFAULT_LATENCY, latency_components};
+pub use loans::{LoanRules, LoanSpec};
 pub use margin::{LIQUIDATION_RATE_ONE, LiquidationRules, MarginSpec};
 pub use queue::{DEFAULT_QUEUE, queue_components};
 pub use settings::{
@@ -125,6 +129,8 @@ pub struct VenueSpec {
     pub margin: Option<MarginSpec>,
     /// Whether an instrument has one position or a long and a short one.
     pub position_mode: PositionMode,
+    /// A spot account that may borrow, in place of `funds`.
+    pub loans: Option<LoanSpec>,
     /// When commands are refused and messages are held up; the first one that refuses is told.
     pub troubles: Vec<Window>,
     /// How far limits may lie from the mark price, else the last known price, as a part of it.
@@ -269,12 +275,7 @@ impl SimVenue {
             let exact = Share { num: share.mantissa(), den: pow10(share.scale() as u8) };
             fits.then_some(exact).ok_or_else(|| wrong(format!("participation {share} is not above 0 and at most 1")))
         });
-        let mut funds = Funds::new(spec.funds.as_deref())
-            .ok_or_else(|| wrong("a balance is below zero or too large".to_owned()))?;
-        if let Some(margin) = &spec.margin {
-            let margin = VenueMargin::new(margin, instruments, spec.position_mode);
-            funds = Funds::on_margin(margin.ok_or_else(|| wrong("a wallet is too large".to_owned()))?);
-        }
+        let mut funds = funds_of(&spec, instruments).map_err(&wrong)?;
         let mut desks = Vec::with_capacity(instruments.len());
         desks.resize_with(instruments.len(), || None);
         let mut queue_ahead = vec![None; instruments.len()];
@@ -346,6 +347,8 @@ impl SimVenue {
                 let touched = desk.is_touched_by(at, record, &*self.queue);
                 if self.funds.margin().is_some() {
                     self.on_margined_record(touched, at, record, out)?;
+                } else if self.funds.loans().is_some() {
+                    self.on_borrowing_record(touched, at, record, out)?;
                 } else if touched {
                     self.match_record(at, record, out)?;
                 }
@@ -374,6 +377,7 @@ impl SimVenue {
         self.watch.is_none()
             && desk.is_some_and(|desk| desk.is_quiet_for(record))
             && self.funds.margin().is_none_or(|margin| !margin.book.is_held(record.instrument()))
+            && self.funds.loans().is_none_or(|loans| !loans.owes())
     }
 
     /// `count` records like this one, the last of them, passed while the venue was quiet for them.
@@ -524,6 +528,11 @@ impl SimVenue {
         self.funds.margin().map(|margin| &margin.book)
     }
 
+    /// What the venue has of a currency for an account that may borrow, below zero: owed; `None` for other accounts.
+    pub fn loan_balance(&self, currency: CurrencyIx) -> Option<Amount> {
+        self.funds.loans().map(|loans| loans.balance(currency))
+    }
+
     /// How the book of an instrument is kept.
     pub fn book_law(&self, instrument: InstrumentIx) -> BookLaw {
         let desk = self.desks.get(instrument.usize()).and_then(Option::as_ref);
@@ -655,6 +664,21 @@ fn note_fill(fees: &mut dyn FeeModel, desk: &Desk, report: &VenueReport) -> Resu
     let notional = notional.ok_or_else(|| VenueError::Overflow { instrument: instrument.id.to_string() })?;
     fees.on_fill(&FeeQuery { instrument, side: order.request.side, liquidity, qty, notional, ts: fill.ts_event });
     Ok(())
+}
+
+/// What the venue knows of the account.
+fn funds_of(spec: &VenueSpec, instruments: &[Instrument]) -> Result<Funds, String> {
+    if let Some(margin) = &spec.margin {
+        let margin = VenueMargin::new(margin, instruments, spec.position_mode);
+        return margin.map(Funds::on_margin).ok_or_else(|| "a wallet is too large".to_owned());
+    }
+    if let Some(loans) = &spec.loans {
+        // It is valued by its own prices, so it trades all there is.
+        let trades_all = instruments.iter().all(|one| spec.instruments.contains(&one.ix));
+        let loans = Loans::new(loans, instruments).filter(|_| trades_all);
+        return loans.map(Funds::borrowing).ok_or_else(|| "an account that borrows makes no sense".to_owned());
+    }
+    Funds::new(spec.funds.as_deref()).ok_or_else(|| "a balance is below zero or too large".to_owned())
 }
 
 /// `queue_ahead` in the instrument's quantity scale, rounded up: more in the queue is the safer side.

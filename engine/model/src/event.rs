@@ -6,6 +6,7 @@ mod posting;
 
 use crate::ids::{ClientOrderId, CurrencyIx, InstrumentIx, RuleIx, SourceIx, StrategyIx, VenueIx, VenueOrderId};
 use crate::instrument::Instrument;
+use crate::loan::{BorrowTerms, InterestReport, LoanLiquidation, MarginCall};
 use crate::margin::{Bankruptcy, Liquidation, LiquidationShare, MarginTerms};
 use crate::market::QuoteTick;
 use crate::number::{Amount, Price, Qty};
@@ -564,6 +565,21 @@ pub enum Event {
     /// strategies had of it and the posting follow.
     HoldingSettled(HoldingReport),
 
+    /// At what rates a currency can be borrowed.
+    BorrowDeclared {
+        /// Which.
+        currency: CurrencyIx,
+        /// The rates.
+        terms: Box<BorrowTerms>,
+    },
+    /// Interest was charged on a debt. Its posting follows.
+    InterestCharged(InterestReport),
+    /// The margin level of an account with debts fell to that of a margin call.
+    MarginCalled(MarginCall),
+    /// The venue sold, or bought back, so that a debt is paid. What strategies held of it, if they did, and the
+    /// posting of the whole follow.
+    LoanLiquidated(LoanLiquidation),
+
     /// Equity at a moment.
     Equity(EquityPoint),
     /// A number that a strategy wants on record.
@@ -763,6 +779,10 @@ impl Event {
             Self::TransferSent(_) => (78, "transfer_sent"),
             Self::TransferArrived { .. } => (79, "transfer_arrived"),
             Self::HoldingSettled(_) => (80, "holding_settled"),
+            Self::InterestCharged(_) => (81, "interest_charged"),
+            Self::LoanLiquidated(_) => (82, "loan_liquidated"),
+            Self::MarginCalled(_) => (83, "margin_called"),
+            Self::BorrowDeclared { .. } => (84, "borrow_declared"),
             Self::TransferRefused { .. } => (90, "transfer_refused"),
             Self::PositionModeDeclaredAt { .. } => (91, "position_mode_declared_at"),
         }
@@ -830,6 +850,10 @@ impl Event {
             | Self::FundingPaid { .. }
             | Self::PositionSettled { .. }
             | Self::HoldingSettled(_)
+            | Self::InterestCharged(_)
+            | Self::LoanLiquidated(_)
+            | Self::MarginCalled(_)
+            | Self::BorrowDeclared { .. }
             | Self::Equity(_)
             | Self::Signal { .. }
             | Self::Log { .. }

@@ -10,6 +10,7 @@ pub mod book;
 pub mod event;
 pub mod ids;
 pub mod instrument;
+pub mod loan;
 pub mod margin;
 pub mod market;
 pub mod math;

@@ -2,6 +2,7 @@
 
 use crate::ids::{ClientOrderId, CurrencyIx, InstrumentIx, StrategyIx, TradeId, VenueOrderId};
 use crate::instrument::Instrument;
+use crate::loan::{InterestReport, LoanLiquidation, MarginCall};
 use crate::margin::{Bankruptcy, Liquidation};
 use crate::market::RecordRef;
 use crate::number::{Amount, Price, Qty, pow10};
@@ -759,6 +760,12 @@ pub enum VenueReport {
     Bankrupt(Bankruptcy),
     /// An instrument was taken off the venue, and what a spot account held of it is gone.
     HoldingSettled(HoldingReport),
+    /// Interest was charged on a debt.
+    Interest(InterestReport),
+    /// The venue sold, or bought back, so that a debt is paid.
+    LoanLiquidated(LoanLiquidation),
+    /// The margin level fell to that of a margin call.
+    MarginCalled(MarginCall),
 }
 
 impl VenueReport {
@@ -777,9 +784,14 @@ impl VenueReport {
             | Self::Resized { client_order_id, .. }
             | Self::Expired { client_order_id } => Some(*client_order_id),
             Self::Filled(fill) => Some(fill.client_order_id),
-            Self::Funding(_) | Self::Settled(_) | Self::Liquidated(_) | Self::Bankrupt(_) | Self::HoldingSettled(_) => {
-                None
-            }
+            Self::Funding(_)
+            | Self::Settled(_)
+            | Self::Liquidated(_)
+            | Self::Bankrupt(_)
+            | Self::HoldingSettled(_)
+            | Self::Interest(_)
+            | Self::LoanLiquidated(_)
+            | Self::MarginCalled(_) => None,
         }
     }
 

@@ -273,6 +273,18 @@ impl<'a> EventRow<'a> {
         match event {
             Event::IncidentBegan { name: text, .. } | Event::IncidentEnded { name: text, .. } => self.text(text),
             Event::PositionModeDeclared { mode } | Event::PositionModeDeclaredAt { mode, .. } => self.text(mode.text()),
+            Event::BorrowDeclared { currency, .. } => self.text(self.names.currency(*currency)),
+            Event::InterestCharged(report) => self.money(report.interest, report.currency),
+            Event::MarginCalled(call) => self.amount(call.standing.debt),
+            Event::LoanLiquidated(trade) => {
+                let instrument = self.instrument(trade.instrument);
+                self.side(trade.side);
+                self.px(Some(trade.last_px), instrument);
+                match instrument {
+                    Some(instrument) => self.money(trade.amount, instrument.base),
+                    None => self.amount(trade.amount),
+                }
+            }
             Event::FillsBlocked { instrument, .. } => {
                 self.instrument(*instrument);
             }

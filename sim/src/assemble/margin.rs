@@ -13,12 +13,12 @@ use super::{Builder, Tables};
 use crate::scenario::{Item, Section};
 
 /// Decimals of rates.
-const RATE_DECIMALS: u32 = 12;
+pub(super) const RATE_DECIMALS: u32 = 12;
 /// Decimals of leverages.
-const LEVERAGE_DECIMALS: u32 = 6;
+pub(super) const LEVERAGE_DECIMALS: u32 = 6;
 
 /// A decimal as an integer with so many decimals.
-fn scaled(section: &Section, key: &str, decimals: u32) -> Result<i64, ParamError> {
+pub(super) fn scaled(section: &Section, key: &str, decimals: u32) -> Result<i64, ParamError> {
     let value = section.params.decimal(key)?;
     let whole = value.checked_mul(Decimal::from(10_i64.pow(decimals))).map(|value| value.normalize());
     let exact = whole.filter(|value| value.scale() == 0).and_then(|value| i64::try_from(value.mantissa()).ok());
@@ -67,14 +67,7 @@ impl Builder<'_> {
             return None;
         }
         let own = self.scenario.account_at(venue).own;
-        let fee = self.take(own, scaled(own, "liquidation_fee", RATE_DECIMALS))?;
-        let fee = match self.cost_factor() {
-            Some(factor) => {
-                let stressed = factor.of(fee).ok_or_else(|| ParamError::new("liquidation_fee", "is too large"));
-                self.take(own, stressed)?
-            }
-            None => fee,
-        };
+        let fee = self.stressed_rate(own, "liquidation_fee")?;
         // In basis points of 1e-4 each.
         let slippage = self.take(own, scaled(own, "liquidation_slippage", RATE_DECIMALS - 4))?;
         let on = own.params.bool("liquidation").unwrap_or(true);
@@ -84,6 +77,15 @@ impl Builder<'_> {
         let terms = terms.iter().filter(|(ix, _)| here(*ix)).cloned().collect();
         let (wallets, currencies) = (account.deposits.clone(), tables.currencies.len());
         Some(MarginSpec { terms, wallets, currencies, liquidation })
+    }
+}
+
+impl Builder<'_> {
+    /// A rate of costs, multiplied in a run that multiplies them.
+    pub(super) fn stressed_rate(&mut self, own: &Section, key: &str) -> Option<i64> {
+        let rate = self.take(own, scaled(own, key, RATE_DECIMALS))?;
+        let Some(factor) = self.cost_factor() else { return Some(rate) };
+        self.take(own, factor.of(rate).ok_or_else(|| ParamError::new(key, "is too large")))
     }
 }
 

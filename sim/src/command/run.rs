@@ -121,6 +121,8 @@ fn result_json(loaded: &Loaded, played: &Played, metrics: &Metrics, finished: &F
         metrics.fees.iter().map(|(code, sum)| (code.clone(), Value::from(sum.to_string()))).collect();
     let funding: serde_json::Map<String, Value> =
         metrics.funding.iter().map(|(code, sum)| (code.clone(), Value::from(sum.to_string()))).collect();
+    let interest: serde_json::Map<String, Value> =
+        metrics.interest.iter().map(|(code, sum)| (code.clone(), Value::from(sum.to_string()))).collect();
     json!({
         "fingerprint": played.written.fingerprint.to_string(),
         "run_dir": finished.path.display().to_string(),
@@ -146,6 +148,7 @@ fn result_json(loaded: &Loaded, played: &Played, metrics: &Metrics, finished: &F
         "fees": summary.fees_in_base.map(|amount| amount.to_string()),
         "fees_by_currency": fees,
         "funding_by_currency": funding,
+        "interest_by_currency": interest,
         "halted": summary.halted,
         "elapsed_s": elapsed_s,
         "play_s": played.elapsed.as_secs_f64(),

@@ -9,6 +9,7 @@ use super::problem::{Problem, suggest};
 use super::section::{Item, Section};
 use super::{Scenario, layout, value};
 
+mod borrow;
 mod delisting;
 
 /// Names end up in a run folder's name and in 16-bit indices.
@@ -37,6 +38,7 @@ pub fn check(scenario: &Scenario, problems: &mut Vec<Problem>) {
     }
     check_margin_terms(scenario, problems);
     super::transfers::check(scenario, problems);
+    borrow::check(scenario, problems);
     check_scopes(scenario, problems);
     for item in &scenario.incidents {
         check_incident(item, scenario, problems);
@@ -189,8 +191,8 @@ fn check_instrument(item: &Item, scenario: &Scenario, problems: &mut Vec<Problem
             problems.push(combination("a spot instrument settles in its quote currency", own, "settlement"));
         }
     }
-    if let Some((account, _)) = held.as_ref().filter(|(_, held)| kind != "spot" && held == "spot") {
-        let problem = combination(format!("a spot account cannot hold a contract of kind `{kind}`"), own, "kind");
+    if let Some((account, held)) = held.as_ref().filter(|(_, held)| kind != "spot" && held.starts_with("spot")) {
+        let problem = combination(format!("a {held} account cannot hold a contract of kind `{kind}`"), own, "kind");
         let (netting, margin) = (account.write_kind("netting"), account.write_kind("margin"));
         problems.push(problem.help(format!("write {netting}, or {margin}")));
     }
@@ -368,8 +370,9 @@ fn check_account(account: &Account<'_>, scenario: &Scenario, problems: &mut Vec<
         problems.push(combination(format!("the deposit of {code} is below zero: {amount}"), own, "deposits"));
     }
     check_position_mode(account, scenario, problems);
-    if own.given("max_leverage") && account.kind().as_deref() == Some("spot") {
-        let problem = combination("a spot account has no `max_leverage`", own, "max_leverage");
+    let spot = account.kind().filter(|kind| kind.starts_with("spot"));
+    if let Some(kind) = spot.filter(|_| own.given("max_leverage")) {
+        let problem = combination(format!("a {kind} account has no `max_leverage`"), own, "max_leverage");
         problems.push(problem.help(format!("write {}, or remove it", account.write_kind("netting"))));
     }
 }
@@ -378,8 +381,9 @@ fn check_account(account: &Account<'_>, scenario: &Scenario, problems: &mut Vec<
 /// denied.
 fn check_position_mode(account: &Account<'_>, scenario: &Scenario, problems: &mut Vec<Problem>) {
     let own = account.own;
-    if own.given("position_mode") && account.kind().as_deref() == Some("spot") {
-        let problem = combination("a spot account has no `position_mode`", own, "position_mode");
+    let spot = account.kind().filter(|kind| kind.starts_with("spot"));
+    if let Some(kind) = spot.filter(|_| own.given("position_mode")) {
+        let problem = combination(format!("a {kind} account has no `position_mode`"), own, "position_mode");
         let (netting, margin) = (account.write_kind("netting"), account.write_kind("margin"));
         problems.push(problem.help(format!("write {netting}, or {margin}, or remove it")));
     } else if own.text("position_mode").as_deref() == Some("hedge") {
@@ -417,7 +421,8 @@ fn check_margin(account: &Account<'_>, scenario: &Scenario, problems: &mut Vec<P
     let own = account.own;
     let Some(kind) = account.kind() else { return };
     if kind != "margin" {
-        for key in MARGIN_KEYS.into_iter().filter(|key| own.given(key)) {
+        let shared = |key: &&str| kind == "spot_margin" && borrow::SHARED_KEYS.contains(key);
+        for key in MARGIN_KEYS.into_iter().filter(|key| own.given(key) && !shared(key)) {
             let problem = combination(format!("a {kind} account has no `{key}`"), own, key);
             problems.push(problem.help(format!("write {}, or remove it", account.write_kind("margin"))));
         }

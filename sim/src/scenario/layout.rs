@@ -90,7 +90,7 @@ const SCALE: ParamKind = ParamKind::Int { min: 0, max: 12 };
 
 /// Every section, in the order in which they are printed.
 pub const SECTIONS: &[SectionSpec] =
-    &[SCENARIO, INSTRUMENT, DATA, VENUE, ACCOUNT, MARGIN, TRANSFER, STRATEGY, RISK, INCIDENT, REPORT];
+    &[SCENARIO, INSTRUMENT, DATA, VENUE, ACCOUNT, MARGIN, BORROW, TRANSFER, STRATEGY, RISK, INCIDENT, REPORT];
 
 /// `[scenario]`.
 pub const SCENARIO: SectionSpec = SectionSpec {
@@ -120,7 +120,7 @@ pub const SCENARIO: SectionSpec = SectionSpec {
             "cost_stress",
             ParamKind::DecimalList { min: "0", max: "1000" },
             "x costs",
-            "The run is played again with fees, slippage, funding paid and liquidation fees multiplied by each, a row per factor in the results.",
+            "The run is played again with fees, slippage, funding paid, interest and liquidation fees multiplied by each, a row per factor in the results.",
         ),
         ParamSpec::optional(
             "band",
@@ -405,9 +405,10 @@ pub const ACCOUNT: SectionSpec = SectionSpec {
     rows: None,
 };
 
-const ACCOUNT_KIND: ParamKind = ParamKind::Choice(&["spot", "netting", "margin"]);
+const ACCOUNT_KIND: ParamKind = ParamKind::Choice(&["spot", "netting", "margin", "spot_margin"]);
 const ACCOUNT_KIND_HELP: &str = "Spot: assets change hands. Netting: signed positions under one bound on leverage. \
-     Margin: signed positions with initial and maintenance margin, and liquidation.";
+     Margin: signed positions with initial and maintenance margin, and liquidation. Spot_margin: assets change hands, \
+     and what is missing is borrowed at interest.";
 
 /// Keys of `[[venue]]` that tell of an account there.
 pub const VENUE_ACCOUNT: &[ParamSpec] = &[
@@ -446,7 +447,8 @@ pub const ACCOUNT_TERMS: &[ParamSpec] = &[
         "leverage",
         LEVERAGE,
         "x",
-        "Of a margin account: initial margin is value / leverage; default there: 1.",
+        "Of a margin account: initial margin is value / leverage; default there: 1. Of a spot_margin account: at most \
+         (leverage - 1) x equity may be owed as an order is taken; default there: 3.",
     ),
     ParamSpec::optional(
         "maintenance_rate",
@@ -464,23 +466,37 @@ pub const ACCOUNT_TERMS: &[ParamSpec] = &[
         "liquidation",
         ParamKind::Bool,
         "",
-        "Of a margin account: whether the venue takes positions away that are short of maintenance margin; default \
-             there: true.",
+        "Of a margin account: whether the venue takes positions away that are short of maintenance margin; of a \
+         spot_margin account: whether it calls debts in; default there: true.",
     ),
     ParamSpec::optional(
         "liquidation_fee",
         ParamKind::Decimal { min: "0", max: "0.1" },
         "fraction of value",
-        "Of a margin account: what a liquidation pays to the insurance fund; default there: 0.0125.",
+        "Of a margin or spot_margin account: what a liquidation pays to the insurance fund; default there: 0.0125, and \
+         0.02 of a spot_margin account.",
     ),
     ParamSpec::optional(
         "liquidation_slippage",
         ParamKind::Decimal { min: "0", max: "5000" },
         "bps of mark price",
-        "Of a margin account: how much worse than the mark a liquidation is filled; default there: 50.",
+        "Of a margin or spot_margin account: how much worse than the mark a liquidation is filled; default there: 50.",
+    ),
+    ParamSpec::optional(
+        "margin_call",
+        MARGIN_LEVEL,
+        "assets / debt",
+        "Of a spot_margin account: the margin level at which the venue warns; default there: 1.3.",
+    ),
+    ParamSpec::optional(
+        "liquidation_level",
+        MARGIN_LEVEL,
+        "assets / debt",
+        "Of a spot_margin account: the margin level at which it calls debts in; default there: 1.1.",
     ),
 ];
 
+const MARGIN_LEVEL: ParamKind = ParamKind::Decimal { min: "1", max: "1000" };
 const LEVERAGE: ParamKind = ParamKind::Decimal { min: "0.000001", max: "1000" };
 const MAINTENANCE_RATE: ParamKind = ParamKind::Decimal { min: "0.000001", max: "0.999999" };
 
@@ -532,6 +548,26 @@ const BRACKETS: &[ParamSpec] = &[
         "As the venue prints it; it is computed, and this must be the same.",
     ),
 ];
+
+/// `[[borrow]]`.
+pub const BORROW: SectionSpec = SectionSpec {
+    name: "borrow",
+    count: Count::Any,
+    help: "At what rate a spot_margin account borrows a currency, from a date on; what has no rate is not lent.",
+    params: &[&[
+        ParamSpec::required("currency", ParamKind::Text, "currency", "Which currency."),
+        ParamSpec::required(
+            "daily_rate",
+            ParamKind::Decimal { min: "0", max: "1" },
+            "fraction per day",
+            "Interest per day; a twenty-fourth of it is charged for each hour that has begun.",
+        ),
+        ParamSpec::optional("from", ParamKind::Time, "UTC", "First instant at which it holds; absent: always."),
+    ]],
+    inline: None,
+    parts: &[],
+    rows: None,
+};
 
 /// `[[transfer]]`.
 pub const TRANSFER: SectionSpec = SectionSpec {

@@ -41,12 +41,27 @@ pub fn complete(scenario: &mut Scenario, problems: &mut Vec<Problem>) {
     }
 }
 
-/// Defaults of a netting or margin account.
+/// Defaults of an account by its kind.
 fn complete_account(account: &mut Section, kind_key: &str) {
     match account.text(kind_key).as_deref() {
         Some("netting") => account.default_to("max_leverage", || Some(ParamValue::Decimal(Decimal::ONE))),
         Some("margin") => complete_margin_account(account),
+        Some("spot_margin") => complete_loans(account),
         _ => {}
+    }
+}
+
+/// Defaults of a spot account that borrows: those of Binance's cross margin at its usual leverage.
+fn complete_loans(account: &mut Section) {
+    account.default_to("liquidation", || Some(ParamValue::Bool(true)));
+    for (key, value) in [
+        ("leverage", Decimal::from(3)),
+        ("margin_call", Decimal::new(13, 1)),
+        ("liquidation_level", Decimal::new(11, 1)),
+        ("liquidation_fee", Decimal::new(2, 2)),
+        ("liquidation_slippage", Decimal::new(50, 0)),
+    ] {
+        account.default_to(key, || Some(ParamValue::Decimal(value)));
     }
 }
 

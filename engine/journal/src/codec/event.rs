@@ -76,6 +76,10 @@ wire_enum! {
         78 = TransferSent(sent),
         79 = TransferArrived { transfer, venue, currency, amount },
         80 = HoldingSettled(report),
+        81 = InterestCharged(report),
+        82 = LoanLiquidated(report),
+        83 = MarginCalled(report),
+        84 = BorrowDeclared { currency, terms },
         90 = TransferRefused { strategy, from, to, currency, amount, free, reason },
         91 = PositionModeDeclaredAt { venue, mode },
     }

@@ -6,7 +6,7 @@ use tapedeck_model::margin::{
 };
 
 use super::values::wire_numbered;
-use super::{Cursor, Defect, Room, Wire, length, wire_struct};
+use super::{Cursor, Defect, Room, Wire, wire_struct};
 
 wire_numbered! { LiquidationStage MaintenanceBasis MarginMode }
 
@@ -28,7 +28,7 @@ macro_rules! wire_list {
     ($($name:ident)*) => {$(
         impl Wire for Vec<$name> {
             fn encode<'a>(&self, out: Room<'a>) -> Room<'a> {
-                let out = length(self.len()).encode(out);
+                let out = $crate::codec::length(self.len()).encode(out);
                 self.iter().fold(out, |out, member| member.encode(out))
             }
 
@@ -43,6 +43,8 @@ macro_rules! wire_list {
         }
     )*};
 }
+
+pub(super) use wire_list;
 
 wire_list! { Bracket DatedBrackets }
 

@@ -207,6 +207,9 @@ wire_enum! {
         40 = Liquidated(report),
         41 = Bankrupt(report),
         80 = HoldingSettled(report),
+        81 = Interest(report),
+        82 = LoanLiquidated(report),
+        83 = MarginCalled(report),
     }
     MarketRecord: u8 {
         1 = Bar(bar),

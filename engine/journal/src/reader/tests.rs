@@ -256,8 +256,8 @@ fn a_failing_input_is_reported_with_its_place() {
 #[test]
 fn the_layout_is_as_released() {
     let sealed = seal(fixed_events(), 1_000);
-    assert_eq!(sealed.bytes.len(), 3_911);
-    assert_eq!(sealed.fingerprint.to_string(), "3d1960d264b46f5bebfbe8e0f3a4ee874cbd3372a1d1a21e9a0b9742d90b34a8");
+    assert_eq!(sealed.bytes.len(), 4_227);
+    assert_eq!(sealed.fingerprint.to_string(), "2a5b3b202e9843c4fd7f36d2d09ab7e287f9f53275cc1cde1d3fda6ae11ffcb6");
 }
 
 #[test]

@@ -60,7 +60,7 @@ impl Account {
         }
         let mut lines = PostingLines::new();
         match self.kind {
-            AccountKind::Spot => exchange(&mut lines, instrument, side, report),
+            AccountKind::Spot | AccountKind::SpotMargin { .. } => exchange(&mut lines, instrument, side, report),
             AccountKind::Netting { .. } | AccountKind::Margin => {
                 let profit = realized.unwrap_or(Amount::ZERO);
                 transfer(&mut lines, LedgerAccount::RealizedPnl, instrument.settlement, profit)

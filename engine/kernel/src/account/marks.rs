@@ -139,7 +139,7 @@ impl Marks {
             equity = equity.checked_add(self.cash_to_base(account, currency, total)?)?;
         }
         match account.kind {
-            AccountKind::Spot => Some(equity),
+            AccountKind::Spot | AccountKind::SpotMargin { .. } => Some(equity),
             AccountKind::Netting { .. } | AccountKind::Margin => {
                 account.held.0.iter().try_fold(equity, |equity, index| {
                     let (valued, net) = (&self.instruments[usize::from(*index)], &account.net[usize::from(*index)]);
@@ -198,7 +198,7 @@ impl Marks {
             }
         }
         match account.kind {
-            AccountKind::Spot => true,
+            AccountKind::Spot | AccountKind::SpotMargin { .. } => true,
             AccountKind::Netting { .. } | AccountKind::Margin => account.held.0.iter().all(|index| {
                 let (valued, net) = (&self.instruments[usize::from(*index)], &account.net[usize::from(*index)]);
                 let exact = valued.settlement == self.base_currency && valued.value_parts == 1 && !valued.inverse;
@@ -256,7 +256,7 @@ impl Marks {
     /// traded against something, other than the base currency.
     pub fn exposure(&self, account: &Account) -> Option<Amount> {
         match account.kind {
-            AccountKind::Spot => account
+            AccountKind::Spot | AccountKind::SpotMargin { .. } => account
                 .cash()
                 .filter(|(currency, _)| self.inventory[currency.usize()])
                 .try_fold(Amount::ZERO, |sum, (currency, total)| {

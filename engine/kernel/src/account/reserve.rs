@@ -96,6 +96,7 @@ impl Account {
             AccountKind::Spot => self.spot_reserve(query, qty, replaced),
             AccountKind::Netting { max_leverage } => self.margin_reserve(query, qty, (replaced, max_leverage)),
             AccountKind::Margin => self.bracket_reserve(query, qty, replaced),
+            AccountKind::SpotMargin { leverage } => self.loan_reserve(query, qty, (replaced, leverage)),
         }
     }
 
@@ -106,14 +107,18 @@ impl Account {
         replaced: Option<&Reservation>,
     ) -> Result<Reserve, DenyReason> {
         let reserve = spot_need(query, qty).ok_or(DenyReason::Overflow)?;
-        if replaced.is_none_or(|entry| entry.waits) && waits_for_base(query.request) {
-            // Its parent has yet to buy it.
+        if waits_for_parent(query, replaced) {
             return Ok(reserve);
         }
         let own = replaced.filter(|entry| entry.currency == reserve.currency);
         let own = own.map_or(Amount::ZERO, |entry| self.reservations.shared_held(entry, query.replacing));
         let free = self.balance(reserve.currency).free().checked_add(own).ok_or(DenyReason::Overflow)?;
         if reserve.amount > free { Err(DenyReason::InsufficientFunds) } else { Ok(reserve) }
+    }
+
+    /// What an open order, and the one that is a pair with it, have set aside.
+    pub(super) fn shared_held(&self, entry: &Reservation, id: Option<ClientOrderId>) -> Amount {
+        self.reservations.shared_held(entry, id)
     }
 
     fn margin_reserve(
@@ -174,7 +179,7 @@ impl Account {
     /// needs none.
     pub(super) fn reserved_part(&self, id: ClientOrderId, request: &OrderRequest) -> Option<Qty> {
         match self.kind {
-            AccountKind::Spot => Some(request.order_qty),
+            AccountKind::Spot | AccountKind::SpotMargin { .. } => Some(request.order_qty),
             AccountKind::Netting { .. } | AccountKind::Margin => {
                 // A waiting order is opposite to its parent and as large.
                 let is_child = request.terms.group.is_some_and(GroupLeg::is_child);
@@ -186,6 +191,11 @@ impl Account {
             }
         }
     }
+}
+
+/// Whether its parent has yet to buy what an order sells.
+pub(super) fn waits_for_parent(query: &ReserveQuery<'_>, replaced: Option<&Reservation>) -> bool {
+    replaced.is_none_or(|entry| entry.waits) && waits_for_base(query.request)
 }
 
 /// Whether an order waits for the base asset that it will sell. Only spot accounts reserve that.
@@ -219,7 +229,7 @@ pub(super) fn exposed_px(query: &ReserveQuery<'_>) -> Price {
 }
 
 /// What a spot order must set aside; `None` on overflow.
-fn spot_need(query: &ReserveQuery<'_>, qty: Qty) -> Option<Reserve> {
+pub(super) fn spot_need(query: &ReserveQuery<'_>, qty: Qty) -> Option<Reserve> {
     let instrument = query.instrument;
     let with_fee = |amount: Amount| amount.checked_add(amount.mul_div(query.fee_rate_max.max(0), FEE_RATE_ONE)?);
     match query.request.side {
@@ -242,6 +252,11 @@ fn spot_need(query: &ReserveQuery<'_>, qty: Qty) -> Option<Reserve> {
             Some(Reserve { currency: instrument.quote, amount: with_fee(notional)? })
         }
     }
+}
+
+/// What a sale at an unknown price brings in at least, as far as a purchase costs at most.
+pub(super) fn buffered_down(notional: Amount) -> Option<Amount> {
+    notional.mul_div(BPS - MARKET_BUFFER_BPS, BPS)
 }
 
 fn buffered(notional: Amount) -> Option<Amount> {
@@ -366,7 +381,7 @@ pub(super) struct Reservations {
 impl Reservations {
     pub(super) fn new(spec: &AccountSpec, instruments: &[Instrument]) -> Self {
         Self {
-            spot: spec.kind == AccountKind::Spot,
+            spot: matches!(spec.kind, AccountKind::Spot | AccountKind::SpotMargin { .. }),
             inverse: instruments.iter().map(|one| one.kind == InstrumentKind::Inverse).collect(),
             entries: vec![VecDeque::new(); spec.strategies],
             len: 0,

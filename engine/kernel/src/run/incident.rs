@@ -109,6 +109,8 @@ impl Core {
                 let spare = spare.and_then(|spare| spare.checked_sub(account.balance(currency).reserved));
                 spare.unwrap_or(Amount::ZERO).max(Amount::ZERO)
             }
+            // What an account with debts may give back is not modelled: refused, and said so.
+            AccountKind::SpotMargin { .. } => Amount::ZERO,
             AccountKind::Netting { max_leverage } => {
                 let cover = self.free_equity(account, max_leverage).unwrap_or(Amount::ZERO).max(Amount::ZERO);
                 let worth = self.state.marks.to_base(free, currency).unwrap_or(Amount::ZERO);

@@ -23,6 +23,9 @@ impl Core {
             VenueReport::Funding(funding) => self.fund(funding)?,
             VenueReport::Settled(settled) => self.settle(settled)?,
             VenueReport::HoldingSettled(report) => self.settle_holding(report)?,
+            VenueReport::Interest(report) => self.on_interest(report)?,
+            VenueReport::LoanLiquidated(trade) => self.on_forced_trade(trade)?,
+            VenueReport::MarginCalled(call) => self.note(&Event::MarginCalled(*call)),
             VenueReport::Accepted { .. }
             | VenueReport::Rejected { .. }
             | VenueReport::Triggered { .. }
@@ -113,7 +116,7 @@ impl Core {
 
 /// A part of what is left of a fee, in proportion to what is left to be shared, rounded half to even: the
 /// last part is the rest. `None` on overflow.
-fn part_of_fee((fee, whole): &mut (Amount, i128), part: Qty) -> Option<Amount> {
+pub(super) fn part_of_fee((fee, whole): &mut (Amount, i128), part: Qty) -> Option<Amount> {
     let size = part.raw().checked_abs()?;
     let own = if i128::from(size) == *whole { *fee } else { fee.mul_div(size, i64::try_from(*whole).ok()?)? };
     *fee = fee.checked_sub(own)?;

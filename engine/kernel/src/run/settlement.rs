@@ -70,6 +70,7 @@ impl Core {
         }
         self.record(&Event::HoldingSettled(*report))?;
         let settlement_px = settlement_px.unwrap_or(Price::ZERO);
+        let mut closed = Vec::new();
         for strategy in (0..self.host.len()).map(|at| StrategyIx(at as u16)) {
             let net_qty = self.state.account(ix).position(strategy, ix).net_qty;
             if net_qty == Qty::ZERO {
@@ -81,15 +82,15 @@ impl Core {
             let effects = effects.map_err(|source| KernelError::Account { seq, source })?;
             // What was held is paid for as a whole: a position of a spot account only tells who had it.
             self.record(&effects.position_changed())?;
-            if let Some(pnl) = effects.closed_pnl.and_then(|pnl| self.state.marks.to_base(pnl, instrument.settlement)) {
-                self.observe(&RiskObservation::Closed { now: self.clock.now(), strategy, pnl })?;
-            }
+            let pnl = effects.closed_pnl.and_then(|pnl| self.state.marks.to_base(pnl, instrument.settlement));
+            closed.extend(pnl.map(|pnl| (strategy, pnl)));
         }
         let seq = self.encoder.next_seq();
         let lines = Account::delisting(&instrument, report);
         let lines = lines.map_err(|source| KernelError::Account { seq, source })?;
         self.post(self.state.accounts.venue_of(ix), PostingReason::Delisting, lines)?;
         self.moved = true;
-        Ok(())
+        let now = self.clock.now();
+        closed.into_iter().try_for_each(|(strategy, pnl)| self.observe(&RiskObservation::Closed { now, strategy, pnl }))
     }
 }

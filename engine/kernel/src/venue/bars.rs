@@ -242,7 +242,10 @@ impl Trial {
             | VenueReport::Bankrupt(_)
             | VenueReport::Funding(_)
             | VenueReport::Settled(_)
-            | VenueReport::HoldingSettled(_) => None,
+            | VenueReport::HoldingSettled(_)
+            | VenueReport::Interest(_)
+            | VenueReport::LoanLiquidated(_)
+            | VenueReport::MarginCalled(_) => None,
         })
     }
 
@@ -328,16 +331,15 @@ impl Stage<'_> {
     /// Whether margin runs out on the way to a step: then no order acts any more, and what is to be done
     /// about it is not the orders' affair.
     fn runs_out_before(&mut self, play: &Play<'_>, step: &Step) -> bool {
-        let Some(margin) = self.hand.funds.margin() else { return false };
+        let funds = &*self.hand.funds;
         let ix = play.terms.instrument.ix;
         // The moment of an expiry says nothing about the price.
-        if step.what == What::Expire || !margin.follows_last(ix) {
+        if step.what == What::Expire || !funds.follows_last(ix) {
             return false;
         }
         let since = self.end.since.unwrap_or_else(|| play.path.open().0);
-        let watched = margin.rules.on && margin.book.is_held(ix);
-        let breach = if watched {
-            play.path.first_breach(since, Some(step.moment), |px, ts| margin.is_breached_at(ix, px, ts))
+        let breach = if funds.is_watched(ix) {
+            play.path.first_breach(since, Some(step.moment), |px, ts| funds.is_breached_at(ix, px, ts))
         } else {
             None
         };

@@ -16,7 +16,8 @@ use tapedeck_model::{
 };
 
 use super::desk::{Stance, Working};
-use super::funds::{Funds, Payment, Settlement};
+use super::funds::{Funds, Payment, Settlement, moves};
+use super::loans::Charges;
 use super::settings::SelfTrade;
 use super::{TimedReport, VenueError};
 
@@ -236,6 +237,11 @@ impl Hand<'_> {
             let (last, fee) = ((fill.last_px, fill.last_qty), (fill.fee, fill.fee_currency));
             margin.fill(terms.instrument, self.orders[place].request.deal(), last, fee).ok_or_else(overflow)?;
         }
+        let charges = if self.funds.loans().is_some() {
+            self.borrow(terms, place, fill).ok_or_else(overflow)?
+        } else {
+            [None; 3]
+        };
         let order = &mut self.orders[place];
         let position = &mut self.positions[cell(order.id.strategy, order.request.terms.position_side)];
         *position = match order.request.side {
@@ -253,8 +259,26 @@ impl Hand<'_> {
         let ts_event = order.ts_last.max(fill.ts_event);
         let report = FillReport { trade_id: TradeId(*self.trade_id_last), ts_event, ..*fill };
         self.say(place, ts_event, VenueReport::Filled(report));
+        for interest in charges.into_iter().flatten() {
+            self.out.push(TimedReport { ts_event, report: VenueReport::Interest(interest) });
+        }
         self.follow_fill(place, fill.last_qty, ts_event);
         Ok(())
+    }
+}
+
+impl Hand<'_> {
+    /// Books a fill in an account that may borrow: what was owed until then is charged first. `None` on overflow.
+    #[cold]
+    fn borrow(&mut self, terms: &Terms<'_>, place: usize, fill: &FillReport) -> Option<Charges> {
+        let order = &self.orders[place];
+        let (side, qty, ts) = (order.request.side, fill.last_qty, order.ts_last.max(fill.ts_event));
+        let notional = terms.instrument.notional(fill.last_px, qty)?;
+        let payment = Payment { side, qty, notional, fee: fill.fee, fee_currency: fill.fee_currency, ts };
+        let moves = moves(terms.instrument, &payment)?;
+        let loans = self.funds.loans_mut()?;
+        loans.accrue(ts, self.out)?;
+        loans.book(&moves, ts)
     }
 }
 
@@ -315,7 +339,7 @@ fn price(funds: &Funds, terms: &Terms<'_>, order: &Working, (offer, qty): (&Offe
         ts_event: offer.ts,
         evidence,
     };
-    let payment = Payment { side, qty, notional, fee, fee_currency };
+    let payment = Payment { side, qty, notional, fee, fee_currency, ts: offer.ts };
     Ok(Priced { settlement: funds.settlement(terms.instrument, &payment), fill, impact })
 }
 

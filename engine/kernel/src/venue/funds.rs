@@ -4,20 +4,23 @@
 //! Deliberately absent: reservations for open orders, which are our own side's affair; the venue
 //! looks at what is there when a fill is made.
 
-use tapedeck_model::{Amount, CurrencyIx, Instrument, InstrumentKind, Qty, Side};
+use tapedeck_model::InstrumentIx;
+use tapedeck_model::{Amount, CurrencyIx, Instrument, InstrumentKind, Price, Qty, Side, Ts};
 
+use super::loans::Loans;
 use super::margin::VenueMargin;
 
-/// Balances by currency, or no check at all; or a margin account.
+/// Balances by currency, or no check at all; or a margin account; or a spot account that may borrow.
 #[derive(Debug, PartialEq, Eq, Default)]
 pub(super) struct Funds {
     balances: Option<Vec<Amount>>,
     margin: Option<Box<VenueMargin>>,
+    loans: Option<Box<Loans>>,
 }
 
 impl Clone for Funds {
     fn clone(&self) -> Self {
-        Self { balances: self.balances.clone(), margin: self.margin.clone() }
+        Self { balances: self.balances.clone(), margin: self.margin.clone(), loans: self.loans.clone() }
     }
 
     /// Into the buffer that is there: every touched bar is tried on a copy.
@@ -26,6 +29,10 @@ impl Clone for Funds {
         match (&mut self.margin, &source.margin) {
             (Some(margin), Some(source)) => (**margin).clone_from(source),
             (margin, source) => margin.clone_from(source),
+        }
+        match (&mut self.loans, &source.loans) {
+            (Some(loans), Some(source)) => (**loans).clone_from(source),
+            (loans, source) => loans.clone_from(source),
         }
     }
 }
@@ -38,6 +45,8 @@ pub(super) struct Payment {
     pub(super) notional: Amount,
     pub(super) fee: Amount,
     pub(super) fee_currency: CurrencyIx,
+    /// When.
+    pub(super) ts: Ts,
 }
 
 /// Balances after a fill, in the order in which they are booked; `None` if nothing is checked.
@@ -54,12 +63,46 @@ impl Funds {
             let balance = balances.get_mut(currency.usize())?;
             *balance = balance.checked_add(*amount).filter(|sum| *sum >= Amount::ZERO)?;
         }
-        Some(Self { balances: Some(balances), margin: None })
+        Some(Self { balances: Some(balances), ..Self::default() })
     }
 
     /// A margin account: fills are not bounded by balances, and what stands behind them is looked at.
     pub(super) fn on_margin(margin: VenueMargin) -> Self {
-        Self { balances: None, margin: Some(Box::new(margin)) }
+        Self { margin: Some(Box::new(margin)), ..Self::default() }
+    }
+
+    /// A spot account that may borrow.
+    pub(super) fn borrowing(loans: Loans) -> Self {
+        Self { loans: Some(Box::new(loans)), ..Self::default() }
+    }
+
+    /// The spot account that may borrow, if it is one.
+    #[inline]
+    pub(super) fn loans(&self) -> Option<&Loans> {
+        self.loans.as_deref()
+    }
+
+    #[inline]
+    pub(super) fn loans_mut(&mut self) -> Option<&mut Loans> {
+        self.loans.as_deref_mut()
+    }
+
+    /// Whether how the account stands follows an instrument's last price, and so the path of its bars.
+    pub(super) fn follows_last(&self, ix: InstrumentIx) -> bool {
+        self.margin().map(|margin| margin.follows_last(ix)).or(self.loans().map(|loans| loans.follows_last(ix)))
+            == Some(true)
+    }
+
+    /// Whether an instrument's price may lead to forced trades.
+    pub(super) fn is_watched(&self, ix: InstrumentIx) -> bool {
+        self.margin().is_some_and(|margin| margin.rules.on && margin.book.net_qty(ix) != Qty::ZERO)
+            || self.loans().is_some_and(|loans| loans.rules.on && loans.is_exposed_to(ix))
+    }
+
+    /// Whether it would at a price.
+    pub(super) fn is_breached_at(&self, ix: InstrumentIx, px: Price, ts: Ts) -> bool {
+        self.margin().is_some_and(|margin| margin.is_breached_at(ix, px, ts))
+            || self.loans().is_some_and(|loans| loans.is_breached_at(ix, px))
     }
 
     /// The margin account, if it is one.
@@ -96,7 +139,11 @@ impl Funds {
 
     /// What a fill would make of the balances; `None` if it cannot be paid.
     pub(super) fn settlement(&self, instrument: &Instrument, payment: &Payment) -> Option<Settlement> {
-        let Some(balances) = &self.balances else { return Some(Settlement(None)) };
+        let Some(balances) = &self.balances else {
+            let Some(loans) = self.loans() else { return Some(Settlement(None)) };
+            let moves = moves(instrument, payment)?;
+            return loans.can_pay(&moves, payment.ts).then_some(Settlement(None));
+        };
         if instrument.kind != InstrumentKind::Spot {
             return Some(Settlement(None));
         }
@@ -138,7 +185,7 @@ impl Funds {
 }
 
 /// Base, quote and fee, signed as they change the balances; `None` on overflow.
-fn moves(instrument: &Instrument, payment: &Payment) -> Option<[(CurrencyIx, Amount); 3]> {
+pub(super) fn moves(instrument: &Instrument, payment: &Payment) -> Option<[(CurrencyIx, Amount); 3]> {
     let base = instrument.base_amount(payment.qty)?;
     let (base, quote) = match payment.side {
         Side::Buy => (base, payment.notional.checked_neg()?),

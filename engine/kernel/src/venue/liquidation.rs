@@ -114,6 +114,9 @@ impl SimVenue {
         if let (Some(margin), Some(px)) = (self.funds.margin_mut(), px) {
             margin.on_last_px(ix, px);
         }
+        if let (Some(loans), Some(px)) = (self.funds.loans_mut(), px) {
+            loans.on_last_px(ix, px);
+        }
     }
 
     /// The same for a change of an open order.
@@ -124,7 +127,8 @@ impl SimVenue {
         (instrument, amendment): (InstrumentIx, &Amendment),
     ) -> Result<(), RejectReason> {
         let order = self.desk(instrument).and_then(|desk| Some(&desk.orders[desk.find(id)?]));
-        let Some(order) = order.filter(|_| self.funds.margin().is_some()) else { return Ok(()) };
+        let is_bounded = self.funds.margin().is_some() || self.funds.loans().is_some();
+        let Some(order) = order.filter(|_| is_bounded) else { return Ok(()) };
         let request = OrderRequest {
             order_qty: amendment.order_qty.unwrap_or(order.request.order_qty),
             kind: amendment.applied_to(order.request.kind),
@@ -154,7 +158,7 @@ impl SimVenue {
         left.map_or(Ok(()), |currency| self.cover(Pool::Cross(currency), now, out))
     }
 
-    fn desk(&self, ix: InstrumentIx) -> Option<&Desk> {
+    pub(super) fn desk(&self, ix: InstrumentIx) -> Option<&Desk> {
         self.desks.get(ix.usize()).and_then(Option::as_ref)
     }
 
@@ -231,6 +235,9 @@ impl SimVenue {
         request: &OrderRequest,
         replaced: Option<(ClientOrderId, Qty)>,
     ) -> Result<(), RejectReason> {
+        if self.funds.loans().is_some() {
+            return self.check_debt(now, request, replaced);
+        }
         let Some(margin) = self.funds.margin().filter(|_| !request.only_reduces()) else { return Ok(()) };
         let Some(desk) = self.desk(request.instrument) else { return Ok(()) };
         let px = request.kind.limit_px().or(request.kind.trigger_px()).or_else(|| desk.known_px(request.side));
@@ -327,7 +334,7 @@ fn largest(size: Qty, lot: Qty, fits: impl Fn(Qty) -> Option<bool>) -> Option<Qt
 }
 
 /// A mark moved against us, to the tick against us, and at least one tick.
-fn worsened(instrument: &Instrument, (px, side): (Price, Side), slippage: i64, now: Ts) -> Option<Price> {
+pub(super) fn worsened(instrument: &Instrument, (px, side): (Price, Side), slippage: i64, now: Ts) -> Option<Price> {
     let tick = instrument.rules_at(now).tick_size;
     let adverse = i128::from(px.raw()) * i128::from(slippage);
     let adverse = i64::try_from(-(-adverse).div_euclid(i128::from(LIQUIDATION_RATE_ONE))).ok()?;
@@ -342,7 +349,7 @@ fn worsened(instrument: &Instrument, (px, side): (Price, Side), slippage: i64, n
 
 impl Desk {
     /// The last price that a record shows, if orders are filled by its kind.
-    fn last_px_of(&self, record: &MarketRecord) -> Option<Price> {
+    pub(super) fn last_px_of(&self, record: &MarketRecord) -> Option<Price> {
         let middle = || {
             let (bid, ask) = (self.known_px(Side::Sell)?, self.known_px(Side::Buy)?);
             Some(Price::from_raw((i128::from(bid.raw()) + i128::from(ask.raw())).div_euclid(2) as i64))

@@ -9,6 +9,7 @@ mod depth;
 mod funding;
 mod groups;
 mod hedge;
+mod loans;
 mod margin;
 mod properties;
 mod script;

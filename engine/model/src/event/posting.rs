@@ -21,6 +21,8 @@ numbered! {
         Funding = 6 "funding",
         /// The venue's insurance fund: liquidation fees paid to it, losses covered by it.
         InsuranceFund = 9 "insurance_fund",
+        /// Interest on what was borrowed.
+        Interest = 10 "interest",
         /// What has left one account and not arrived at another yet: over all accounts the sum is under way.
         Transit = 75 "transit",
     }
@@ -49,6 +51,8 @@ numbered! {
         Transfer = 75 "transfer",
         /// What a spot account held of an instrument was exchanged or lost as that was taken off the venue.
         Delisting = 80 "delisting",
+        /// Interest on what was borrowed; it is owed from then on.
+        Interest = 81 "interest",
     }
 }
 

@@ -4,6 +4,7 @@
 //! venue path=ohlc participation=0.5 limit_fill=through queue=1 queue_model=power maker_fill=whole book_quotes=fuse finest=trades funds=10:1000 bps=1 taker=0.001 price_band=5 age=10 stress=2
 //! bar OPEN HIGH LOW CLOSE VOLUME        sixty seconds each, the first opens at 0
 //! venue margin=cross:WALLET:LEVERAGE[:FLOOR/RATE/LEVERAGE]... slip=0.01 inverse=MULTIPLIER hedge=yes
+//! venue loans=WALLET:LEVERAGE:DAILY_RATE_OF_QUOTE:DAILY_RATE_OF_BASE debt_slip=0.01   `-` for a rate: nothing is lent
 //! bar_to SECOND OPEN HIGH LOW CLOSE VOLUME   the same with its end
 //! trade PX QTY [buy|sell]               one second after the last record
 //! mark MARK [INDEX]                     likewise
@@ -28,6 +29,7 @@
 
 use super::instrument;
 use crate::venue::*;
+use tapedeck_model::loan::{BorrowTerms, DatedRate};
 use tapedeck_model::margin::{BracketRow, MARGIN_LEVERAGE_ONE, MarginMode, MarginTerms, brackets_of};
 use tapedeck_model::order::{OrderKind, Side, TimeInForce};
 use tapedeck_model::param::{ParamValue, Params};
@@ -77,6 +79,7 @@ pub(super) fn plain_spec(count: u16) -> VenueSpec {
         settlement_px: Vec::new(),
         margin: None,
         position_mode: PositionMode::OneWay,
+        loans: None,
         troubles: Vec::new(),
         price_band: None,
         age_limits: Vec::new(),
@@ -109,6 +112,30 @@ pub(super) fn margin_of(text: &str) -> MarginSpec {
         wallets: vec![(CurrencyIx(1), wallet)],
         currencies: 2,
         liquidation: LiquidationRules { on: true, fee: rate("0.01"), slippage: 0 },
+    }
+}
+
+/// An account that may borrow from `WALLET:LEVERAGE:RATE:RATE`: calls at 1.3, liquidations at 1.1 that cost 2 % and slip
+/// nothing.
+pub(super) fn loans_of(text: &str) -> LoanSpec {
+    let words: Vec<&str> = text.split(':').collect();
+    let rate = |currency: u16, text: &str| {
+        let daily_rate = Price::parse(text, 12).ok()?.raw();
+        Some((CurrencyIx(currency), BorrowTerms { rates: vec![DatedRate { from: Ts::MIN, daily_rate }] }))
+    };
+    LoanSpec {
+        rates: [rate(1, words[2]), rate(0, words[3])].into_iter().flatten().collect(),
+        wallets: vec![(CurrencyIx(1), Amount::parse(words[0]).unwrap())],
+        currencies: 2,
+        quote: CurrencyIx(1),
+        rules: LoanRules {
+            leverage: Price::parse(words[1], 6).unwrap().raw(),
+            on: true,
+            call: 1_300_000,
+            level: 1_100_000,
+            fee: Price::parse("0.02", 12).unwrap().raw(),
+            slippage: 0,
+        },
     }
 }
 
@@ -148,6 +175,8 @@ fn spec_of(words: &[&str]) -> VenueSpec {
                 spec.funds = Some(funds.map(|(c, text)| (c, Amount::parse(text).unwrap())).to_vec());
             }
             "margin" => spec.margin = Some(margin_of(value)),
+            "loans" => spec.loans = Some(loans_of(value)),
+            "debt_slip" => spec.loans.as_mut().unwrap().rules.slippage = Price::parse(value, 12).unwrap().raw(),
             "slip" => {
                 let margin = spec.margin.as_mut().unwrap();
                 margin.liquidation.slippage = Price::parse(value, 12).unwrap().raw();
@@ -493,6 +522,21 @@ fn text_of(timed: &TimedReport, is_asked: bool) -> String {
                 l.side, l.stage, l.margin_balance, l.maintenance, l.fee
             )
         }
+        VenueReport::Interest(charged) => {
+            let of = if charged.currency == CurrencyIx(0) { "base" } else { "quote" };
+            format!("interest {} on {} {of}", charged.interest, charged.borrowed)
+        }
+        VenueReport::MarginCalled(call) => format!("margin call {} / {}", call.standing.assets, call.standing.debt),
+        VenueReport::LoanLiquidated(trade) => format!(
+            "forced {} {} at {}{}, fee {}, with {} / {}",
+            trade.side,
+            trade.amount,
+            trade.last_px.display(2),
+            if trade.whole { " whole" } else { "" },
+            trade.fee,
+            trade.standing.assets,
+            trade.standing.debt
+        ),
         VenueReport::HoldingSettled(report) => {
             let fate =
                 report.settlement_px.map_or_else(|| "lost".to_owned(), |px| format!("settled at {}", px.display(2)));
