@@ -366,7 +366,7 @@ impl SimVenue {
     #[inline]
     pub fn on_levels(&mut self, at: RecordRef, levels: &Levels<'_>) -> bool {
         let desk = self.desks.get_mut(levels.instrument.usize()).and_then(Option::as_mut);
-        let Some(desk) = desk.filter(|_| self.watch.is_none() && self.funds.margin().is_none()) else { return false };
+        let Some(desk) = desk.filter(|_| self.watch.is_none() && !self.funds.looks_at_each()) else { return false };
         desk.see_levels(at, levels, &*self.queue)
     }
 

@@ -87,6 +87,11 @@ impl Funds {
         self.loans.as_deref_mut()
     }
 
+    /// Whether the account looks at every record, whatever it does to orders.
+    pub(super) fn looks_at_each(&self) -> bool {
+        self.margin.is_some() || self.loans.is_some()
+    }
+
     /// Whether how the account stands follows an instrument's last price, and so the path of its bars.
     pub(super) fn follows_last(&self, ix: InstrumentIx) -> bool {
         self.margin().map(|margin| margin.follows_last(ix)).or(self.loans().map(|loans| loans.follows_last(ix)))

@@ -20,6 +20,20 @@ fn evidence(reports: &[TimedReport]) -> Vec<(i64, i64, i64)> {
     reports.iter().filter_map(of).collect()
 }
 
+/// An account that looks at every record gets rows of depth one by one.
+#[test]
+fn levels_are_taken_at_once_where_nobody_looks_at_each() {
+    for (venue, at_once) in [("bps=0", true), ("margin=cross:1000:10", false), ("loans=1000:3:0.24:0.024", false)] {
+        let mut stage = check(&format!("venue {venue}\ndepth clear bid 99 5 ask 101 1 ask 102 2"));
+        let ts = Ts::from_nanos(2 * SECOND);
+        let levels = Levels::new(InstrumentIx(0), (ts, ts), (&[-1, 1], &[10_100, 9_800], &[0, 3_000]));
+        assert_eq!(stage.venue.on_levels(RecordRef::default(), &levels), at_once, "{venue}");
+        let book = &stage.venue.desk(InstrumentIx(0)).unwrap().depth;
+        let ask = book.top().map(|(_, ask)| ask.raw());
+        assert_eq!(ask, Some(if at_once { 10_200 } else { 10_100 }), "{venue}");
+    }
+}
+
 #[test]
 fn a_taker_walks_the_levels_and_what_it_took_is_gone() {
     check(
