@@ -65,7 +65,7 @@ macro_rules! wire_raw {
     )*};
 }
 
-/// Enums without data, by their number.
+/// What is nothing but a number: enums without data, and the like.
 macro_rules! wire_numbered {
     ($($name:ident)*) => {$(
         impl Wire for $name {
@@ -92,6 +92,8 @@ macro_rules! wire_numbered {
 }
 
 pub(super) use wire_numbered;
+
+wire_numbered! { Deal }
 
 wire_id! { InstrumentIx CurrencyIx StrategyIx SourceIx RuleIx VenueIx VenueOrderId TradeId }
 
@@ -219,27 +221,6 @@ wire_enum! {
         5 = Mark(mark),
         6 = Funding(funding),
         60 = Mbo(row),
-    }
-}
-
-impl Wire for Deal {
-    const LEN: usize = u8::LEN;
-
-    #[inline]
-    fn write(&self, at: &mut [u8]) {
-        self.number().write(at);
-    }
-
-    #[inline]
-    fn encode<'a>(&self, out: Room<'a>) -> Room<'a> {
-        self.number().encode(out)
-    }
-
-    #[inline]
-    fn decode(from: &mut Cursor<'_>) -> Result<Self, Defect> {
-        let number = u8::decode(from)?;
-        let what = "Deal";
-        Self::from_number(number).ok_or(Defect::UnknownNumber { what, number: u16::from(number) })
     }
 }
 

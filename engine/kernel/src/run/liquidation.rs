@@ -7,7 +7,7 @@
 use tapedeck_model::event::PostingReason;
 use tapedeck_model::margin::{Bankruptcy, Liquidation, LiquidationShare};
 use tapedeck_model::port::RiskObservation;
-use tapedeck_model::{Amount, Event, Qty, Side, StrategyIx, VenueIx, VenueReport};
+use tapedeck_model::{Amount, Event, InstrumentIx, Price, Qty, Side, StrategyIx, VenueIx, VenueReport};
 
 use super::Core;
 use crate::account::Account;
@@ -62,17 +62,8 @@ impl Core {
         self.counts.liquidations += 1;
         self.stirred = true;
         let mut told = Vec::new();
-        let mut rest = (liquidation.fee, parts.iter().map(|part| i128::from(part.raw().abs())).sum::<i128>());
-        for (strategy, part) in parts.into_iter().enumerate().filter(|(_, part)| *part != Qty::ZERO) {
-            let fee = part_of_fee(&mut rest, part).ok_or(KernelError::Overflow { what: "a liquidation fee" })?;
-            let share = LiquidationShare {
-                strategy: StrategyIx(strategy as u16),
-                instrument: ix,
-                side: if part > Qty::ZERO { Side::Sell } else { Side::Buy },
-                last_px: liquidation.last_px,
-                last_qty: Qty::from_raw(part.raw().abs()),
-                fee,
-            };
+        for share in shares_of(ix, liquidation.last_px, liquidation.fee, parts) {
+            let share = share?;
             self.book_share(&share)?;
             told.push(share);
         }
@@ -114,9 +105,32 @@ impl Core {
     }
 }
 
+/// What each strategy gives of a position that was taken away, as signed parts by strategy, and pays of the fee.
+///
+/// # Errors
+/// [`KernelError::Overflow`] at the share whose fee cannot be represented.
+pub(super) fn shares_of(
+    instrument: InstrumentIx,
+    last_px: Price,
+    fee: Amount,
+    parts: Vec<Qty>,
+) -> impl Iterator<Item = Result<LiquidationShare, KernelError>> {
+    let mut rest = (fee, parts.iter().map(|part| i128::from(part.raw().abs())).sum::<i128>());
+    parts.into_iter().enumerate().filter(|(_, part)| *part != Qty::ZERO).map(move |(strategy, part)| {
+        Ok(LiquidationShare {
+            strategy: StrategyIx(strategy as u16),
+            instrument,
+            side: if part > Qty::ZERO { Side::Sell } else { Side::Buy },
+            last_px,
+            last_qty: Qty::from_raw(part.raw().abs()),
+            fee: part_of_fee(&mut rest, part).ok_or(KernelError::Overflow { what: "a liquidation fee" })?,
+        })
+    })
+}
+
 /// A part of what is left of a fee, in proportion to what is left to be shared, rounded half to even: the
 /// last part is the rest. `None` on overflow.
-pub(super) fn part_of_fee((fee, whole): &mut (Amount, i128), part: Qty) -> Option<Amount> {
+fn part_of_fee((fee, whole): &mut (Amount, i128), part: Qty) -> Option<Amount> {
     let size = part.raw().checked_abs()?;
     let own = if i128::from(size) == *whole { *fee } else { fee.mul_div(size, i64::try_from(*whole).ok()?)? };
     *fee = fee.checked_sub(own)?;

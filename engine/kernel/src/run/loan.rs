@@ -8,10 +8,10 @@ use tapedeck_model::event::PostingReason;
 use tapedeck_model::loan::{InterestReport, LoanLiquidation};
 use tapedeck_model::margin::LiquidationShare;
 use tapedeck_model::port::RiskObservation;
-use tapedeck_model::{Amount, Event, Instrument, Qty, Side, StrategyIx};
+use tapedeck_model::{Amount, Event, Instrument, Qty, StrategyIx};
 
 use super::Core;
-use super::liquidation::part_of_fee;
+use super::liquidation::shares_of;
 use crate::account::Account;
 use crate::loan::loan_shares;
 use crate::spec::KernelError;
@@ -40,17 +40,8 @@ impl Core {
         self.counts.liquidations += 1;
         self.stirred = true;
         let mut told = Vec::new();
-        let mut rest = (trade.fee, parts.iter().map(|part| i128::from(part.raw().abs())).sum::<i128>());
-        for (strategy, part) in parts.into_iter().enumerate().filter(|(_, part)| *part != Qty::ZERO) {
-            let fee = part_of_fee(&mut rest, part).ok_or(KernelError::Overflow { what: "a liquidation fee" })?;
-            let share = LiquidationShare {
-                strategy: StrategyIx(strategy as u16),
-                instrument: ix,
-                side: if part > Qty::ZERO { Side::Sell } else { Side::Buy },
-                last_px: trade.last_px,
-                last_qty: Qty::from_raw(part.raw().abs()),
-                fee,
-            };
+        for share in shares_of(ix, trade.last_px, trade.fee, parts) {
+            let share = share?;
             let pnl = self.take_share(&instrument, &share)?;
             told.push((share, pnl));
         }
