@@ -16,7 +16,7 @@ use tapedeck_kernel::drive::{JournalSink, RunSummary, SimDriver};
 use tapedeck_kernel::risk::RiskSlot;
 use tapedeck_kernel::spec::{RunError, RunSpec, SourceSlot, StrategySlot, VenueAccount};
 use tapedeck_kernel::venue::{
-    LimitFill, MakerFill, OrderRules, PathModel, RecordKind, VenueSpec, fee_components, latency_components,
+    LimitFill, MakerFill, OrderRules, PathModel, RecordKind, TokenSpec, VenueSpec, fee_components, latency_components,
     queue_components, slippage_components,
 };
 use tapedeck_model::port::{FeeModel, LatencyModel, LatencySetup, Leg, QueueModel, SlippageModel};
@@ -271,6 +271,7 @@ pub fn venue_spec(finest: RecordKind) -> VenueSpec {
         report_latency: no_latency(),
         slippage: no_slippage(),
         fees: fee(&instrument()),
+        token: TokenSpec::default(),
         settlement_px: Vec::new(),
         funds: Some(deposits()),
         margin: None,

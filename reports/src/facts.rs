@@ -181,6 +181,8 @@ pub struct RunFacts {
     pub period: Option<(Ts, Ts)>,
     /// Fees paid, by currency.
     pub fees: BTreeMap<CurrencyIx, Amount>,
+    /// Fills with a fee above zero, by where it was paid and in what.
+    pub fee_fills: BTreeMap<(VenueIx, CurrencyIx), u64>,
     /// Funding paid, by settlement currency; below zero: received.
     pub funding: BTreeMap<CurrencyIx, Amount>,
     /// Interest charged on what was borrowed, by currency.
@@ -307,6 +309,7 @@ impl Gatherer {
             counts: Counts::default(),
             period: None,
             fees: BTreeMap::new(),
+            fee_fills: BTreeMap::new(),
             funding: BTreeMap::new(),
             interest: BTreeMap::new(),
             funding_of: BTreeMap::new(),
@@ -494,6 +497,9 @@ impl Gatherer {
         let currency = instrument.value_currency();
         tally(&mut facts.traded, currency, instrument.notional(report.last_px, report.last_qty));
         tally(&mut facts.slippage, currency, slippage_cost(instrument, side, report));
+        if report.fee > Amount::ZERO {
+            *facts.fee_fills.entry((facts.names.venue_of(instrument), report.fee_currency)).or_default() += 1;
+        }
         let mut sums = || {
             add(&mut facts.fees, report.fee_currency, report.fee)?;
             let trip = self.trips.on_fill(instrument, deal, report)?;

@@ -11,7 +11,8 @@ use tapedeck_kernel::account::{AccountKind, LEVERAGE_ONE};
 use tapedeck_kernel::risk::RiskSlot;
 use tapedeck_kernel::spec::{RunSpec, StrategySlot, VenueAccount};
 use tapedeck_kernel::venue::{
-    Factor, LoanSpec, MarginSpec, Matching, PathModel, RecordKind, VenueSpec, stressed_fees, stressed_slippage,
+    Factor, LoanSpec, MarginSpec, Matching, PathModel, RecordKind, TokenSpec, VenueSpec, stressed_fees,
+    stressed_slippage,
 };
 use tapedeck_model::loan::BorrowTerms;
 use tapedeck_model::margin::MarginTerms;
@@ -274,7 +275,8 @@ impl Builder<'_> {
             let funds = (account.kind == AccountKind::Spot).then(|| account.deposits.clone());
             let margin = self.margin_spec(item, account, (tables, terms));
             let lent = self.loan_spec(loans, account, (tables.currencies.len(), quote));
-            venues.extend(self.venue(item, tables, (funds, margin, lent, account.position_mode)));
+            let spec = self.venue(item, tables, (funds, margin, lent, account.position_mode));
+            venues.extend(spec.map(|spec| VenueSpec { token: self.token_spec(&spec, account), ..spec }));
         }
         venues
     }
@@ -326,6 +328,7 @@ impl Builder<'_> {
             report_latency: report_latency?,
             slippage: slippage?,
             fees: fees?,
+            token: TokenSpec::default(),
             settlement_px,
             funds,
             margin,
@@ -336,6 +339,17 @@ impl Builder<'_> {
             age_limits: self.age_limits(&traded),
             funding_stress: self.cost_factor(),
         })
+    }
+
+    /// What there is of the token that a venue's fees are paid in, and the longest bar that may tell of a fill.
+    fn token_spec(&self, venue: &VenueSpec, account: &VenueAccount) -> TokenSpec {
+        let Some(terms) = venue.fees.token_terms() else { return TokenSpec::default() };
+        let deposits = account.deposits.iter().filter(|(currency, _)| *currency == terms.token);
+        let bars = self.scenario.data.iter().filter(|item| item.own.text("kind").as_deref() == Some("bars"));
+        TokenSpec {
+            balance: deposits.map(|(_, amount)| *amount).next().unwrap_or_default(),
+            look_back: bars.filter_map(|item| item.own.params.span("interval").ok()).max().unwrap_or_default(),
+        }
     }
 
     /// When contracts expire.

@@ -1,6 +1,6 @@
 //! What a run assumes, in words: the first thing that a person reads of it.
 
-use tapedeck_model::Ts;
+use tapedeck_model::{CurrencyIx, Ts, VenueIx};
 use tapedeck_reports::RunFacts;
 
 use crate::scenario::{Chosen, Item, Scenario, Section};
@@ -13,10 +13,13 @@ pub fn assumptions(scenario: &Scenario, facts: &RunFacts) -> Vec<(String, String
     let mut rows = Vec::new();
     let mut row = |key: &str, value: String| rows.push((key.to_owned(), value));
     let several = scenario.venues.len() > 1;
-    for venue in &scenario.venues {
+    for (number, venue) in (0..).zip(&scenario.venues) {
         let name = venue.own.text("name").unwrap_or_default();
         let key = |what: &str| if several { format!("{what} ({name})") } else { what.to_owned() };
         row(&key("Fees"), part(venue, "fees"));
+        if let Some(token) = venue.parts.get("fees").and_then(|fees| fees.section.text("token")) {
+            row(&key("Fees in the token"), in_token(&token, VenueIx(number), facts));
+        }
         row(&key("Slippage"), part(venue, "slippage"));
         let legs = ["entry_latency", "cancel_latency", "report_latency"].map(|leg| part(venue, leg));
         row(&key("Latency"), format!("orders {}, cancels {}, reports {}", legs[0], legs[1], legs[2]));
@@ -75,6 +78,18 @@ pub fn assumptions(scenario: &Scenario, facts: &RunFacts) -> Vec<(String, String
     }
     row("Seed", scenario.seed().to_string());
     rows
+}
+
+/// How often the venue's token paid, and how often it did not.
+fn in_token(token: &str, venue: VenueIx, facts: &RunFacts) -> String {
+    let at_venue = || facts.fee_fills.iter().filter(|((at, _), _)| *at == venue);
+    let all: u64 = at_venue().map(|(_, count)| count).sum();
+    let is_token = |currency: CurrencyIx| facts.names.currency(currency) == token;
+    let paid: u64 = at_venue().filter(|((_, currency), _)| is_token(*currency)).map(|(_, count)| count).sum();
+    format!(
+        "{paid} of {all} fills with a fee paid it in {token}; the others in the usual currency without the discount, as there \
+         was not enough {token} or no price of it yet"
+    )
 }
 
 /// What kind of account there is at each venue, and what it pays for.

@@ -261,6 +261,90 @@ fn bad_terms_of_borrowing_are_refused_at_the_line() {
     }
 }
 
+/// Changes of a good scenario whose fees are paid in a token, as above.
+#[test]
+fn a_token_that_cannot_pay_fees_is_refused_at_the_line() {
+    let coin = |symbol: &str, base: &str, quote: &str| {
+        format!(
+            "\n[[instrument]]\nsymbol = \"{symbol}\"\nvenue = \"SIM\"\nbase = \"{base}\"\nquote = \"{quote}\"\ntick_size = \"0.01\"\n\
+             lot_size = \"0.001\"\n[[data]]\ninstrument = \"{symbol}\"\nkind = \"bars\"\ninterval = \"1m\"\n\
+             synthetic = {{ generator = \"garch\" }}\n"
+        )
+    };
+    let fees = "[venue.fees]\nmodel = \"schedule\"\ntiers = \"0 0.001 0.001\"\ndiscount = \"0.25\"\ntoken = \"BNB\"\n\
+                token_instrument = \"BNBUSD\"\n\n[account]";
+    let good = GOOD.replace("[account]", fees).replace("slow = 50", "slow = 50\ninstruments = [\"BTCUSD\"]")
+        + &coin("BNBUSD", "BNB", "USD");
+    let assembled = |text: &str| {
+        let scenario = load(text, &[])?;
+        tapedeck::assemble::assemble(&scenario, &Registry::standard(), std::path::Path::new(".")).map(|_| ())
+    };
+    assembled(&good).unwrap();
+    assembled(&good.replace("token_instrument = \"BNBUSD\"", "token_instrument = \"BNBUSD.SIM\"")).unwrap();
+    assembled(&good.replace("deposits = { USD", "deposits = { BNB = 1, USD")).unwrap();
+    let (token, instrument) = ("token = \"BNB\"", "token_instrument = \"BNBUSD\"");
+    let (combination, refused) = ("scenario::combination", "scenario::refused");
+    let delisting = |holdings: &str| {
+        format!(
+            "{good}\n[[incident]]\nkind = \"delisting\"\ninstrument = \"BNBUSD\"\nholdings = \"{holdings}\"\n\
+             start = \"2024-01-01T12:00:00\"\n"
+        )
+    };
+    assembled(&delisting("hold")).unwrap();
+    for (text, code, at, fragment) in [
+        (good.replace(token, "token = \"BNX\""), "scenario::unknown_currency", "BNX", "did you mean `BNB`"),
+        (good.replace(token, "token = \"B NB\""), "scenario::bad_currency", "B NB", "not a currency code"),
+        (good.replace(token, "token = \"BTC\""), combination, instrument, "deals in BNB, not in BTC"),
+        (good.replace(token, "token = \"USD\""), "scenario::unknown_currency", "\"USD\"", "deals in `USD`"),
+        (good.replace(token, ""), refused, instrument, "none is given"),
+        (good.replace(instrument, "token_decimals = 8").replace(token, ""), refused, "token_decimals", "none is given"),
+        (good.replace(instrument, ""), refused, "[venue.fees]", "which instrument of the venue"),
+        (good.replace(instrument, "token_instrument = \"BNBEUR\""), refused, "BNBEUR", "no instrument `BNBEUR`"),
+        (good.replace(instrument, "token_instrument = \"BTCUSD\""), combination, "BTCUSD", "deals in BTC, not in BNB"),
+        (
+            good.replace(
+                "quote = \"USD\"\ntick_size = \"0.01\"\nlot_size = \"0.001\"",
+                "quote = \"BTC\"\ntick_size = \"0.01\"\nlot_size = \"0.001\"",
+            ),
+            refused,
+            "[venue.fees]",
+            "several currencies",
+        ),
+        (
+            good.replace(
+                "model = \"schedule\"\ntiers = \"0 0.001 0.001\"\ndiscount = \"0.25\"",
+                "model = \"maker_taker\"",
+            ),
+            "scenario::unknown_key",
+            token,
+            "token",
+        ),
+        (good.replace("\"0.25\"", "\"0.2500000000001\""), refused, "discount", "more than 12 decimals"),
+        (
+            good.replace("[account]", "[account]\nkind = \"spot_margin\"\nleverage = \"3\"")
+                + "\n[[borrow]]\ncurrency = \"USD\"\ndaily_rate = \"0.0002\"\n",
+            combination,
+            token,
+            "would be borrowed",
+        ),
+        (delisting("write_off"), combination, "holdings", "fees of the venue are paid in BNB"),
+        (
+            good.replace("quote = \"USD\"", "quote = \"USD\"\nkind = \"inverse\"")
+                .replace("[account]", "[account]\nkind = \"netting\""),
+            refused,
+            token,
+            "settles in coin",
+        ),
+    ] {
+        let problems = assembled(&text).expect_err(&text);
+        let found = problems.list().iter().find(|problem| problem.code == code);
+        let found = found.unwrap_or_else(|| panic!("no {code} in\n{problems}"));
+        let line = problems.line(found).and_then(|line| text.lines().nth(line - 1)).unwrap_or("nowhere");
+        assert!(line.contains(at), "{code} points at `{line}`, not at `{at}`:\n{problems}");
+        assert!(problems.to_string().contains(fragment), "no `{fragment}` in\n{problems}");
+    }
+}
+
 /// Changes of a good margin account: code, text of the line that is pointed at, fragment of message or help.
 #[test]
 fn bad_margin_terms_are_refused_at_the_line() {

@@ -35,8 +35,16 @@ pub fn scenario(seed: u64) -> String {
         let kind = kinds[nth as usize];
         let coins: Vec<u64> = inverse.iter().copied().filter(|coin| coin % venues == nth).collect();
         let (key, head) = if venues > 1 { ("account", "") } else { ("kind", "[account]\n") };
-        let told = format!("{head}{}", account(&mut dice, (key, kind), &coins));
-        text.push_str(&venue(&mut dice, nth, (kind == "spot", if venues > 1 { &told } else { "" })));
+        let mut told = format!("{head}{}", account(&mut dice, (key, kind), &coins));
+        // The first instrument of a venue may be one of its token.
+        let token = (!borrows && coins.is_empty() && dice.chance(25))
+            .then(|| format!("token = \"C{nth}\"\ntoken_instrument = \"C{nth}USD\"\ndiscount = \"0.25\"\n"));
+        if token.is_some() {
+            let there = dice.pick(&["0.002", "0.05", "3"]);
+            told = told.replacen("deposits = {", &format!("deposits = {{ C{nth} = \"{there}\","), 1);
+        }
+        let told_here = if venues > 1 { told.as_str() } else { "" };
+        text.push_str(&venue(&mut dice, nth, (kind == "spot", told_here, token.as_deref())));
         if venues == 1 {
             let _ = writeln!(text, "{told}");
         }
@@ -67,16 +75,18 @@ pub fn scenario(seed: u64) -> String {
         }
     }
     if dice.chance(15) && !borrows {
-        text.push_str(&delisting(&mut dice, kinds[0] == "spot"));
+        // What fees are paid in does not end with its instrument.
+        let is_held = text.contains("token = \"C0\"");
+        text.push_str(&delisting(&mut dice, (kinds[0] == "spot", is_held)));
     }
     text
 }
 
 /// The first instrument is taken off its venue.
-fn delisting(dice: &mut Dice, spot: bool) -> String {
+fn delisting(dice: &mut Dice, (spot, is_held): (bool, bool)) -> String {
     let at = dice.pick(&["settle_at = \"last\"", "settle_at = \"price\"\nsettlement_px = \"97.5\""]);
     let fate = match (spot, dice.below(3)) {
-        (true, 0) => "holdings = \"hold\"".to_owned(),
+        (true, nth) if nth == 0 || is_held => "holdings = \"hold\"".to_owned(),
         (true, 1) => "holdings = \"write_off\"".to_owned(),
         (true, _) => format!("holdings = \"settle\"\n{at}"),
         (false, _) => at.to_owned(),
@@ -190,7 +200,7 @@ fn instrument(dice: &mut Dice, (nth, venue): (u64, u64), account: &str) -> Strin
     text
 }
 
-fn venue(dice: &mut Dice, nth: u64, (spot, account): (bool, &str)) -> String {
+fn venue(dice: &mut Dice, nth: u64, (spot, account, token): (bool, &str, Option<&str>)) -> String {
     let mut text = format!(
         "[[venue]]\nname = \"V{nth}\"\n{account}path = \"{}\"\nlimit_fill = \"{}\"\nparticipation = \"{}\"\nmaker_fill = \"{}\"\n{}\
          self_trade_prevention = \"{}\"\namend_keeps_priority = {}\ncancel_on_disconnect = {}\n",
@@ -217,10 +227,16 @@ fn venue(dice: &mut Dice, nth: u64, (spot, account): (bool, &str)) -> String {
     ]);
     // A contract charges in the currency of its profit.
     let currency = if spot { dice.pick(&["base", "quote"]) } else { "quote" };
-    let fees = match dice.below(4) {
-        0 => "model = \"schedule\"\ntiers = [\"0 0.0002 0.0005\", \"300 -0.0001 0.0004\"]\nwindow = \"1d\"".to_owned(),
-        1 => format!("model = \"maker_taker\"\nmaker = \"-0.0001\"\ntaker = \"0.001\"\ncurrency = \"{currency}\""),
-        _ => format!("model = \"maker_taker\"\nmaker = \"0.0002\"\ntaker = \"0.0005\"\ncurrency = \"{currency}\""),
+    let schedule = "model = \"schedule\"\ntiers = [\"0 0.0002 0.0005\", \"300 -0.0001 0.0004\"]\nwindow = \"1d\"";
+    let fees = match (token, dice.below(4)) {
+        (Some(token), _) => format!("{schedule}\n{token}"),
+        (None, 0) => schedule.to_owned(),
+        (None, 1) => {
+            format!("model = \"maker_taker\"\nmaker = \"-0.0001\"\ntaker = \"0.001\"\ncurrency = \"{currency}\"")
+        }
+        (None, _) => {
+            format!("model = \"maker_taker\"\nmaker = \"0.0002\"\ntaker = \"0.0005\"\ncurrency = \"{currency}\"")
+        }
     };
     let queue = dice.pick(&["risk_averse", "power", "power2", "power3", "log", "log2"]);
     let _ = writeln!(text, "[venue.slippage]\n{slippage}\n[venue.fees]\n{fees}\n[venue.queue]\nmodel = \"{queue}\"\n");

@@ -42,6 +42,7 @@ mod slippage;
 mod stress;
 #[cfg(test)]
 mod tests;
+mod token;
 mod trades;
 mod triggers;
 mod watch;
@@ -65,6 +66,7 @@ use gate::Gate;
 use loans::Loans;
 use margin::VenueMargin;
 use scene::Scene;
+use token::Token;
 use watch::{CANCEL, ENTRY, REPORT, Watch};
 
 pub use fees::{DEFAULT_FEES, fee_components};
@@ -80,6 +82,7 @@ pub use settings::{
 pub use settlement::{Delisting, Fate, SettlementPx};
 pub use slippage::{DEFAULT_SLIPPAGE, slippage_components};
 pub use stress::{stressed_fees, stressed_slippage};
+pub use token::TokenSpec;
 
 /// All about a venue.
 pub struct VenueSpec {
@@ -120,6 +123,8 @@ pub struct VenueSpec {
     pub slippage: Box<dyn SlippageModel>,
     /// What the venue charges.
     pub fees: Box<dyn FeeModel>,
+    /// What the account has of the token in which [`FeeModel::token_terms`] takes fees.
+    pub token: TokenSpec,
     /// At which price positions in expiring contracts are settled, where that is stated.
     pub settlement_px: Vec<(InstrumentIx, Price)>,
     /// What a spot account has at the venue, which never lets a balance fall below zero; `None` for
@@ -295,6 +300,14 @@ impl SimVenue {
             desks[ix.usize()] = Some(desk);
         }
         let participation = participation.transpose()?;
+        let terms = spec.fees.token_terms();
+        let token = terms.map(|terms| Token::new(terms, spec.token, instruments).map_err(&wrong)).transpose()?;
+        if let Some(token) = &token {
+            if funds.loans().is_some() {
+                return Err(wrong("an account that borrows does not pay fees in a token".to_owned()));
+            }
+            funds.take_token(token.currency(), spec.token.balance);
+        }
         Ok(Self {
             name: spec.name,
             desks,
@@ -313,7 +326,7 @@ impl SimVenue {
             watch: Watch::of(
                 [&*spec.entry_latency, &*spec.cancel_latency, &*spec.report_latency],
                 (spec.slippage.memory(), instruments.len()),
-                !spec.age_limits.is_empty(),
+                (!spec.age_limits.is_empty(), token),
             ),
             impacts: vec![Cell::default(); instruments.len()],
             gate: (!spec.troubles.is_empty()).then(|| Box::new(Gate::new(spec.troubles))),
@@ -581,6 +594,7 @@ impl SimVenue {
             desk,
             slippage,
             fees: &*self.fees,
+            token: self.watch.as_ref().and_then(|watch| watch.token.as_ref()),
             draws: &self.display_draws,
             funds: &mut self.funds,
             trade_id_last: &mut self.trade_id_last,

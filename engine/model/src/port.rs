@@ -1,5 +1,6 @@
 //! The ports: what the kernel asks of sources, strategies, risk rules, venues and their models.
 
+use rust_decimal::Decimal;
 use thiserror::Error;
 
 use crate::book::Book;
@@ -805,10 +806,29 @@ pub struct FeeQuery<'a> {
     pub ts: Ts,
 }
 
+/// On what terms a venue takes its own token for its fees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenTerms {
+    /// The token.
+    pub token: CurrencyIx,
+    /// What is paid of a fee in the token, from 0 to 1.
+    pub kept: Decimal,
+    /// Amounts of the token are rounded up to so many decimals.
+    pub decimals: u8,
+    /// Deals in the token, in the currency in which fees are charged: its last price says what the token is worth.
+    pub instrument: InstrumentIx,
+}
+
 /// What a venue charges.
 pub trait FeeModel: Send {
-    /// Fee and its currency: paid above zero, rebate below. `None` if it cannot be represented.
+    /// Fee and its currency: paid above zero, rebate below. `None` if it cannot be represented. Where fees can be
+    /// paid in the venue's token: what is charged if they are not.
     fn fee(&self, query: &FeeQuery<'_>) -> Option<(Amount, CurrencyIx)>;
+
+    /// On what terms fees are paid in the venue's token; `None`: they are not.
+    fn token_terms(&self) -> Option<&TokenTerms> {
+        None
+    }
 
     /// The largest fraction of notional that can be charged, in units of 1e-12.
     fn rate_max(&self) -> i64;

@@ -11,6 +11,7 @@ use super::{Scenario, layout, value};
 
 mod borrow;
 mod delisting;
+mod token;
 
 /// Names end up in a run folder's name and in 16-bit indices.
 const SECTIONS_MAX: usize = 10_000;
@@ -39,6 +40,7 @@ pub fn check(scenario: &Scenario, problems: &mut Vec<Problem>) {
     check_margin_terms(scenario, problems);
     super::transfers::check(scenario, problems);
     borrow::check(scenario, problems);
+    token::check(scenario, problems);
     check_scopes(scenario, problems);
     for item in &scenario.incidents {
         check_incident(item, scenario, problems);

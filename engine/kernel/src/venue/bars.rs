@@ -277,6 +277,8 @@ impl Trial {
                 let fee = if fill.fee_currency == instrument.base && fill.fee_currency != instrument.value_currency() {
                     let one = i64::try_from(pow10(instrument.price_scale)).ok()?;
                     fill.fee.mul_div(play.bar.close.raw(), one)?
+                } else if let Some(token) = play.terms.token.filter(|token| token.currency() == fill.fee_currency) {
+                    token.worth(fill.fee, fill.ts_event)?
                 } else {
                     fill.fee
                 };

@@ -56,7 +56,7 @@ static COMPONENTS: [FeeComponent; 4] = [
     Component {
         name: "schedule",
         help: "Maker and taker rates by our own volume of the last days at this venue, updated at 00:00 UTC, with dates; paid in \
-               the quote currency (contracts: in the settlement currency).",
+               the quote currency (contracts: in the settlement currency) or in the venue's token.",
         params: schedule::PARAMS,
         build: schedule::build,
     },
@@ -164,7 +164,7 @@ impl Rate {
     }
 }
 
-fn ceil_div(n: i128, d: i128) -> i128 {
+pub(super) fn ceil_div(n: i128, d: i128) -> i128 {
     -(-n).div_euclid(d)
 }
 

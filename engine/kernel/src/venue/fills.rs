@@ -19,6 +19,7 @@ use super::desk::{Stance, Working};
 use super::funds::{Funds, Payment, Settlement, moves};
 use super::loans::Charges;
 use super::settings::SelfTrade;
+use super::token::Token;
 use super::{TimedReport, VenueError};
 
 /// What holds for every fill of an instrument.
@@ -27,6 +28,8 @@ pub(super) struct Terms<'a> {
     pub(super) instrument: &'a Instrument,
     pub(super) slippage: Slip<'a>,
     pub(super) fees: &'a dyn FeeModel,
+    /// The token that fees are paid in, where they are.
+    pub(super) token: Option<&'a Token>,
     pub(super) draws: &'a Draws,
 }
 
@@ -317,6 +320,9 @@ fn price(funds: &Funds, terms: &Terms<'_>, order: &Working, (offer, qty): (&Offe
     let liquidity = offer.liquidity;
     let query = FeeQuery { instrument: terms.instrument, side, liquidity, qty, notional, ts: offer.ts };
     let (fee, fee_currency) = terms.fees.fee(&query).ok_or_else(overflow)?;
+    let mut payment = Payment { side, qty, notional, fee, fee_currency, ts: offer.ts };
+    let in_token = terms.token.and_then(|token| pay_in_token(token, funds, terms.instrument, &mut payment));
+    let settlement = in_token.or_else(|| funds.settlement(terms.instrument, &payment));
     let evidence = Evidence {
         record: offer.record,
         basis: offer.basis,
@@ -334,13 +340,23 @@ fn price(funds: &Funds, terms: &Terms<'_>, order: &Working, (offer, qty): (&Offe
         last_px,
         last_qty: qty,
         liquidity,
-        fee,
-        fee_currency,
+        fee: payment.fee,
+        fee_currency: payment.fee_currency,
         ts_event: offer.ts,
         evidence,
     };
-    let payment = Payment { side, qty, notional, fee, fee_currency, ts: offer.ts };
-    Ok(Priced { settlement: funds.settlement(terms.instrument, &payment), fill, impact })
+    Ok(Priced { fill, settlement, impact })
+}
+
+/// Turns the fee of a fill into one in the venue's token, if there is enough of it for all of the fee; `None`: it stays
+/// as it is.
+#[cold]
+fn pay_in_token(token: &Token, funds: &Funds, instrument: &Instrument, payment: &mut Payment) -> Option<Settlement> {
+    let fee = token.fee(payment.fee, payment.fee_currency, payment.ts)?;
+    let paid = Payment { fee, fee_currency: token.currency(), ..*payment };
+    let settlement = funds.settlement(instrument, &paid)?;
+    *payment = paid;
+    Some(settlement)
 }
 
 /// What a fill of `qty` pays beyond the reference price (makers: nothing), and where it leaves the price.

@@ -16,16 +16,27 @@ pub(super) struct Funds {
     balances: Option<Vec<Amount>>,
     margin: Option<Box<VenueMargin>>,
     loans: Option<Box<Loans>>,
+    /// The token that pays fees of a contract account.
+    token: Option<CurrencyIx>,
+    /// What a netting account has of it: of the rest of that the venue knows nothing.
+    token_balance: Amount,
 }
 
 impl Clone for Funds {
     fn clone(&self) -> Self {
-        Self { balances: self.balances.clone(), margin: self.margin.clone(), loans: self.loans.clone() }
+        Self {
+            balances: self.balances.clone(),
+            margin: self.margin.clone(),
+            loans: self.loans.clone(),
+            token: self.token,
+            token_balance: self.token_balance,
+        }
     }
 
     /// Into the buffer that is there: every touched bar is tried on a copy.
     fn clone_from(&mut self, source: &Self) {
         self.balances.clone_from(&source.balances);
+        (self.token, self.token_balance) = (source.token, source.token_balance);
         match (&mut self.margin, &source.margin) {
             (Some(margin), Some(source)) => (**margin).clone_from(source),
             (margin, source) => margin.clone_from(source),
@@ -76,6 +87,13 @@ impl Funds {
         Self { loans: Some(Box::new(loans)), ..Self::default() }
     }
 
+    /// Fees can be paid in a token, of which a netting account has so much. A spot account has it among its balances.
+    pub(super) fn take_token(&mut self, token: CurrencyIx, balance: Amount) {
+        if self.balances.is_none() {
+            (self.token, self.token_balance) = (Some(token), balance);
+        }
+    }
+
     /// The spot account that may borrow, if it is one.
     #[inline]
     pub(super) fn loans(&self) -> Option<&Loans> {
@@ -123,7 +141,12 @@ impl Funds {
 
     /// Money that came or went beside trading, as our side has booked it.
     pub(super) fn fund(&mut self, currency: CurrencyIx, amount: Amount) {
-        let Some(balances) = &mut self.balances else { return };
+        let Some(balances) = &mut self.balances else {
+            if self.token == Some(currency) {
+                self.token_balance = self.token_balance.checked_add(amount).unwrap_or(Amount::MAX).max(Amount::ZERO);
+            }
+            return;
+        };
         if balances.len() <= currency.usize() {
             balances.resize(currency.usize() + 1, Amount::ZERO);
         }
@@ -145,7 +168,7 @@ impl Funds {
     /// What a fill would make of the balances; `None` if it cannot be paid.
     pub(super) fn settlement(&self, instrument: &Instrument, payment: &Payment) -> Option<Settlement> {
         let Some(balances) = &self.balances else {
-            let Some(loans) = self.loans() else { return Some(Settlement(None)) };
+            let Some(loans) = self.loans() else { return self.token_settlement(payment) };
             let moves = moves(instrument, payment)?;
             return loans.can_pay(&moves, payment.ts).then_some(Settlement(None));
         };
@@ -167,9 +190,24 @@ impl Funds {
         paid.then_some(Settlement(Some(moves)))
     }
 
+    /// Of a contract only a fee in the venue's token is looked at: that is paid from what there is of it, or not at all.
+    fn token_settlement(&self, payment: &Payment) -> Option<Settlement> {
+        if self.token != Some(payment.fee_currency) {
+            return Some(Settlement(None));
+        }
+        let there = self.margin().map_or(self.token_balance, |margin| margin.book.wallet(payment.fee_currency));
+        let after = there.checked_sub(payment.fee).filter(|left| *left >= Amount::ZERO)?;
+        // A margin account books the fee with the fill.
+        Some(Settlement(self.margin.is_none().then_some([(payment.fee_currency, after); 3])))
+    }
+
     /// Books what [`Funds::settlement`] gave, with nothing booked in between.
     pub(super) fn book(&mut self, settlement: &Settlement) {
-        let (Some(balances), Settlement(Some(after))) = (&mut self.balances, settlement) else { return };
+        let Settlement(Some(after)) = settlement else { return };
+        let Some(balances) = &mut self.balances else {
+            [_, _, (_, self.token_balance)] = *after;
+            return;
+        };
         for (currency, balance) in after {
             balances[currency.usize()] = *balance;
         }
@@ -180,6 +218,12 @@ impl Funds {
         let balance = self.balances.as_mut()?.get_mut(currency.usize())?;
         *balance = balance.checked_add(amount).filter(|sum| *sum >= Amount::ZERO)?;
         Some(())
+    }
+
+    /// What the venue lets go of a currency; `None` where it does not look. Of a netting account it knows the token
+    /// that pays fees.
+    pub(super) fn withdrawable(&self, currency: CurrencyIx) -> Option<Amount> {
+        self.balance(currency).or((self.token == Some(currency)).then_some(self.token_balance))
     }
 
     /// As the venue sees it now; `None` without a check.

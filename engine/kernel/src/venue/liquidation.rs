@@ -258,7 +258,7 @@ impl SimVenue {
 impl SimVenue {
     /// How much of a currency the venue lets out of the account now; `None` where it does not look at balances.
     pub fn withdrawable(&self, now: Ts, currency: CurrencyIx) -> Option<Amount> {
-        let Some(margin) = self.funds.margin() else { return self.funds.balance(currency) };
+        let Some(margin) = self.funds.margin() else { return self.funds.withdrawable(currency) };
         let open = |ix| self.desk(ix).map_or(Some(Exposure::NONE), |desk| exposure(desk, None));
         let free = margin.withdrawable(currency, now, &open);
         Some(free.unwrap_or(Amount::ZERO).max(Amount::ZERO))

@@ -9,12 +9,14 @@ use super::desk::{Desk, Hold, Shown, Stance, Working};
 use super::fills::{Hand, Slip, Terms};
 use super::funds::Funds;
 use super::settings::SelfTrade;
+use super::token::Token;
 use super::{MakerFill, RecordKind, TimedReport, VenueError, quotes};
 
 pub(super) struct Scene<'a> {
     pub(super) desk: &'a mut Desk,
     pub(super) slippage: Slip<'a>,
     pub(super) fees: &'a dyn FeeModel,
+    pub(super) token: Option<&'a Token>,
     pub(super) draws: &'a Draws,
     pub(super) funds: &'a mut Funds,
     pub(super) trade_id_last: &'a mut u64,
@@ -34,10 +36,10 @@ pub(super) struct Parts<'a> {
 
 impl Scene<'_> {
     pub(super) fn parts(&mut self) -> Parts<'_> {
-        let Self { desk, slippage, fees, draws, funds, trade_id_last, out, self_trade, .. } = self;
+        let Self { desk, slippage, fees, token, draws, funds, trade_id_last, out, self_trade, .. } = self;
         let Desk { instrument, orders, positions, stirred, shown, depth, observations, .. } = &mut **desk;
         Parts {
-            terms: Terms { instrument, slippage: *slippage, fees: *fees, draws },
+            terms: Terms { instrument, slippage: *slippage, fees: *fees, token: *token, draws },
             hand: Hand {
                 orders,
                 stirred,

@@ -3,7 +3,9 @@
 //! Enters: a model and a factor. Leaves: a model. Invariant: what a model pays us is not multiplied, so
 //! a factor above one never helps.
 
-use tapedeck_model::port::{Adverse, FeeModel, FeeQuery, Impact, MarketMemory, SlippageModel, SlippageQuery};
+use tapedeck_model::port::{
+    Adverse, FeeModel, FeeQuery, Impact, MarketMemory, SlippageModel, SlippageQuery, TokenTerms,
+};
 use tapedeck_model::{Amount, CurrencyIx};
 
 use super::gate::Factor;
@@ -25,6 +27,10 @@ impl FeeModel for StressedFees {
             return Some((fee, currency));
         }
         Some((fee.mul_div(self.factor.num, self.factor.den)?, currency))
+    }
+
+    fn token_terms(&self) -> Option<&TokenTerms> {
+        self.inner.token_terms()
     }
 
     fn rate_max(&self) -> i64 {

@@ -15,6 +15,7 @@ mod properties;
 mod script;
 mod self_trade;
 mod ticks;
+mod token;
 mod triggers;
 
 use tapedeck_model::{

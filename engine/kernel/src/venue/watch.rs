@@ -9,6 +9,7 @@ use tapedeck_model::{InstrumentIx, MarketRecord, Side, Span, Ts, math};
 
 use super::RecordKind;
 use super::desk::Desk;
+use super::token::Token;
 use crate::rate::RateMeter;
 
 /// Legs of messages, by position.
@@ -23,6 +24,8 @@ pub(super) struct Watch {
     rates: [Option<RateMeter>; 3],
     /// By instrument, for a slippage model that asks for it; else empty.
     markets: Vec<Memory>,
+    /// For fees that are paid in the venue's token.
+    pub(super) token: Option<Token>,
 }
 
 impl Watch {
@@ -31,12 +34,12 @@ impl Watch {
     pub(super) fn of(
         latency: [&dyn LatencyModel; 3],
         (memory, instruments): (Option<MarketMemory>, usize),
-        has_age_limit: bool,
+        (has_age_limit, token): (bool, Option<Token>),
     ) -> Option<Box<Self>> {
         let rates = latency.map(|model| model.rate_window().map(RateMeter::new));
         let markets = memory.map_or_else(Vec::new, |memory| vec![Memory::new(memory); instruments]);
-        let wanted = has_age_limit || !markets.is_empty() || rates.iter().any(Option::is_some);
-        wanted.then(|| Box::new(Self { rates, markets }))
+        let wanted = has_age_limit || token.is_some() || !markets.is_empty() || rates.iter().any(Option::is_some);
+        wanted.then(|| Box::new(Self { rates, markets, token }))
     }
 
     /// A record of the desk passed.
@@ -44,6 +47,9 @@ impl Watch {
         let px_x2 = px_x2(record, desk);
         if let Some(limit) = desk.age_limit.filter(|_| px_x2.is_some()) {
             desk.fresh_until = record.ts_event().saturating_add(limit);
+        }
+        if let (Some(token), Some(px_x2)) = (&mut self.token, px_x2) {
+            token.see(record.instrument(), record.ts_event(), px_x2);
         }
         for rate in self.rates.iter_mut().flatten() {
             rate.see(record.ts_event());

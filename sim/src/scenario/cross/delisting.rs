@@ -1,6 +1,6 @@
 //! What a delisting must say about what is held, by the kind of account, and what it cannot do.
 
-use super::combination;
+use super::{combination, token};
 use crate::scenario::Scenario;
 use crate::scenario::problem::Problem;
 use crate::scenario::section::{Item, Section};
@@ -35,7 +35,14 @@ pub(super) fn check(item: &Item, section: &Section, scenario: &Scenario, problem
     }
 }
 
-/// An asset that is dealt in elsewhere, or in which equity is measured, does not end with one of its markets.
+/// Whether an asset is the token that the fees of an instrument's venue are paid in.
+fn pays_fees(instrument: Option<&Item>, asset: &str, scenario: &Scenario) -> bool {
+    let venue = instrument.and_then(|item| item.own.text("venue"));
+    let venue = scenario.venues.iter().find(|one| one.own.text("name") == venue);
+    venue.and_then(token::fees_token).is_some_and(|(_, token)| token == asset)
+}
+
+/// An asset that is dealt in elsewhere, in which fees are paid, or in which equity is measured, does not end with one of its markets.
 fn check_asset(section: &Section, full: &str, scenario: &Scenario, problems: &mut Vec<Problem>) {
     let name = |item: &Item| item.own.text("symbol").zip(item.own.text("venue")).map(|(s, v)| format!("{s}.{v}"));
     let delisted = scenario.instruments.iter().find(|item| name(item).as_deref() == Some(full));
@@ -46,6 +53,7 @@ fn check_asset(section: &Section, full: &str, scenario: &Scenario, problems: &mu
     });
     let why = match elsewhere.and_then(name) {
         Some(other) => format!("`{other}` deals in {base} too"),
+        None if pays_fees(delisted, &base, scenario) => format!("fees of the venue are paid in {base}"),
         None if scenario.general.own.text("base_currency").as_ref() == Some(&base) => {
             format!("equity is measured in {base}")
         }

@@ -1,6 +1,6 @@
 //! Fees by a schedule: maker and taker rates by our own volume of the last days, with dates.
 //!
-//! Enters: fills. Leaves: fees, and the volume of each day. Invariants: the tier of a day is that of the
+//! Enters: fills. Leaves: fees, the volume of each day, and on what terms a token pays for them. Invariants: the tier of a day is that of the
 //! whole days before it, so no fill of a day changes what another of that day costs; memory is the days of
 //! the window. Source: the schedules that exchanges publish ("30-day trading volume, updated daily at 00:00
 //! UTC").
@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use tapedeck_model::instrument::InstrumentKind;
 use tapedeck_model::number::{SCALE_MAX, parse_decimal};
 use tapedeck_model::param::{ParamError, ParamKind, ParamSpec, Params};
-use tapedeck_model::port::{FeeModel, FeeQuery};
+use tapedeck_model::port::{FeeModel, FeeQuery, TokenTerms};
 use tapedeck_model::{Amount, CurrencyIx, Decimal, Instrument, Liquidity, Price, Span, Ts};
 
 use super::{FEE_DECIMALS, Rate, ceil_div, charged_in, decimals_of};
@@ -46,12 +46,35 @@ pub(super) const PARAMS: &[ParamSpec] = &[
         "discount",
         ParamKind::Decimal { min: "0", max: "1" },
         "fraction of the fee",
-        "Taken off fees (not added to rebates), as for paying in the venue's token; the fee is booked in the usual currency all \
-         the same, as if the token were bought for it at that moment.",
+        "Taken off fees (not added to rebates). With `token`: off those that are paid in it. Without: off each, which is booked \
+         in the usual currency all the same, as if the venue's token were bought for it at that moment.",
     )
     .or("0"),
+    ParamSpec::optional(
+        "token",
+        ParamKind::Text,
+        "currency code",
+        "The venue's own token: fees are paid in it, less `discount`, as long as the account has enough of it and its price is \
+         known; else in the usual currency, without the discount.",
+    ),
+    ParamSpec::optional(
+        "token_instrument",
+        ParamKind::Text,
+        "",
+        "The instrument of this venue that deals in the token, in the currency in which fees are charged: its last price \
+         converts them.",
+    ),
+    ParamSpec::optional(
+        "token_decimals",
+        ParamKind::Int { min: 0, max: 24 },
+        "decimals",
+        "Fees in the token are rounded up to so many decimals; with `token` 8 if it is not said.",
+    ),
     FEE_DECIMALS,
 ];
+
+/// Decimals of fees in a token, where they are not said: those of balances at Binance.
+const TOKEN_DECIMALS: u8 = 8;
 
 /// One tier of a table.
 #[derive(Debug, Clone, Copy)]
@@ -75,8 +98,9 @@ struct Schedule {
     in_base: bool,
     window_days: i64,
     before: Amount,
-    /// 1 - discount.
+    /// 1 - discount; 1 where only fees in the token are discounted.
     kept: Rate,
+    token: Option<TokenTerms>,
     unit: i128,
     days: VecDeque<Day>,
     /// Number of the day of the first fill.
@@ -130,6 +154,10 @@ impl FeeModel for Schedule {
         let full = rate.of_value(query.instrument, query.notional)?;
         let exact = if full > Amount::ZERO { self.kept.of_value(query.instrument, full)? } else { full };
         Some((Amount::from_raw(ceil_div(exact.raw(), self.unit).checked_mul(self.unit)?), charged_in(query.instrument)))
+    }
+
+    fn token_terms(&self) -> Option<&TokenTerms> {
+        self.token.as_ref()
     }
 
     fn rate_max(&self) -> i64 {
@@ -188,7 +216,8 @@ pub(super) fn build(params: &Params, instruments: &[&Instrument]) -> Result<Box<
         return Err(ParamError::new("window", "must be a whole number of days, at least one"));
     }
     let discount = params.decimal("discount")?;
-    let kept = Rate::new(Decimal::ONE - discount);
+    let token = token_terms(params, Decimal::ONE - discount, instruments)?;
+    let kept = Rate::new(if token.is_some() { Decimal::ONE } else { Decimal::ONE - discount });
     let finest = tiers.iter().flat_map(|tier| [tier.maker.decimals, tier.taker.decimals]).max().unwrap_or(0);
     for instrument in instruments {
         let needed = u32::from(finest) + u32::from(kept.decimals) + u32::from(instrument.notional_scale());
@@ -208,10 +237,51 @@ pub(super) fn build(params: &Params, instruments: &[&Instrument]) -> Result<Box<
         before: Amount::from_decimal(params.decimal("volume_before")?)
             .map_err(|error| ParamError::new("volume_before", error.to_string()))?,
         kept,
+        token,
         unit: decimals_of(params)?,
         days: VecDeque::new(),
         first_day: None,
     }))
+}
+
+/// On what terms fees are paid in the venue's token, if they are.
+fn token_terms(params: &Params, kept: Decimal, instruments: &[&Instrument]) -> Result<Option<TokenTerms>, ParamError> {
+    let wrong = |name: &str, problem: String| Err(ParamError::new(name, problem));
+    let Some(code) = params.text_opt("token")? else {
+        for name in ["token_instrument", "token_decimals"] {
+            if params.contains(name) {
+                return wrong(name, "says how fees are paid in a `token`, and none is given".to_owned());
+            }
+        }
+        return Ok(None);
+    };
+    if kept.normalize().scale() > u32::from(RATE_DECIMALS_MAX) {
+        return wrong("discount", format!("has more than {RATE_DECIMALS_MAX} decimals"));
+    }
+    let Some(name) = params.text_opt("token_instrument")? else {
+        let problem = format!("is missing: which instrument of the venue says what {code} is worth?");
+        return wrong("token_instrument", problem);
+    };
+    let Some(priced) = instruments.iter().find(|one| one.id.symbol == name || one.id.to_string() == name) else {
+        return wrong("token_instrument", format!("the venue has no instrument `{name}`"));
+    };
+    for instrument in instruments {
+        if instrument.kind == InstrumentKind::Inverse {
+            return wrong("token", format!("{} settles in coin: its fees are not paid in {code}", instrument.id));
+        }
+        if charged_in(instrument) == priced.base {
+            return wrong("token", format!("fees of {} are in {code} already", instrument.id));
+        }
+        if charged_in(instrument) != priced.quote {
+            let problem =
+                format!("{name} does not say what {code} is worth in the currency of the fees of {}", instrument.id);
+            return wrong("token_instrument", problem);
+        }
+    }
+    let decimals = params.int_opt("token_decimals")?.map_or(Ok(TOKEN_DECIMALS), |decimals| {
+        u8::try_from(decimals).map_err(|_| ParamError::new("token_decimals", "must lie between 0 and 24"))
+    })?;
+    Ok(Some(TokenTerms { token: priced.base, kept, decimals, instrument: priced.ix }))
 }
 
 /// `[DATE] VOLUME MAKER TAKER`.

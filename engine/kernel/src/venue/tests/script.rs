@@ -76,6 +76,7 @@ pub(super) fn plain_spec(count: u16) -> VenueSpec {
         slippage: (slippage_components()[0].build)(&Params::new(), Draws::new(1, "slippage")).unwrap(),
         fees: (fee_components()[0].build)(&Params::new(), &[]).unwrap(),
         funds: None,
+        token: TokenSpec::default(),
         settlement_px: Vec::new(),
         margin: None,
         position_mode: PositionMode::OneWay,
@@ -207,7 +208,7 @@ fn spec_of(words: &[&str]) -> VenueSpec {
 /// A venue that is told a case line by line.
 pub(super) struct Stage {
     pub(super) venue: SimVenue,
-    now: i64,
+    pub(super) now: i64,
     records: u64,
     pub(super) out: Vec<TimedReport>,
 }
@@ -225,7 +226,7 @@ impl Stage {
         self.venue.on_record(at, record, &mut self.out).unwrap();
     }
 
-    fn line(&mut self, line: &str) {
+    pub(super) fn line(&mut self, line: &str) {
         let words: Vec<&str> = line.split_whitespace().collect();
         let px = |ix: usize| Price::parse(words[ix], 2).unwrap();
         let qty = |ix: usize| Qty::parse(words[ix], 3).unwrap();

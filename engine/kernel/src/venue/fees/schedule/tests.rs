@@ -115,3 +115,59 @@ fn an_inverse_contract_pays_in_coin_and_counts_in_quote() {
         model.on_fill(&query);
     }
 }
+
+fn token_of(instruments: &[&Instrument], more: &[(&str, ParamValue)]) -> Result<Option<TokenTerms>, ParamError> {
+    let quarter = ("discount", ParamValue::Decimal(Decimal::new(25, 2)));
+    let more: Vec<_> = std::iter::once(quarter).chain(more.iter().cloned()).collect();
+    Ok(build(&params(&["0 -0.0001 0.001"], &more), instruments)?.token_terms().copied())
+}
+
+#[test]
+fn with_a_token_the_discount_is_for_what_is_paid_in_it() {
+    let token = instrument(1);
+    let token = Instrument { base: CurrencyIx(2), ..token };
+    let named = [
+        ("token", ParamValue::Text("TOK".to_owned())),
+        ("token_instrument", ParamValue::Text("X1.SIM".to_owned())),
+        ("discount", ParamValue::Decimal(Decimal::new(25, 2))),
+    ];
+    let mut model = build(&params(&["0 -0.0001 0.001"], &named), &[&instrument(0), &token]).unwrap();
+    assert_eq!(fill(&mut *model, "2024-01-01T00:00:00Z", Liquidity::Taker), "0.1");
+    assert_eq!(fill(&mut *model, "2024-01-01T00:00:00Z", Liquidity::Maker), "-0.01");
+    let expected = TokenTerms { token: CurrencyIx(2), kept: Decimal::new(75, 2), decimals: 8, instrument: token.ix };
+    assert_eq!(model.token_terms(), Some(&expected));
+    let stressed = crate::venue::stressed_fees(model, crate::venue::Factor { num: 3, den: 1 });
+    assert_eq!(stressed.token_terms(), Some(&expected));
+}
+
+#[test]
+fn a_token_that_cannot_be_paid_in_is_refused() {
+    use tapedeck_model::instrument::InstrumentKind::Inverse;
+    let at = |ix: u16, base: u16, quote: u16| {
+        let (base, quote) = (CurrencyIx(base), CurrencyIx(quote));
+        Instrument { base, quote, settlement: quote, ..instrument(ix) }
+    };
+    let (traded, token) = (at(0, 0, 1), at(1, 2, 1));
+    let coin = Instrument { kind: Inverse, settlement: CurrencyIx(0), ..traded.clone() };
+    let elsewhere = Instrument { settlement: CurrencyIx(3), ..at(2, 0, 1) };
+    let in_token = Instrument { settlement: CurrencyIx(2), ..at(2, 0, 1) };
+    let named = ("token", ParamValue::Text("TOK".to_owned()));
+    let by = |name: &str| ("token_instrument", ParamValue::Text(name.to_owned()));
+    for (instruments, more, name) in [
+        (vec![&traded], vec![by("X1")], "token_instrument"),
+        (vec![&traded], vec![("token_decimals", ParamValue::Int(8))], "token_decimals"),
+        (vec![&traded, &token], vec![named.clone()], "token_instrument"),
+        (vec![&traded, &token], vec![named.clone(), by("X7")], "token_instrument"),
+        (vec![&traded, &token, &elsewhere], vec![named.clone(), by("X1")], "token_instrument"),
+        (vec![&traded, &token, &in_token], vec![named.clone(), by("X1")], "token"),
+        (vec![&coin, &token], vec![named.clone(), by("X1")], "token"),
+    ] {
+        assert_eq!(token_of(&instruments, &more).unwrap_err().name, name, "{more:?}");
+    }
+    let digits = ("discount", ParamValue::Decimal(Decimal::new(1, 13)));
+    let finest = token_of(&[&traded, &token], &[named.clone(), by("X1"), digits]).unwrap_err();
+    assert_eq!(finest.name, "discount");
+    let decimals = ("token_decimals", ParamValue::Int(3));
+    let terms = token_of(&[&traded, &token], &[named, by("X1"), decimals]).unwrap();
+    assert_eq!(terms.map(|terms| terms.decimals), Some(3));
+}
