@@ -342,6 +342,15 @@ mod tests {
         type = "noop"
     "#;
 
+    #[test]
+    fn fees_that_the_token_did_not_pay_are_told_of() {
+        let mut facts = Gatherer::new(Span::DAY).finish().unwrap_or_else(|_| panic!("nothing can be wrong"));
+        let (here, there, token) = (VenueIx(0), VenueIx(1), facts.names.currency(CurrencyIx(7)).to_owned());
+        facts.fee_fills = [((here, CurrencyIx(7)), 3), ((here, CurrencyIx(7)), 3), ((there, CurrencyIx(7)), 5)].into();
+        assert!(in_token(&token, here, &facts).starts_with("3 of 3 fills"));
+        assert!(in_token("BNB", there, &facts).starts_with("0 of 5 fills"));
+    }
+
     fn rows(interval: &str, data: &str) -> Vec<(String, String)> {
         let text = PERPETUAL.replace("INTERVAL", interval).replace("DATA", data);
         let origin = Origin { file: "x.toml", text: &text, overrides: &[] };

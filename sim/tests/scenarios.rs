@@ -48,6 +48,21 @@ fn load(text: &str, overrides: &[&str]) -> Result<Scenario, tapedeck::Problems> 
     Scenario::load(Origin { file: "test.toml", text, overrides: &overrides }, &Registry::standard())
 }
 
+fn assembled(text: &str) -> Result<(), tapedeck::Problems> {
+    let scenario = load(text, &[])?;
+    tapedeck::assemble::assemble(&scenario, &Registry::standard(), std::path::Path::new(".")).map(|_| ())
+}
+
+/// A scenario is refused with a code, at a line that contains `at`, in words that contain `fragment`.
+fn refuses(text: &str, code: &str, at: &str, fragment: &str) {
+    let Err(problems) = assembled(text) else { panic!("it is not refused:\n{text}") };
+    let found = problems.list().iter().find(|problem| problem.code == code);
+    let found = found.unwrap_or_else(|| panic!("no {code} in\n{problems}"));
+    let line = problems.line(found).and_then(|line| text.lines().nth(line - 1)).unwrap_or("nowhere");
+    assert!(line.contains(at), "{code} points at `{line}`, not at `{at}`:\n{problems}");
+    assert!(problems.to_string().contains(fragment), "no `{fragment}` in\n{problems}");
+}
+
 fn good() -> Scenario {
     load(GOOD, &[]).unwrap()
 }
@@ -126,10 +141,6 @@ fn bad_delistings_are_refused_at_the_line() {
             .replace("quote = \"USD\"", "quote = \"USD\"\nkind = \"linear\"")
             .replace("[account]", "[account]\nkind = \"netting\"")
     };
-    let assembled = |text: &str| {
-        let scenario = load(text, &[])?;
-        tapedeck::assemble::assemble(&scenario, &Registry::standard(), std::path::Path::new(".")).map(|_| ())
-    };
     for rest in ["holdings = \"hold\"", "holdings = \"write_off\"", "holdings = \"settle\"\nsettle_at = \"last\""] {
         assembled(&spot(rest)).unwrap();
     }
@@ -178,12 +189,7 @@ fn bad_delistings_are_refused_at_the_line() {
         (base_unit, "scenario::combination", "holdings", "equity is measured in BTC"),
         (spot("holdings = \"hold\"\nduration = \"1h\""), "scenario::unknown_key", "duration", "duration"),
     ] {
-        let problems = assembled(&text).expect_err(&text);
-        let found = problems.list().iter().find(|problem| problem.code == code);
-        let found = found.unwrap_or_else(|| panic!("no {code} in\n{problems}"));
-        let line = problems.line(found).and_then(|line| text.lines().nth(line - 1)).unwrap_or("nowhere");
-        assert!(line.contains(at), "{code} points at `{line}`, not at `{at}`:\n{problems}");
-        assert!(problems.to_string().contains(fragment), "no `{fragment}` in\n{problems}");
+        refuses(&text, code, at, fragment);
     }
 }
 
@@ -192,10 +198,6 @@ fn bad_delistings_are_refused_at_the_line() {
 fn bad_terms_of_borrowing_are_refused_at_the_line() {
     let good = GOOD.replace("[account]", "[account]\nkind = \"spot_margin\"\nleverage = \"3\"")
         + "\n[[borrow]]\ncurrency = \"USD\"\ndaily_rate = \"0.0002\"\n";
-    let assembled = |text: &str| {
-        let scenario = load(text, &[])?;
-        tapedeck::assemble::assemble(&scenario, &Registry::standard(), std::path::Path::new(".")).map(|_| ())
-    };
     assembled(&good).unwrap();
     let rest = "start = \"2024-01-01T12:00:00\"\ncurrency = \"USD\"\namount = 1\n";
     let incident = |kind: &str| format!("{good}\n[[incident]]\nkind = \"{kind}\"\n{rest}");
@@ -252,18 +254,12 @@ fn bad_terms_of_borrowing_are_refused_at_the_line() {
         (incident("deposit"), combination, "kind = \"deposit\"", "not modelled"),
         (incident("airdrop"), combination, "kind = \"airdrop\"", "not modelled"),
     ] {
-        let problems = assembled(&text).expect_err(&text);
-        let found = problems.list().iter().find(|problem| problem.code == code);
-        let found = found.unwrap_or_else(|| panic!("no {code} in\n{problems}"));
-        let line = problems.line(found).and_then(|line| text.lines().nth(line - 1)).unwrap_or("nowhere");
-        assert!(line.contains(at), "{code} points at `{line}`, not at `{at}`:\n{problems}");
-        assert!(problems.to_string().contains(fragment), "no `{fragment}` in\n{problems}");
+        refuses(&text, code, at, fragment);
     }
 }
 
-/// Changes of a good scenario whose fees are paid in a token, as above.
-#[test]
-fn a_token_that_cannot_pay_fees_is_refused_at_the_line() {
+/// The good scenario with a second coin, in which fees are paid.
+fn with_token() -> String {
     let coin = |symbol: &str, base: &str, quote: &str| {
         format!(
             "\n[[instrument]]\nsymbol = \"{symbol}\"\nvenue = \"SIM\"\nbase = \"{base}\"\nquote = \"{quote}\"\ntick_size = \"0.01\"\n\
@@ -273,12 +269,14 @@ fn a_token_that_cannot_pay_fees_is_refused_at_the_line() {
     };
     let fees = "[venue.fees]\nmodel = \"schedule\"\ntiers = \"0 0.001 0.001\"\ndiscount = \"0.25\"\ntoken = \"BNB\"\n\
                 token_instrument = \"BNBUSD\"\n\n[account]";
-    let good = GOOD.replace("[account]", fees).replace("slow = 50", "slow = 50\ninstruments = [\"BTCUSD\"]")
-        + &coin("BNBUSD", "BNB", "USD");
-    let assembled = |text: &str| {
-        let scenario = load(text, &[])?;
-        tapedeck::assemble::assemble(&scenario, &Registry::standard(), std::path::Path::new(".")).map(|_| ())
-    };
+    GOOD.replace("[account]", fees).replace("slow = 50", "slow = 50\ninstruments = [\"BTCUSD\"]")
+        + &coin("BNBUSD", "BNB", "USD")
+}
+
+/// Changes of it: code, text of the line that is pointed at, fragment of message or help.
+#[test]
+fn a_token_that_cannot_pay_fees_is_refused_at_the_line() {
+    let good = with_token();
     assembled(&good).unwrap();
     assembled(&good.replace("token_instrument = \"BNBUSD\"", "token_instrument = \"BNBUSD.SIM\"")).unwrap();
     assembled(&good.replace("deposits = { USD", "deposits = { BNB = 1, USD")).unwrap();
@@ -336,12 +334,7 @@ fn a_token_that_cannot_pay_fees_is_refused_at_the_line() {
             "settles in coin",
         ),
     ] {
-        let problems = assembled(&text).expect_err(&text);
-        let found = problems.list().iter().find(|problem| problem.code == code);
-        let found = found.unwrap_or_else(|| panic!("no {code} in\n{problems}"));
-        let line = problems.line(found).and_then(|line| text.lines().nth(line - 1)).unwrap_or("nowhere");
-        assert!(line.contains(at), "{code} points at `{line}`, not at `{at}`:\n{problems}");
-        assert!(problems.to_string().contains(fragment), "no `{fragment}` in\n{problems}");
+        refuses(&text, code, at, fragment);
     }
 }
 
@@ -353,10 +346,6 @@ fn bad_margin_terms_are_refused_at_the_line() {
         .replace("[account]", "[account]\nkind = \"margin\"\nleverage = \"10\"")
         + "\n[[margin]]\ninstrument = \"BTCUSD\"\nleverage = \"20\"\n\n[[margin.brackets]]\nmaintenance_rate = \"0.01\"\n\
            leverage_max = \"50\"\n\n[[margin.brackets]]\nfloor = \"1000\"\nmaintenance_rate = \"0.02\"\nleverage_max = \"25\"\ncum = \"10\"\n";
-    let assembled = |text: &str| {
-        let scenario = load(text, &[])?;
-        tapedeck::assemble::assemble(&scenario, &Registry::standard(), std::path::Path::new(".")).map(|_| ())
-    };
     assembled(&margin).unwrap();
     for (from, to, code, at, fragment) in [
         ("kind = \"margin\"\n", "", "scenario::combination", "leverage = \"10\"", "a spot account has no `leverage`"),

@@ -18,7 +18,7 @@ pub(super) struct Funds {
     loans: Option<Box<Loans>>,
     /// The token that pays fees of a contract account.
     token: Option<CurrencyIx>,
-    /// What a netting account has of it: of the rest of that the venue knows nothing.
+    /// What a netting account has of it; the venue knows nothing else of such an account.
     token_balance: Amount,
 }
 

@@ -5,7 +5,7 @@ use tapedeck_model::Currency;
 use super::combination;
 use crate::scenario::Scenario;
 use crate::scenario::problem::{Problem, suggest};
-use crate::scenario::section::Item;
+use crate::scenario::section::{Item, Section};
 
 /// Checks `token` of each `[venue.fees]`. The instrument that says what it is worth is looked at as the model is built.
 pub(super) fn check(scenario: &Scenario, problems: &mut Vec<Problem>) {
@@ -46,7 +46,7 @@ pub(super) fn check(scenario: &Scenario, problems: &mut Vec<Problem>) {
 }
 
 /// The token that a venue's fees are paid in, and where that is said.
-pub(super) fn fees_token(venue: &Item) -> Option<(&crate::scenario::section::Section, String)> {
+pub(super) fn fees_token(venue: &Item) -> Option<(&Section, String)> {
     let section = &venue.parts.get("fees")?.section;
     section.text("token").map(|token| (section, token))
 }

@@ -1,8 +1,8 @@
 //! Fees by a schedule: maker and taker rates by our own volume of the last days, with dates.
 //!
-//! Enters: fills. Leaves: fees, the volume of each day, and on what terms a token pays for them. Invariants: the tier of a day is that of the
-//! whole days before it, so no fill of a day changes what another of that day costs; memory is the days of
-//! the window. Source: the schedules that exchanges publish ("30-day trading volume, updated daily at 00:00
+//! Enters: fills. Leaves: fees, the volume of each day, and on what terms a token pays for them. Invariants: the tier
+//! of a day is that of the whole days before it, so no fill of a day changes what another of that day costs; memory is
+//! the days of the window. Source: the schedules that exchanges publish ("30-day trading volume, updated daily at 00:00
 //! UTC").
 
 use std::collections::VecDeque;
