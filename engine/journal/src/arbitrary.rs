@@ -19,8 +19,9 @@ use tapedeck_model::{
     Amendment, Amount, Bar, ClientOrderId, CurrencyIx, DatedRules, Deal, DepthFlags, DepthTick, Display, Event,
     FillReport, FundingReport, FundingTick, GroupKind, GroupLeg, HoldingReport, Instrument, InstrumentId, InstrumentIx,
     InstrumentKind, Intent, Liquidity, MarkTick, MarketRecord, MboAction, MboTick, OrderKind, OrderRequest,
-    PositionMode, PositionSide, Price, Qty, QuoteTick, RecordRef, RuleIx, SettlementReport, Side, SourceIx, Span,
-    StrategyIx, Terms, TimeInForce, TradeId, TradeTick, Trail, TriggerBy, Ts, VenueIx, VenueOrderId, VenueReport,
+    PositionMode, PositionSide, Price, Qty, QuoteTick, Ratio, RecordRef, RedenominationReport, RuleIx,
+    SettlementReport, Side, SourceIx, Span, StrategyIx, Terms, TimeInForce, TradeId, TradeTick, Trail, TriggerBy, Ts,
+    VenueIx, VenueOrderId, VenueReport,
 };
 
 use crate::input::InputRecord;
@@ -268,6 +269,8 @@ make_struct! {
     SettlementReport { instrument, strategy, ts_event, settlement_px }
     TransferSent { transfer, strategy, from, to, currency, amount, fee, arrives }
     HoldingReport { instrument, ts_event, settlement_px, holding }
+    Ratio { num, den }
+    RedenominationReport { asset, ts_event, ratio, holding, positions }
     EquityPoint { ts_event, equity, high, low, exposure, max_drawdown }
     PositionPoint { strategy, instrument, net_qty, entry_cost, realized_pnl }
     Bar { instrument, ts_event, ts_recv, interval, open, high, low, close, volume }
@@ -362,6 +365,7 @@ make_event! {
     TransferRefused { strategy, from, to, currency, amount, free, reason },
     PositionModeDeclaredAt { venue, mode },
     HoldingSettled(report),
+    Redenominated { venue, report },
     InterestCharged(report),
     LoanLiquidated(report),
     MarginCalled(report),

@@ -22,7 +22,7 @@ mod venues;
 
 pub use equity::EquityTrack;
 pub use fill::FillEffects;
-pub use marks::{LinearEquity, Marks, SeenMarks};
+pub use marks::{Ahead, LinearEquity, Marks, SeenMarks};
 pub use reserve::{MARKET_BUFFER_BPS, Reserve, ReserveQuery};
 pub use venues::{Accounts, AccountsSpec};
 
@@ -305,6 +305,17 @@ impl Account {
         Ok(lines)
     }
 
+    /// The posting of a change of units that adds an amount (below zero: takes it): `Cash` up, `Redenomination` down.
+    ///
+    /// # Errors
+    /// [`AccountError::Overflow`] for the smallest amount there is.
+    pub fn redenomination(asset: CurrencyIx, added: Amount) -> Result<PostingLines, AccountError> {
+        let mut lines = PostingLines::new();
+        lines.push(LedgerAccount::Cash, asset, added);
+        lines.push(LedgerAccount::Redenomination, asset, added.checked_neg().ok_or(overflow("a change of units"))?);
+        Ok(lines)
+    }
+
     /// The posting of funding: paid above zero, `Cash` down, `Funding` up.
     ///
     /// # Errors
@@ -556,8 +567,16 @@ fn follow(book: &mut MarginBook, contracts: &[Instrument], event: &Event) -> Opt
             let deal = Deal { side, position_side: book.holding_of(*instrument, *net_qty).side };
             book.fill(contract, deal, (*settlement_px, qty), (Amount::ZERO, contract.settlement))
         }
+        Event::Redenominated { report, .. } => {
+            let mut concerned = contracts.iter().filter(|contract| contract.base == report.asset);
+            concerned.try_for_each(|contract| book.redenominate(contract.ix, report.ratio))
+        }
         Event::Posted { reason, lines } | Event::PostedAt { reason, lines, .. } => match reason {
-            PostingReason::Deposit | PostingReason::Withdrawal | PostingReason::Airdrop | PostingReason::Transfer => {
+            PostingReason::Deposit
+            | PostingReason::Withdrawal
+            | PostingReason::Airdrop
+            | PostingReason::Transfer
+            | PostingReason::Redenomination => {
                 let cash = lines.as_slice().iter().filter(|line| line.account == LedgerAccount::Cash);
                 cash.map(|line| (line.currency, line.amount)).try_for_each(|(currency, sum)| book.credit(currency, sum))
             }

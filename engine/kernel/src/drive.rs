@@ -6,6 +6,7 @@
 //! under way to us still arrives, and no order leaves any more.
 
 mod incidents;
+mod redenomination;
 mod transfers;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -422,6 +423,10 @@ impl SimDriver {
                 let number = *number;
                 self.end_incident(ts, number);
             }
+            Item::Learn(number) => {
+                let number = *number;
+                self.learn(ts, source, number)?;
+            }
         }
         self.dispatch();
         Ok(())
@@ -500,9 +505,9 @@ impl SimDriver {
         let mut over: Vec<(Ts, u16)> = Vec::new();
         while let Some(key) = self.next_key() {
             let is_record = self.sources.peek_received() == Some(key);
-            let report = match self.queue.peek().filter(|_| !is_record).and_then(|_| self.queue.pop()) {
+            let item = match self.queue.peek().filter(|_| !is_record).and_then(|_| self.queue.pop()) {
                 None => None,
-                Some((Key { source, .. }, Item::Report(report))) => Some((VenueIx(source), *report)),
+                Some((Key { source, .. }, item @ (Item::Report(_) | Item::Learn(_)))) => Some((source, *item)),
                 Some((Key { ts, .. }, Item::End(number))) => {
                     over.push((ts, *number));
                     continue;
@@ -520,12 +525,16 @@ impl SimDriver {
             for (ts, number) in over.drain(..) {
                 self.end_incident(ts, number);
             }
-            match report {
-                Some((venue, report)) => {
-                    self.core.on_report(key.ts, venue, &report)?;
+            match item {
+                Some((venue, Item::Report(report))) => {
+                    self.core.on_report(key.ts, VenueIx(venue), &report)?;
                     self.now = key.ts;
                 }
-                None => self.receive(key.ts)?,
+                Some((venue, Item::Learn(number))) => {
+                    self.learn(key.ts, venue, number)?;
+                    self.now = key.ts;
+                }
+                _ => self.receive(key.ts)?,
             }
             self.core.take_commands(&mut self.commands);
             self.core.take_timers(&mut self.timers);

@@ -74,6 +74,11 @@ impl Host {
         seat.next_order
     }
 
+    /// By strategy, the number of its next order.
+    pub fn next_orders(&self) -> Vec<u32> {
+        self.seats.iter().map(|seat| seat.next_order.saturating_add(1)).collect()
+    }
+
     /// Calls a strategy; its wishes are then in [`Host::take_wishes`].
     #[inline]
     pub fn call(

@@ -7,11 +7,11 @@ use tapedeck_model::event::IncidentKind;
 use tapedeck_model::random::Draws;
 use tapedeck_model::transfer::TransferAsk;
 use tapedeck_model::{
-    Amount, Component, Currency, CurrencyIx, Instrument, ParamError, ParamKind, ParamSpec, Params, Price, Span, Ts,
-    VenueIx,
+    Amount, Component, Currency, CurrencyIx, Instrument, ParamError, ParamKind, ParamSpec, Params, Price, Ratio, Span,
+    Ts, VenueIx,
 };
 
-use crate::venue::{Delisting, Factor, Fate, RateLimit, SettlementPx, Trouble, fraction};
+use crate::venue::{Delisting, Factor, Fate, RateLimit, Redenomination, SettlementPx, Trouble, fraction};
 
 /// One incident.
 #[derive(Debug, Clone)]
@@ -67,6 +67,8 @@ pub enum Incident {
     },
     /// An instrument is taken off its venue.
     Delisting(Delisting),
+    /// The units of an asset change.
+    Redenomination(Redenomination),
 }
 
 impl Incident {
@@ -86,6 +88,7 @@ impl Incident {
             Self::Airdrop { .. } => IncidentKind::Airdrop,
             Self::Transfer(_) => IncidentKind::Transfer,
             Self::Delisting(_) => IncidentKind::Delisting,
+            Self::Redenomination(_) => IncidentKind::Redenomination,
         }
     }
 
@@ -97,11 +100,13 @@ impl Incident {
             | Self::Withdrawal { .. }
             | Self::Airdrop { .. }
             | Self::Transfer(_)
-            | Self::Delisting(_) => false,
+            | Self::Delisting(_)
+            | Self::Redenomination(_) => false,
         }
     }
 
-    /// Whether what it did holds from then on, so that it counts even if it began before the run.
+    /// Whether what it did holds from then on, so that it counts even if it began before the run. Where the units of an
+    /// asset changed before the run all of it is in new ones, so nothing is left to do.
     pub const fn is_for_good(&self) -> bool {
         match self {
             Self::Delisting(_) => true,
@@ -109,7 +114,8 @@ impl Incident {
             | Self::Deposit { .. }
             | Self::Withdrawal { .. }
             | Self::Airdrop { .. }
-            | Self::Transfer(_) => false,
+            | Self::Transfer(_)
+            | Self::Redenomination(_) => false,
         }
     }
 }
@@ -154,7 +160,7 @@ const INSTRUMENT: ParamSpec = ParamSpec::optional(
     "Symbol, or `SYMBOL.VENUE`; may be left out if the scenario has one.",
 );
 
-static COMPONENTS: [IncidentComponent; 11] = [
+static COMPONENTS: [IncidentComponent; 12] = [
     Component {
         name: "outage",
         help: "The venue cannot be reached: no data and no reports come before the end, commands that arrive are \
@@ -285,6 +291,23 @@ static COMPONENTS: [IncidentComponent; 11] = [
         ],
         build: |params, context| Ok((Incident::Delisting(delisting(params, context)?), Span::ZERO)),
     },
+    Component {
+        name: "redenomination",
+        help: "The units of an asset change: one old unit becomes `ratio` new ones, and the data of every instrument \
+               of which it is the base are in new units from then on. Open orders of them are canceled, those in old \
+               units refused (`instrument_redenominated`), balance and positions converted.",
+        params: &[
+            VENUE,
+            ParamSpec::required("asset", ParamKind::Text, "", "Which asset, the base of instruments at the venue."),
+            ParamSpec::required(
+                "ratio",
+                ParamKind::Decimal { min: "0.000000000001", max: "1000000000000" },
+                "new units for an old one",
+                "How many; not 1.",
+            ),
+        ],
+        build: |params, context| Ok((Incident::Redenomination(redenomination(params, context)?), Span::ZERO)),
+    },
 ];
 
 /// Between which accounts, in what and how much.
@@ -333,6 +356,16 @@ fn delisting(params: &Params, context: &IncidentContext<'_>) -> Result<Delisting
     Ok(Delisting { instrument: instrument.ix, fate: Fate::Settled(at) })
 }
 
+fn redenomination(params: &Params, context: &IncidentContext<'_>) -> Result<Redenomination, ParamError> {
+    let venue = params.text_opt("venue")?.map_or(Ok(0), |name| venue(&name, context))?;
+    let asset = currency(params, "asset", context)?;
+    let ratio = params.decimal("ratio")?;
+    let ratio = Ratio::from_decimal(ratio).filter(|ratio| ratio.num != ratio.den);
+    let ratio =
+        ratio.ok_or_else(|| ParamError::new("ratio", "must be above zero and not 1, with at most 18 digits"))?;
+    Ok(Redenomination { venue, asset, ratio })
+}
+
 fn instrument<'a>(params: &Params, context: &IncidentContext<'a>) -> Result<&'a Instrument, ParamError> {
     let name = params.text("instrument")?;
     let found = context.instruments.iter().find(|instrument| instrument.id.to_string() == name);
@@ -362,13 +395,17 @@ fn money(params: &Params, context: &IncidentContext<'_>) -> Result<(u16, Currenc
 }
 
 fn amount(params: &Params, context: &IncidentContext<'_>) -> Result<(CurrencyIx, Amount), ParamError> {
-    let code = params.text("currency")?;
-    let currency = context.currencies.iter().position(|currency| currency.code() == code);
-    let currency =
-        currency.ok_or_else(|| ParamError::new("currency", format!("`{code}` is not a currency of the run")))?;
+    let currency = currency(params, "currency", context)?;
     let amount =
         Amount::from_decimal(params.decimal("amount")?).map_err(|e| ParamError::new("amount", e.to_string()))?;
-    Ok((CurrencyIx(currency as u16), amount))
+    Ok((currency, amount))
+}
+
+fn currency(params: &Params, key: &str, context: &IncidentContext<'_>) -> Result<CurrencyIx, ParamError> {
+    let code = params.text(key)?;
+    let currency = context.currencies.iter().position(|currency| currency.code() == code);
+    let currency = currency.ok_or_else(|| ParamError::new(key, format!("`{code}` is not a currency of the run")))?;
+    Ok(CurrencyIx(currency as u16))
 }
 
 #[cfg(test)]

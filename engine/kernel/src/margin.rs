@@ -14,7 +14,8 @@ use std::sync::Arc;
 use tapedeck_model::margin::{Bankruptcy, Liquidation, MaintenanceBasis, MarginMode, MarginTerms};
 use tapedeck_model::port::PositionView;
 use tapedeck_model::{
-    Amount, CurrencyIx, Deal, Instrument, InstrumentIx, InstrumentKind, PositionMode, PositionSide, Price, Qty, Ts,
+    Amount, CurrencyIx, Deal, Instrument, InstrumentIx, InstrumentKind, PositionMode, PositionSide, Price, Qty, Ratio,
+    Ts,
 };
 
 use crate::account::position::{Moved, after_fill};
@@ -219,6 +220,17 @@ impl MarginBook {
     pub fn cross_wallet(&self, currency: CurrencyIx) -> Option<Amount> {
         let legs = self.legs.iter().filter(|leg| leg.settlement == currency);
         legs.map(|leg| leg.isolated).try_fold(self.wallet(currency), Amount::checked_sub)
+    }
+
+    /// The positions of an instrument in new units, at what they cost. `None` if a quantity is too large, or finer than
+    /// the scale.
+    pub fn redenominate(&mut self, instrument: InstrumentIx, ratio: Ratio) -> Option<()> {
+        let sides = self.mode.sides();
+        let at = instrument.usize() * sides;
+        for leg in self.legs.get_mut(at..at + sides)? {
+            leg.qty = ratio.qty(leg.qty).filter(|(_, exact)| *exact)?.0;
+        }
+        Some(())
     }
 
     /// Money comes in (below zero: goes out); `None` on overflow or for an unknown currency.

@@ -14,6 +14,16 @@ pub struct MarketView {
     books: Vec<Book>,
     /// Instruments whose records do not reach us, with the book as it goes on unseen.
     concealed: Vec<(InstrumentIx, Book)>,
+    /// Instruments whose units change.
+    aside: Vec<Aside>,
+}
+
+/// What we have received of an instrument in the units that are not those of our account.
+#[derive(Debug, Clone)]
+struct Aside {
+    instrument: InstrumentIx,
+    state: MarketState,
+    book: Book,
 }
 
 impl MarketView {
@@ -23,7 +33,54 @@ impl MarketView {
             states: vec![MarketState::default(); books.len()],
             books: books.iter().map(|law| Book::with_law(*law)).collect(),
             concealed: Vec::new(),
+            aside: Vec::new(),
         }
+    }
+
+    /// The units of an instrument change: records in the new ones are kept aside.
+    #[cold]
+    pub fn keep_aside(&mut self, instrument: InstrumentIx) {
+        let Some(book) = self.books.get(instrument.usize()) else { return };
+        let book = Book::with_law(book.law());
+        self.aside.push(Aside { instrument, state: MarketState::default(), book });
+    }
+
+    /// Takes a record in the units that our account does not have; returns twice the price that it shows, if any.
+    pub fn apply_aside<T: Tick>(&mut self, tick: &T) -> Option<i64> {
+        let Aside { state, book, .. } = self.aside.iter_mut().find(|aside| aside.instrument == tick.instrument())?;
+        // Nobody is told of it, nor of what is wrong with it.
+        show(tick, state, book).ok().flatten()
+    }
+
+    /// The same of one that is not received: of a book the copy goes on unseen.
+    pub fn miss_aside<T: Tick>(&mut self, tick: &T) {
+        if let Some(aside) = self.aside.iter_mut().find(|aside| aside.instrument == tick.instrument()) {
+            let _ = tick.show(&mut MarketState::default(), &mut aside.book);
+        }
+    }
+
+    /// Our account has the new units from now on: what was aside is what we see, and the other way round.
+    #[cold]
+    pub fn redenominate(&mut self, instrument: InstrumentIx) {
+        let Self { states, books, concealed, aside } = self;
+        let Some(aside) = aside.iter_mut().find(|aside| aside.instrument == instrument) else { return };
+        let (Some(state), Some(book)) = (states.get_mut(instrument.usize()), books.get_mut(instrument.usize())) else {
+            return;
+        };
+        std::mem::swap(state, &mut aside.state);
+        if let Some((_, unseen)) = concealed.iter_mut().find(|(other, _)| *other == instrument) {
+            // What we see stands still, so it shows nothing in new units.
+            *book = Book::with_law(book.law());
+            std::mem::swap(unseen, &mut aside.book);
+        } else {
+            std::mem::swap(book, &mut aside.book);
+        }
+    }
+
+    /// No record in other units comes any more.
+    #[cold]
+    pub fn forget_aside(&mut self, instrument: InstrumentIx) {
+        self.aside.retain(|aside| aside.instrument != instrument);
     }
 
     /// What is known of one instrument.
@@ -73,13 +130,7 @@ impl MarketView {
     #[inline]
     pub fn apply<T: Tick>(&mut self, tick: &T) -> Result<Option<i64>, MarketException> {
         let at = tick.instrument().usize();
-        let state = &mut self.states[at];
-        let Some(px_x2) = tick.show(state, &mut self.books[at])? else { return Ok(None) };
-        if T::SHOWS == Shows::Last {
-            state.mark_x2 = Some(px_x2);
-            state.mark_ts = tick.ts_recv();
-        }
-        Ok(Some(px_x2))
+        show(tick, &mut self.states[at], &mut self.books[at])
     }
 
     /// Rows of a message that is not whole yet.
@@ -90,6 +141,16 @@ impl MarketView {
             book.set_told(side, px, qty);
         }
     }
+}
+
+#[inline]
+fn show<T: Tick>(tick: &T, state: &mut MarketState, book: &mut Book) -> Result<Option<i64>, MarketException> {
+    let Some(px_x2) = tick.show(state, book)? else { return Ok(None) };
+    if T::SHOWS == Shows::Last {
+        state.mark_x2 = Some(px_x2);
+        state.mark_ts = tick.ts_recv();
+    }
+    Ok(Some(px_x2))
 }
 
 #[cfg(test)]

@@ -77,6 +77,8 @@ pub enum Item {
     Begin(u16),
     /// The incident with this number is over.
     End(u16),
+    /// We learn of the redenomination that is the incident with this number.
+    Learn(u16),
 }
 
 /// What is under way, by [`Key`]. Its buffers are reused: steady state allocates nothing.
@@ -222,6 +224,12 @@ impl Cursor {
     fn peek_received(&self) -> Option<Ts> {
         let (chunk, rows) = self.under_way();
         (self.received_row < rows).then(|| Ts::from_nanos(times_received(chunk)[self.received_row]))
+    }
+
+    /// When the next record that is under way happened; `None` if none is.
+    fn peek_under_way(&self) -> Option<Ts> {
+        let (chunk, rows) = self.under_way();
+        (self.received_row < rows).then(|| Ts::from_nanos(chunk.ts_event[self.received_row]))
     }
 
     /// The chunk in which we are, and how many of its rows the venue has seen.
@@ -451,6 +459,11 @@ impl Sources {
         let at = self.under_way.iter().position(|other| *other == ts)?;
         let Cursor { source, received, .. } = &self.cursors[at];
         Some(Key::of_market(Ts::from_nanos(ts), RecordRef { source: *source, number: *received }))
+    }
+
+    /// Whether a record that happened at `ts` or before is under way.
+    pub fn is_under_way_from(&self, ts: Ts) -> bool {
+        self.cursors.iter().any(|cursor| cursor.peek_under_way().is_some_and(|event| event <= ts))
     }
 
     /// The cursor whose record the venue sees next, and until when no other source has one.

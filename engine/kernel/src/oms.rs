@@ -265,9 +265,7 @@ impl Oms {
             | Event::Replaced { client_order_id, .. }
             | Event::Held { client_order_id, .. }
             | Event::Activated { client_order_id, .. }
-            | Event::Resized { client_order_id, .. } => {
-                self.change(*client_order_id, event, |entry| entry.follow(event));
-            }
+            | Event::Resized { client_order_id, .. } => self.change(*client_order_id, event, |one| one.follow(event)),
             Event::Canceled { client_order_id, .. }
             | Event::Expired { client_order_id, .. }
             | Event::Rejected { client_order_id, .. } => self.change(*client_order_id, event, Entry::end),
@@ -308,6 +306,7 @@ impl Oms {
             | Event::FundingPaid { .. }
             | Event::PositionSettled { .. }
             | Event::HoldingSettled(_)
+            | Event::Redenominated { .. }
             | Event::BorrowDeclared { .. }
             | Event::InterestCharged(_)
             | Event::MarginCalled(_)

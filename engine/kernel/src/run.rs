@@ -14,6 +14,7 @@ mod halt;
 mod incident;
 mod liquidation;
 mod loan;
+mod redenomination;
 mod settlement;
 mod state;
 mod transfer;

@@ -5,8 +5,8 @@ use tapedeck_model::margin::MarginTerms;
 use tapedeck_model::port::LatencyModel;
 use tapedeck_model::time::Span;
 use tapedeck_model::{
-    Amount, BookLaw, ClientOrderId, Currency, CurrencyIx, Instrument, InstrumentIx, PositionMode, Source, SourceError,
-    StrategyIx, Ts, VenueIx,
+    Amount, BookLaw, ClientOrderId, Currency, CurrencyIx, Instrument, InstrumentIx, PositionMode, RedenominationReport,
+    Source, SourceError, StrategyIx, Ts, VenueIx,
 };
 use thiserror::Error;
 
@@ -174,6 +174,23 @@ pub enum KernelError {
         /// What we have.
         held: Amount,
     },
+    /// The venue converted something else at a redenomination than what we have: going on would lose the difference.
+    #[error(
+        "by the venue there are {} of an asset after its redenomination and {} in positions, by our account {} and {}",
+        shown(report.holding), report.positions, shown(ours.holding), ours.positions
+    )]
+    Redenomination {
+        /// What the venue said.
+        report: Box<RedenominationReport>,
+        /// What we would have.
+        ours: Box<RedenominationReport>,
+    },
+    /// Something of a venue that the run does not have.
+    #[error("something was said of venue number {}, which the run does not have", venue.0)]
+    UnknownVenue {
+        /// Which.
+        venue: VenueIx,
+    },
     /// A report about an instrument that the run does not have.
     #[error("a report of a venue names instrument number {}, which the run does not have", instrument.0)]
     UnknownInstrument {
@@ -192,6 +209,11 @@ pub enum KernelError {
         /// Which.
         what: &'static str,
     },
+}
+
+/// An amount, or a word where none is said.
+fn shown(amount: Option<Amount>) -> String {
+    amount.map_or_else(|| "any".to_owned(), |amount| amount.to_string())
 }
 
 /// What ends a backtest early.

@@ -34,6 +34,7 @@ mod margin;
 mod path;
 mod queue;
 mod quotes;
+mod redenomination;
 mod scene;
 mod self_trade;
 mod settings;
@@ -55,7 +56,7 @@ use tapedeck_model::number::pow10;
 use tapedeck_model::port::{FeeModel, FeeQuery, Impact, LatencyModel, LatencyQuery, QueueModel, SlippageModel};
 use tapedeck_model::{
     Amount, Bar, BookLaw, ClientOrderId, Command, CurrencyIx, Decimal, Draws, Instrument, InstrumentIx, Levels,
-    MarketRecord, OrderRequest, PositionMode, Price, Qty, RecordRef, Span, StrategyIx, Ts, VenueReport,
+    MarketRecord, OrderRequest, PositionMode, Price, Qty, Ratio, RecordRef, Span, StrategyIx, Ts, VenueReport,
 };
 
 use crate::margin::MarginBook;
@@ -76,6 +77,7 @@ pub use latency::{DEFAULT_LATENCY, latency_components};
 pub use loans::{LoanRules, LoanSpec};
 pub use margin::{LIQUIDATION_RATE_ONE, LiquidationRules, MarginSpec};
 pub use queue::{DEFAULT_QUEUE, queue_components};
+pub use redenomination::Redenomination;
 pub use settings::{
     LimitFill, MakerFill, Matching, OrderRules, PARAMS, PathModel, RecordKind, SelfTrade, parse_participation,
 };
@@ -172,6 +174,19 @@ pub enum VenueError {
         /// Of what.
         instrument: String,
     },
+    /// A position of a contract cannot be held in new units.
+    #[error(
+        "a position of {qty} in {instrument} times {ratio} is finer than its quantities are: a contract is not \
+         redenominated in part; give the instrument finer lots from that time on"
+    )]
+    Fraction {
+        /// Of what.
+        instrument: String,
+        /// How much of it is held.
+        qty: String,
+        /// How many new units one old unit is.
+        ratio: Ratio,
+    },
     /// A position cannot be valued.
     #[error("positions in {instrument} are to be settled at {at}, and no price above zero is known")]
     NoMark {
@@ -190,6 +205,9 @@ pub struct TimedReport {
     /// What is said.
     pub report: VenueReport,
 }
+
+/// Reports about the account draw from streams of their own, above those of the strategies.
+const ACCOUNT_STREAMS: u64 = 1 << 48;
 
 /// A fraction, exact.
 #[derive(Debug, Clone, Copy)]
@@ -502,6 +520,14 @@ impl SimVenue {
         self.gate.as_ref().map_or(delay_ns, |gate| gate.slowed(now, delay_ns))
     }
 
+    /// Nanoseconds until a message about the account that is sent now arrives.
+    pub fn account_report_delay_ns(&mut self, now: Ts) -> i64 {
+        self.account_messages.reports += 1;
+        let number = self.account_messages.reports + ACCOUNT_STREAMS;
+        let query = self.latency_query(now, number, REPORT);
+        self.slowed(now, self.report_latency.delay_ns(&query))
+    }
+
     /// Nanoseconds until a report that is sent now arrives. Draws by how many reports the strategy
     /// was sent.
     pub fn report_delay_ns(&mut self, now: Ts, report: &VenueReport) -> i64 {
@@ -510,8 +536,7 @@ impl SimVenue {
             None => &mut self.account_messages,
         };
         messages.reports += 1;
-        // Reports about the account draw from streams of their own, above those of the strategies.
-        let number = messages.reports + if report.client_order_id().is_none() { 1 << 48 } else { 0 };
+        let number = messages.reports + if report.client_order_id().is_none() { ACCOUNT_STREAMS } else { 0 };
         let query = self.latency_query(now, number, REPORT);
         self.slowed(now, self.report_latency.delay_ns(&query))
     }

@@ -14,6 +14,7 @@ use crate::order::{
     Amendment, CancelReason, FillReport, HoldingReport, OrderKind, OrderRequest, RejectReason, numbered,
 };
 use crate::position::{Deal, PositionMode, PositionSide};
+use crate::redenomination::RedenominationReport;
 use crate::time::Ts;
 
 pub use posting::{LedgerAccount, POSTING_LINES_MAX, PostingLine, PostingLines, PostingReason};
@@ -113,6 +114,8 @@ numbered! {
         Transfer = 75 "transfer",
         /// An instrument is taken off the venue.
         Delisting = 80 "delisting",
+        /// The units of an asset change.
+        Redenomination = 85 "redenomination",
     }
 }
 
@@ -565,6 +568,14 @@ pub enum Event {
     /// strategies had of it and the posting follow.
     HoldingSettled(HoldingReport),
 
+    /// The units of an asset changed. The positions in its instruments and the posting follow.
+    Redenominated {
+        /// At which venue.
+        venue: VenueIx,
+        /// What the venue said of it.
+        report: RedenominationReport,
+    },
+
     /// At what rates a currency can be borrowed.
     BorrowDeclared {
         /// Which.
@@ -650,7 +661,7 @@ pub enum Event {
         /// BLAKE3 of its content, or of what generates it.
         content_hash: [u8; 32],
     },
-    /// An incident begins; of one that lasts no time it is the only record.
+    /// An incident begins; of one that lasts no time, but for a redenomination, it is the only record.
     IncidentBegan {
         /// Its name in the scenario.
         name: String,
@@ -661,7 +672,7 @@ pub enum Event {
         /// First instant at which it no longer holds.
         until: Ts,
     },
-    /// An incident is over.
+    /// An incident is over; a redenomination, when our side is through with it.
     IncidentEnded {
         /// Its name in the scenario.
         name: String,
@@ -783,6 +794,7 @@ impl Event {
             Self::LoanLiquidated(_) => (82, "loan_liquidated"),
             Self::MarginCalled(_) => (83, "margin_called"),
             Self::BorrowDeclared { .. } => (84, "borrow_declared"),
+            Self::Redenominated { .. } => (85, "redenominated"),
             Self::TransferRefused { .. } => (90, "transfer_refused"),
             Self::PositionModeDeclaredAt { .. } => (91, "position_mode_declared_at"),
         }
@@ -795,7 +807,8 @@ impl Event {
             | Self::PostedAt { venue, .. }
             | Self::BankruptAt { venue, .. }
             | Self::PositionModeDeclaredAt { venue, .. }
-            | Self::TransferArrived { venue, .. } => Some(*venue),
+            | Self::TransferArrived { venue, .. }
+            | Self::Redenominated { venue, .. } => Some(*venue),
             _ => None,
         }
     }
@@ -854,6 +867,7 @@ impl Event {
             | Self::LoanLiquidated(_)
             | Self::MarginCalled(_)
             | Self::BorrowDeclared { .. }
+            | Self::Redenominated { .. }
             | Self::Equity(_)
             | Self::Signal { .. }
             | Self::Log { .. }

@@ -21,6 +21,7 @@ pub mod param;
 pub mod port;
 pub mod position;
 pub mod random;
+pub mod redenomination;
 pub mod terms;
 pub mod tick;
 pub mod time;
@@ -47,6 +48,7 @@ pub use param::{Component, ParamError, ParamKind, ParamSpec, ParamValue, Params}
 pub use port::{Context, Fill, OrderUpdate, Source, SourceError, Strategy, View};
 pub use position::{Deal, PositionMode, PositionSide};
 pub use random::{Draws, Stream};
+pub use redenomination::{Ratio, RedenominationReport};
 pub use rust_decimal::Decimal;
 pub use terms::{Display, GroupKind, GroupLeg, Terms, Trail, TriggerBy};
 pub use tick::{Shows, Tick};

@@ -501,6 +501,8 @@ numbered! {
         PositionSide = 70 "position_side",
         /// The instrument was taken off the venue.
         Delisted = 80 "instrument_delisted",
+        /// It is in units that the instrument no longer has.
+        Redenominated = 85 "instrument_redenominated",
     }
 }
 
@@ -539,6 +541,8 @@ numbered! {
         Liquidation = 40 "liquidation",
         /// The instrument was taken off the venue.
         Delisted = 80 "instrument_delisted",
+        /// The units of the instrument changed.
+        Redenominated = 85 "instrument_redenominated",
     }
 }
 

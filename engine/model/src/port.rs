@@ -14,6 +14,7 @@ use crate::order::{Amendment, Command, Intent, Liquidity, Order, OrderRequest, S
 use crate::param::{Component, ParamError, Params};
 use crate::position::{PositionMode, PositionSide};
 use crate::random::Draws;
+use crate::redenomination::RedenominationReport;
 use crate::terms::{GroupKind, GroupLeg};
 use crate::time::{Span, Ts};
 use crate::transfer::TransferUpdate;
@@ -461,6 +462,11 @@ pub trait Strategy: Send {
     /// Something became of a transfer that this strategy asked for.
     fn on_transfer(&mut self, ctx: &mut Context<'_>, update: &TransferUpdate) {
         let _ = (ctx, update);
+    }
+    /// The units of an asset changed: positions, balances and the market view are in new ones. Orders of before are
+    /// ended or will be refused; what the strategy itself keeps of prices and quantities is in old units.
+    fn on_redenomination(&mut self, ctx: &mut Context<'_>, report: &RedenominationReport) {
+        let _ = (ctx, report);
     }
     /// A timer that this strategy set went off.
     fn on_timer(&mut self, ctx: &mut Context<'_>, timer: u64) {

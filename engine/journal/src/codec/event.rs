@@ -80,6 +80,7 @@ wire_enum! {
         82 = LoanLiquidated(report),
         83 = MarginCalled(report),
         84 = BorrowDeclared { currency, terms },
+        85 = Redenominated { venue, report },
         90 = TransferRefused { strategy, from, to, currency, amount, free, reason },
         91 = PositionModeDeclaredAt { venue, mode },
     }

@@ -11,8 +11,9 @@ use tapedeck_model::{
     Amendment, Amount, Bar, ClientOrderId, CurrencyIx, DatedRules, Deal, DepthFlags, DepthTick, Display, FillReport,
     FundingReport, FundingTick, GroupKind, GroupLeg, HoldingReport, Instrument, InstrumentId, InstrumentIx,
     InstrumentKind, Intent, Liquidity, MarkTick, MarketRecord, MboAction, MboTick, OrderKind, OrderRequest,
-    PositionMode, PositionSide, Price, Qty, QuoteTick, RecordRef, RuleIx, SettlementReport, Side, SourceIx, Span,
-    StrategyIx, Terms, TimeInForce, TradeId, TradeTick, Trail, TriggerBy, Ts, VenueIx, VenueOrderId, VenueReport,
+    PositionMode, PositionSide, Price, Qty, QuoteTick, Ratio, RecordRef, RedenominationReport, RuleIx,
+    SettlementReport, Side, SourceIx, Span, StrategyIx, Terms, TimeInForce, TradeId, TradeTick, Trail, TriggerBy, Ts,
+    VenueIx, VenueOrderId, VenueReport,
 };
 
 use super::{Cursor, Defect, Room, Wire, length, wire_enum, wire_struct};
@@ -146,6 +147,8 @@ wire_struct! {
     FundingReport { instrument, strategy, ts_event, rate, mark_px, net_qty, paid }
     SettlementReport { instrument, strategy, ts_event, settlement_px }
     HoldingReport { instrument, ts_event, settlement_px, holding }
+    Ratio { num, den }
+    RedenominationReport { asset, ts_event, ratio, holding, positions }
     PostingLine[19] { account, currency, amount }
     TransferSent { transfer, strategy, from, to, currency, amount, fee, arrives }
     EquityPoint[80] { ts_event, equity, high, low, exposure, max_drawdown }

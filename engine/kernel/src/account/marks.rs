@@ -10,7 +10,7 @@
 use std::collections::VecDeque;
 
 use tapedeck_model::number::{div_half_even, pow10};
-use tapedeck_model::{Amount, CurrencyIx, Instrument, InstrumentIx, InstrumentKind, Qty, Shows};
+use tapedeck_model::{Amount, CurrencyIx, Instrument, InstrumentIx, InstrumentKind, Qty, Ratio, Shows};
 
 use super::{Account, AccountError, AccountKind, AccountSpec, Accounts, COARSE_SCALE};
 
@@ -22,10 +22,20 @@ struct Hop {
     inverse: bool,
 }
 
-/// What is needed of an instrument to value it.
+/// A price of an instrument whose units changed, in the units that the account does not have.
 #[derive(Debug, Clone, Copy)]
+struct Carried {
+    px_x2: i64,
+    /// The price of a unit that the account has is so many times `px_x2`.
+    times: Ratio,
+}
+
+/// What is needed of an instrument to value it.
+#[derive(Debug, Clone)]
 struct Valued {
     mark_x2: Option<i64>,
+    /// What stands for the mark while that is not known.
+    carried: Option<Box<Carried>>,
     /// The venue's mark prices are known: no other price values it any more.
     by_mark_price: bool,
     /// Twice 10^price scale: what a mark counts.
@@ -40,6 +50,15 @@ struct Valued {
     /// A contract on the quote currency: it is worth a quantity divided by the mark, and `value_unit` is what
     /// one raw quantity counts of the quote currency.
     inverse: bool,
+}
+
+/// Whether a price in other units is in those that the account will have, or in those that it had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ahead {
+    /// It will have them.
+    Yes,
+    /// It had them.
+    No,
 }
 
 /// Last known prices, conversions and what follows from them.
@@ -106,6 +125,43 @@ impl Marks {
         }
     }
 
+    /// Takes note of a price in units that the account does not have yet (`is_ahead`), or no longer has, where one old
+    /// unit is `ratio` new ones. One that is behind counts only until there is a price in the units of the account.
+    pub fn on_other_price(
+        &mut self,
+        instrument: InstrumentIx,
+        (px_x2, shows): (i64, Shows),
+        ratio: Ratio,
+        ahead: Ahead,
+    ) {
+        let Some(valued) = self.instruments.get_mut(instrument.usize()) else { return };
+        let counts = match shows {
+            Shows::Last => !valued.by_mark_price,
+            Shows::Mark => true,
+            Shows::Nothing => false,
+        };
+        match ahead {
+            Ahead::Yes if counts => {
+                valued.carried = Some(Box::new(Carried { px_x2, times: ratio }));
+                valued.mark_x2 = None;
+            }
+            Ahead::No if counts && valued.mark_x2.is_none() => {
+                valued.carried = Some(Box::new(Carried { px_x2, times: inverse(ratio) }));
+            }
+            Ahead::Yes | Ahead::No => return,
+        }
+        valued.by_mark_price |= shows == Shows::Mark;
+    }
+
+    /// The account has the new units of an instrument from now on: its last price is carried over.
+    pub fn redenominate(&mut self, instrument: InstrumentIx, ratio: Ratio) {
+        let Some(valued) = self.instruments.get_mut(instrument.usize()) else { return };
+        match (valued.mark_x2.take(), valued.carried.take()) {
+            (Some(px_x2), _) => valued.carried = Some(Box::new(Carried { px_x2, times: inverse(ratio) })),
+            (None, new) => valued.mark_x2 = new.map(|new| new.px_x2),
+        }
+    }
+
     /// An amount of some currency in the base currency; `None` if a price is not known (or is not
     /// above zero where it divides), if there is no path, or on overflow.
     #[inline]
@@ -116,7 +172,7 @@ impl Marks {
         let path = self.paths.get(currency.usize())?.as_ref()?;
         path.iter().try_fold(amount, |amount, hop| {
             let valued = &self.instruments[usize::from(hop.instrument)];
-            let mark_x2 = valued.mark_x2?;
+            let Some(mark_x2) = valued.mark_x2 else { return valued.convert_carried(amount, hop.inverse) };
             match (hop.inverse, mark_x2) {
                 (false, _) => scale(amount, mark_x2, valued.mark_unit),
                 (true, 1..) => scale(amount, valued.mark_unit, mark_x2),
@@ -242,8 +298,8 @@ impl Marks {
             && let [Hop { instrument, inverse: false }] = path.as_slice()
         {
             let valued = &self.instruments[usize::from(*instrument)];
-            if valued.cash_unit > 0 {
-                return product(coarse, valued.mark_x2?, valued.cash_unit).map(Amount::from_raw);
+            if let (1.., Some(mark_x2)) = (valued.cash_unit, valued.mark_x2) {
+                return product(coarse, mark_x2, valued.cash_unit).map(Amount::from_raw);
             }
         }
         self.to_base(total, currency)
@@ -361,6 +417,7 @@ impl Valued {
         let cash_unit = if cash_spare > 0 { pow10(cash_spare) as i64 / 2 } else { 0 };
         Self {
             mark_x2: None,
+            carried: None,
             by_mark_price: false,
             mark_unit: 2 * pow10(instrument.price_scale) as i64,
             value_unit,
@@ -384,7 +441,31 @@ impl Valued {
         if qty == Qty::ZERO {
             return Some(Amount::ZERO);
         }
-        let mark_x2 = self.mark_x2?;
+        let Some(mark_x2) = self.mark_x2 else { return self.value_carried(qty) };
+        self.value_at(qty, mark_x2)
+    }
+
+    /// The same at the price that stands for the mark.
+    #[cold]
+    fn value_carried(&self, qty: Qty) -> Option<Amount> {
+        let Carried { px_x2, times } = **self.carried.as_ref()?;
+        let times = if self.inverse { inverse(times) } else { times };
+        self.value_at(qty, px_x2)?.mul_div(times.num, times.den)
+    }
+
+    /// An amount of the base in the quote (`inverse`: the other way) at the price that stands for the mark.
+    #[cold]
+    fn convert_carried(&self, amount: Amount, inverse: bool) -> Option<Amount> {
+        let Carried { px_x2, times } = **self.carried.as_ref()?;
+        match (inverse, px_x2) {
+            (false, _) => scale(amount, px_x2, self.mark_unit)?.mul_div(times.num, times.den),
+            (true, 1..) => scale(amount, self.mark_unit, px_x2)?.mul_div(times.den, times.num),
+            (true, _) => None,
+        }
+    }
+
+    #[inline]
+    fn value_at(&self, qty: Qty, mark_x2: i64) -> Option<Amount> {
         if self.inverse {
             let contracts = Amount::from_raw(i128::from(qty.raw()).checked_mul(self.value_unit)?);
             return if mark_x2 > 0 { contracts.mul_div(self.mark_unit, mark_x2) } else { None };
@@ -395,6 +476,10 @@ impl Valued {
         };
         Some(Amount::from_raw(if self.value_parts == 1 { raw } else { div_half_even(raw, self.value_parts) }))
     }
+}
+
+const fn inverse(ratio: Ratio) -> Ratio {
+    Ratio { num: ratio.den, den: ratio.num }
 }
 
 /// `a * b * c`; `None` on overflow.

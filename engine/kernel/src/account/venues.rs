@@ -196,6 +196,7 @@ impl Accounts {
         let instrument = match event {
             Event::PostedAt { venue, .. }
             | Event::BankruptAt { venue, .. }
+            | Event::Redenominated { venue, .. }
             | Event::PositionModeDeclaredAt { venue, .. } => return Ok(Whose::Of(*venue)),
             Event::Posted { .. } | Event::Bankrupt(_) | Event::PositionModeDeclared { .. } => {
                 return Err(AccountError::Unknown { what: "no venue, of several" });

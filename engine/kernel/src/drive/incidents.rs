@@ -6,23 +6,26 @@ use tapedeck_model::event::PostingReason;
 use tapedeck_model::{Amount, Currency, Tick, Ts, VenueIx};
 
 use super::SimDriver;
+use super::redenomination::Change;
 use crate::incident::{Incident, IncidentSpec};
 use crate::merge::{Item, Phase, Play, Queue};
 use crate::run::{Core, IncidentNotice};
 use crate::spec::{RunError, RunSpec};
-use crate::venue::Window;
+use crate::venue::{Redenomination, Window};
 
 /// The incidents of a run.
 pub(super) struct Incidents {
-    list: Vec<Scheduled>,
+    pub(super) list: Vec<Scheduled>,
     /// By venue.
     feeds: Vec<Feed>,
-    /// Whether any feed is down.
+    /// Redenominations under way.
+    pub(super) changes: Vec<Change>,
+    /// Whether any feed is down, or any record may be in other units than our account.
     pub(super) is_any_down: bool,
 }
 
-struct Scheduled {
-    spec: IncidentSpec,
+pub(super) struct Scheduled {
+    pub(super) spec: IncidentSpec,
     target: String,
     /// What its venue's feed had missed as it began.
     missed_before: u64,
@@ -75,6 +78,12 @@ pub(super) fn foresee(spec: &mut RunSpec) -> Result<Vec<String>, RunError> {
                 let known = spec.instruments.get(delisting.instrument.usize());
                 known.ok_or_else(|| wrong("there is no such instrument"))?.id.to_string()
             }
+            Incident::Redenomination(Redenomination { venue, asset, .. }) => {
+                let code = spec.currencies.get(asset.usize()).map(Currency::code);
+                let about = spec.venues.get(usize::from(*venue)).map(|about| about.name.as_str());
+                let (code, about) = code.zip(about).ok_or_else(|| wrong("there is no such venue or asset"))?;
+                format!("{code} at {about}")
+            }
         });
     }
     Ok(targets)
@@ -108,11 +117,11 @@ impl Incidents {
         for (ts, _, item) in times {
             queue.push(ts, Phase::Incident, 0, item);
         }
-        Self { list, feeds: vec![Feed::default(); venues], is_any_down: false }
+        Self { list, feeds: vec![Feed::default(); venues], changes: Vec::new(), is_any_down: false }
     }
 
-    fn look(&mut self) {
-        self.is_any_down = self.feeds.iter().any(|feed| feed.stops > 0);
+    pub(super) fn look(&mut self) {
+        self.is_any_down = self.feeds.iter().any(|feed| feed.stops > 0) || !self.changes.is_empty();
     }
 }
 
@@ -150,6 +159,10 @@ impl SimDriver {
                 self.venues[usize::from(ix)].on_delisting(ts, &delisting, &mut self.reports)?;
                 self.schedule_reports(ix);
                 return Ok(());
+            }
+            Incident::Redenomination(change) => {
+                let change = *change;
+                return self.begin_redenomination(ts, number, &change);
             }
             Incident::Deposit { venue, currency, amount } => {
                 (PostingReason::Deposit, (*venue, *currency), Some(*amount))
@@ -193,11 +206,15 @@ impl SimDriver {
         self.incidents.look();
     }
 
-    /// We receive what is next under way, while some feed is down.
+    /// We receive what is next under way, while some feed is down or the units of some records are not ours.
     pub(super) fn receive_some(&mut self, until: Ts) -> Result<(), RunError> {
         let Self { sources, core, now, incidents, venue_of, .. } = self;
-        let feeds = &mut incidents.feeds;
-        sources.receive(until, &mut Gapped { core, now, feeds, venue_of })
+        let Incidents { feeds, changes, .. } = incidents;
+        sources.receive(until, &mut Gapped { core, now, feeds, changes, venue_of })?;
+        if !self.incidents.changes.is_empty() {
+            self.end_changes(self.now);
+        }
+        Ok(())
     }
 }
 
@@ -212,6 +229,7 @@ struct Gapped<'a> {
     core: &'a mut Core,
     now: &'a mut Ts,
     feeds: &'a mut [Feed],
+    changes: &'a mut [Change],
     venue_of: &'a [u16],
 }
 
@@ -221,10 +239,20 @@ impl Play for Gapped<'_> {
     fn play<T: Tick>(&mut self, _: u64, tick: &T) -> Result<bool, RunError> {
         *self.now = tick.ts_recv();
         let feed = self.venue_of.get(tick.instrument().usize()).and_then(|ix| self.feeds.get_mut(usize::from(*ix)));
+        let units = Change::of_record(self.changes, tick.instrument(), tick.ts_event());
         if let Some(feed) = feed.filter(|feed| feed.stops > 0) {
             feed.missed += 1;
-            self.core.miss(tick);
+            if units.is_some() {
+                self.core.miss_aside(tick);
+            } else {
+                self.core.miss(tick);
+            }
             return Ok(true);
+        }
+        if let Some((change, units)) = units {
+            change.unseen += 1;
+            self.core.on_aside(tick.ts_recv(), tick, units)?;
+            return Ok(!self.core.is_stirred());
         }
         self.core.on_tick(tick.ts_recv(), tick)?;
         Ok(!self.core.is_stirred())

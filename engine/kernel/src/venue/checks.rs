@@ -22,7 +22,7 @@ pub(super) fn check_new(
     request: &OrderRequest,
     now: Ts,
 ) -> Result<OrderRequest, RejectReason> {
-    check_alone(desk, request, now)?;
+    check_alone(desk, id, request, now)?;
     if request.only_reduces() && reducible(&desk.positions, id.strategy, request.deal()) == Qty::ZERO {
         return Err(RejectReason::WouldNotReduce);
     }
@@ -40,14 +40,14 @@ pub(super) fn check_leg(
     now: Ts,
 ) -> Result<OrderRequest, RejectReason> {
     if request.terms.group.is_some_and(GroupLeg::is_child) {
-        return check_alone(desk, request, now).map(|()| *request);
+        return check_alone(desk, id, request, now).map(|()| *request);
     }
     check_new(desk, id, request, now)
 }
 
 /// What does not depend on the market or a position.
-fn check_alone(desk: &Desk, request: &OrderRequest, now: Ts) -> Result<(), RejectReason> {
-    if let Some(reason) = desk.closed {
+fn check_alone(desk: &Desk, id: ClientOrderId, request: &OrderRequest, now: Ts) -> Result<(), RejectReason> {
+    if let Some(reason) = desk.refuses(id) {
         return Err(reason);
     }
     if !desk.position_mode.admits(request) {

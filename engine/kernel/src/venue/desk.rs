@@ -250,8 +250,11 @@ pub(super) struct Desk {
     pub(super) depth: Depth,
     /// The venue's last mark price, with its index.
     mark: Option<MarkTick>,
-    /// Why it takes no order any more, if the contract has expired or was taken off the venue.
-    pub(super) closed: Option<RejectReason>,
+    /// Why it takes no order any more, if the contract has expired or was taken off the venue; of a change of units,
+    /// none of before it.
+    closed: Option<RejectReason>,
+    /// By strategy, the first order after we have learned of a change of units; empty before that.
+    first_orders: Vec<u32>,
     /// Records of the finest kind seen.
     pub(super) observations: u64,
     /// In order of arrival.
@@ -283,6 +286,7 @@ impl Desk {
             depth: Depth::new(books),
             mark: None,
             closed: None,
+            first_orders: Vec::new(),
             // From 1, so that there is a count before the first.
             observations: 1,
             orders: Vec::new(),
@@ -295,6 +299,34 @@ impl Desk {
             price_band: None,
             window: Window::EMPTY,
         }
+    }
+
+    /// Why it does not take an order, if it takes none, or none that is as old.
+    #[inline]
+    pub(super) fn refuses(&self, id: ClientOrderId) -> Option<RejectReason> {
+        self.closed.filter(|_| self.first_orders.get(id.strategy.usize()).is_none_or(|first| id.number < *first))
+    }
+
+    /// From now on it takes no order; the first reason for good stays.
+    pub(super) fn close(&mut self, reason: RejectReason) {
+        if self.closed.is_none_or(|before| before == RejectReason::Redenominated) {
+            self.closed = Some(reason);
+            self.first_orders.clear();
+        }
+    }
+
+    /// Of orders in old units it knows that they are; orders from these on, by strategy, are in new ones.
+    pub(super) fn open_again(&mut self, first_orders: &[u32]) {
+        if self.closed == Some(RejectReason::Redenominated) {
+            self.first_orders = first_orders.to_vec();
+        }
+    }
+
+    /// Prices and quantities that were seen are void.
+    pub(super) fn forget_market(&mut self) {
+        (self.px_last, self.shown, self.mark) = (None, None, None);
+        self.depth = Depth::new(self.depth.law());
+        self.fresh_until = Ts::MAX;
     }
 
     /// Remembers a record and says whether it may concern an order. The way of almost every record.

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use tapedeck_model::margin::MarginTerms;
 use tapedeck_model::order::RejectReason;
 use tapedeck_model::{
-    Amount, CurrencyIx, Deal, Instrument, InstrumentIx, InstrumentKind, PositionMode, PositionSide, Price, Qty, Side,
-    Ts,
+    Amount, CurrencyIx, Deal, Instrument, InstrumentIx, InstrumentKind, PositionMode, PositionSide, Price, Qty, Ratio,
+    Side, Ts,
 };
 
 use crate::margin::{Holding, MarginBook, Pool, Standing};
@@ -147,6 +147,15 @@ impl VenueMargin {
         if let (Some(mark), Some(marked)) = (self.marks.get_mut(ix.usize()), self.marked.get_mut(ix.usize())) {
             (*mark, *marked) = (Some(px), true);
         }
+    }
+
+    /// Positions of an instrument in new units, and its mark, where the scale holds it: else it is not known. `None` if a
+    /// quantity is too large, or finer than the scale.
+    pub(super) fn redenominate(&mut self, ix: InstrumentIx, ratio: Ratio) -> Option<()> {
+        if let Some(mark) = self.marks.get_mut(ix.usize()) {
+            *mark = mark.and_then(|px| ratio.price(px));
+        }
+        self.book.redenominate(ix, ratio)
     }
 
     /// Whether the mark of an instrument is its last price.

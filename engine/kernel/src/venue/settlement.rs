@@ -63,7 +63,7 @@ pub(super) fn settle(scene: &mut Scene<'_>, now: Ts, stated: Option<Price>) -> R
         order.expiry = order.expiry.min(now);
     }
     scene.expire_due(now);
-    scene.desk.closed.get_or_insert(RejectReason::InstrumentExpired);
+    scene.desk.close(RejectReason::InstrumentExpired);
     let desk = &scene.desk;
     let last = stated.or(desk.index_px()).or(desk.mark_px()).or(desk.last_px());
     settle_positions(scene, now, last)
@@ -75,7 +75,7 @@ pub(super) fn settle(scene: &mut Scene<'_>, now: Ts, stated: Option<Price>) -> R
 /// [`VenueError::NoMark`] if something is held and the price is not known; [`VenueError::Overflow`].
 pub(super) fn delist(scene: &mut Scene<'_>, now: Ts, delisting: &Delisting) -> Result<(), VenueError> {
     scene.cancel_all(None, now, CancelReason::Delisted);
-    scene.desk.closed.get_or_insert(RejectReason::Delisted);
+    scene.desk.close(RejectReason::Delisted);
     let settled_at = match delisting.fate {
         Fate::Kept => return Ok(()),
         Fate::WrittenOff => None,

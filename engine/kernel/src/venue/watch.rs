@@ -64,6 +64,16 @@ impl Watch {
         self.rates.get(leg).and_then(Option::as_ref).map_or(0, |rate| rate.events(now))
     }
 
+    /// An instrument has `ratio` new units for each old one.
+    pub(super) fn redenominate(&mut self, instrument: InstrumentIx, ratio: f64) {
+        if let Some(memory) = self.markets.get_mut(instrument.usize()) {
+            memory.px_before = memory.px_before.map(|px| px / ratio);
+            memory.px = memory.px.map(|px| px / ratio);
+            memory.traded *= ratio;
+            memory.volume.sum *= ratio;
+        }
+    }
+
     /// Volatility over a day and what is traded in a day, as far as they are known.
     pub(super) fn market(&self, instrument: InstrumentIx) -> (Option<f64>, Option<f64>) {
         self.markets.get(instrument.usize()).map_or((None, None), |memory| (memory.volatility(), memory.daily_volume()))

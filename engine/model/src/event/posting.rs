@@ -25,6 +25,8 @@ numbered! {
         Interest = 10 "interest",
         /// What has left one account and not arrived at another yet: over all accounts the sum is under way.
         Transit = 75 "transit",
+        /// The other side of what an asset's change of units adds and takes.
+        Redenomination = 85 "redenomination",
     }
 }
 
@@ -53,6 +55,8 @@ numbered! {
         Delisting = 80 "delisting",
         /// Interest on what was borrowed; it is owed from then on.
         Interest = 81 "interest",
+        /// The units of an asset changed.
+        Redenomination = 85 "redenomination",
     }
 }
 
