@@ -12,7 +12,7 @@ use tapedeck_model::loan::{InterestReport, LoanLiquidation};
 use tapedeck_model::margin::LiquidationShare;
 use tapedeck_model::{
     Amount, CurrencyIx, Deal, Event, FillReport, HoldingReport, Instrument, InstrumentIx, PositionSide, Price, Qty,
-    Record, Side, VenueIx,
+    Record, RedenominationReport, Side, VenueIx,
 };
 
 use crate::error::ReportError;
@@ -135,6 +135,7 @@ impl Audit {
                 sums.ok_or(overflow)
             }
             Event::HoldingSettled(report) => self.holding(seq, report).ok_or(overflow),
+            Event::Redenominated { venue, report } => self.redenominate(seq, *venue, report).ok_or(overflow),
             event @ (Event::PositionSettled { instrument, .. } | Event::FundingPaid { instrument, .. }) => {
                 let instrument = self
                     .names
@@ -286,6 +287,31 @@ impl Audit {
         add(&mut self.cash_expected, quote, paid)
     }
 
+    /// What a change of units must do, by definition: every number of old units times the ratio, rounded toward zero, at
+    /// the same cost. `None` on overflow.
+    fn redenominate(&mut self, seq: u64, venue: VenueIx, report: &RedenominationReport) -> Option<()> {
+        let (num, den) = (i128::from(report.ratio.num), i128::from(report.ratio.den));
+        let names = &self.names;
+        let concerned = |ix| names.instrument(ix).is_some_and(|i| i.base == report.asset && names.venue_of(i) == venue);
+        for ((_, _, _), held) in self.held.iter_mut().filter(|((_, ix, _), _)| concerned(*ix)) {
+            held.qty = i64::try_from((i128::from(held.qty) * num).checked_div(den)?).ok()?;
+            if held.qty == 0 {
+                held.cost = Amount::ZERO;
+            }
+        }
+        let wallet = (venue, report.asset);
+        let before = self.cash_expected.get(&wallet).copied().unwrap_or_default();
+        let (whole, rest) = (before.raw().checked_div(den)?, before.raw().checked_rem(den)?);
+        let after = Amount::from_raw(whole.checked_mul(num)?.checked_add(rest.checked_mul(num)?.checked_div(den)?)?);
+        if let Some(said) = report.holding.filter(|said| *said != after) {
+            let code = self.names.currency(report.asset);
+            self.find(format!("record {seq}: {said} {code} are there in new units, by the fills it is {after}"));
+        }
+        self.posting_due = after != before;
+        self.cash_expected.insert(wallet, after);
+        Some(())
+    }
+
     /// What funding must be, by definition: quantity x mark x multiplier x rate of what the strategy holds.
     /// Parts of one position are rounded so that their sum is right, each by one unit of 1e-24 at most.
     /// `None` on overflow.
@@ -375,6 +401,7 @@ impl Audit {
                 | PostingReason::Insurance
                 | PostingReason::Transfer
                 | PostingReason::Delisting
+                | PostingReason::Redenomination
                 | PostingReason::Interest => false,
             };
             if beside_trading && line.account == LedgerAccount::Cash {

@@ -314,7 +314,7 @@ fn state_text(event: &Event, names: &Names) -> String {
     what.to_owned()
 }
 
-/// The end of what was held.
+/// What became of what was held.
 fn settlement_text(event: &Event, names: &Names) -> Option<String> {
     let what = event.text();
     if let Event::PositionSettled { strategy, instrument, ts_event, settlement_px, net_qty } = event {
@@ -331,6 +331,11 @@ fn settlement_text(event: &Event, names: &Names) -> Option<String> {
             None => "lost".to_owned(),
         };
         return Some(format!("{what}: {held} of {name} {fate} on {}", report.ts_event));
+    }
+    if let Event::Redenominated { report, .. } = event {
+        let code = names.currency(report.asset);
+        let held = report.holding.map_or_else(String::new, |held| format!(", {held} in the account"));
+        return Some(format!("{what}: 1 {code} is {} from {} on{held}", report.ratio, report.ts_event));
     }
     None
 }

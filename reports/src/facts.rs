@@ -392,11 +392,16 @@ impl Gatherer {
                 let covered = add(&mut self.facts.insurance, bankruptcy.currency, bankruptcy.covered);
                 covered.ok_or_else(|| overflow("what insurance covered"))?;
             }
-            Event::PositionChanged(point) => {
-                self.position(ts, None, point).ok_or_else(|| overflow("exposure time"))?;
-            }
+            Event::PositionChanged(point) => return self.position(seq, ts, (None, point)),
             Event::SidePositionChanged { position_side, point } => {
-                self.position(ts, Some(*position_side), point).ok_or_else(|| overflow("exposure time"))?;
+                return self.position(seq, ts, (Some(*position_side), point));
+            }
+            Event::Redenominated { venue, report } => {
+                let names = &self.facts.names;
+                let mut concerned =
+                    names.instruments().iter().filter(|one| one.base == report.asset && names.venue_of(one) == *venue);
+                let changed = concerned.try_for_each(|one| self.trips.redenominate(one.ix, report.ratio));
+                changed.ok_or_else(|| overflow("a round trip in new units"))?;
             }
             event @ Event::PositionSettled { .. } => return self.settled(seq, event),
             Event::FundingPaid { strategy, instrument, net_qty, paid, .. } => {
@@ -580,7 +585,29 @@ impl Gatherer {
         Some(())
     }
 
-    fn position(&mut self, ts: Ts, side: Option<PositionSide>, point: &PositionPoint) -> Option<()> {
+    /// A position changed; the round trip that ended without a fill, if one did.
+    fn position(
+        &mut self,
+        seq: u64,
+        ts: Ts,
+        (side, point): (Option<PositionSide>, &PositionPoint),
+    ) -> Result<Option<RoundTrip>, ReportError> {
+        self.expose(ts, side, point).ok_or(ReportError::Overflow { seq, what: "exposure time" })?;
+        if point.net_qty.raw() != 0 {
+            return Ok(None);
+        }
+        let facts = &mut self.facts;
+        let Some(instrument) = facts.names.instrument(point.instrument) else { return Ok(None) };
+        let trip = self.trips.on_flat(instrument, (point.strategy, point.instrument, side), ts);
+        let trip = trip.ok_or(ReportError::Overflow { seq, what: "a round trip" })?;
+        if let Some(trip) = &trip {
+            facts.trips.mixed |= facts.trips.push(trip).is_none();
+            facts.trips_shown.push(*trip);
+        }
+        Ok(trip)
+    }
+
+    fn expose(&mut self, ts: Ts, side: Option<PositionSide>, point: &PositionPoint) -> Option<()> {
         let before = self.facts.positions.insert((point.strategy, point.instrument, side), *point);
         let was_open = before.is_some_and(|p| p.net_qty.raw() != 0);
         match (was_open, point.net_qty.raw() != 0) {

@@ -13,7 +13,8 @@ use std::collections::BTreeMap;
 
 use tapedeck_model::number::{div_half_even, pow10};
 use tapedeck_model::{
-    Amount, CurrencyIx, Deal, FillReport, Instrument, InstrumentIx, InstrumentKind, Price, Qty, Side, StrategyIx, Ts,
+    Amount, CurrencyIx, Deal, FillReport, Instrument, InstrumentIx, InstrumentKind, Price, Qty, Ratio, Side,
+    StrategyIx, Ts,
 };
 
 use crate::names::PositionKey;
@@ -200,6 +201,22 @@ impl TripBook {
         trip.close(key, instrument, ts_event).map(Some)
     }
 
+    /// The units of an instrument change: open trips go on in new ones, at the same values. What is held is rounded
+    /// toward zero, as the positions are. `None` on overflow.
+    pub fn redenominate(&mut self, instrument: InstrumentIx, ratio: Ratio) -> Option<()> {
+        let mut concerned = self.open.iter_mut().filter(|((_, ix, _), _)| *ix == instrument);
+        concerned.try_for_each(|(_, trip)| trip.redenominate(ratio))
+    }
+
+    /// A position is flat without a fill: ends its trip if a change of units left nothing of it. `None` on overflow.
+    pub fn on_flat(&mut self, instrument: &Instrument, key: PositionKey, ts_event: Ts) -> Option<Option<RoundTrip>> {
+        if self.open.get(&key).is_none_or(|trip| trip.held != 0) {
+            return Some(None);
+        }
+        let Some(trip) = self.open.remove(&key) else { return Some(None) };
+        trip.close(key, instrument, ts_event).map(Some)
+    }
+
     /// How many trips are open.
     pub fn open_count(&self) -> usize {
         self.open.len()
@@ -244,6 +261,15 @@ impl OpenTrip {
         self.exit.add(instrument, report.last_px, qty)?;
         self.held = self.held.checked_sub(qty)?;
         self.take_fee(fee)
+    }
+
+    /// Sums of price x quantity are the same in any units.
+    fn redenominate(&mut self, ratio: Ratio) -> Option<()> {
+        let qty = |old: i64| Some(ratio.qty(Qty::from_raw(old))?.0.raw());
+        (self.held, self.exit.qty) = (qty(self.held)?, qty(self.exit.qty)?);
+        self.entry.qty = self.exit.qty.checked_add(self.held)?;
+        self.qty_max = qty(self.qty_max)?.max(self.held);
+        Some(())
     }
 
     fn take_fee(&mut self, fee: Option<Amount>) -> Option<()> {

@@ -110,7 +110,7 @@ mod tests {
         assert_eq!(ratio("0.001").amount(amount(2_999)), Some(amount(2)));
         assert_eq!(ratio("0.001").amount(amount(-2_999)), Some(amount(-2)));
         assert_eq!(ratio("1000").amount(Amount::MAX), None);
-        assert_eq!(ratio("2.5").amount(Amount::MAX.mul_div(1, 3).unwrap()).is_some(), true);
+        assert!(ratio("2.5").amount(Amount::MAX.mul_div(1, 3).unwrap()).is_some());
         let qty = |raw| Qty::from_raw(raw);
         assert_eq!(ratio("2.5").qty(qty(-3)), Some((qty(-7), false)));
         assert_eq!(ratio("2.5").qty(qty(4)), Some((qty(10), true)));

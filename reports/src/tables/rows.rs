@@ -4,6 +4,7 @@
 //! that stays empty is not touched. A row allocates nothing.
 
 use tapedeck_model::event::{EquityPoint, LedgerAccount, PositionPoint, PostingLines, PostingReason};
+use tapedeck_model::margin::Liquidation;
 use tapedeck_model::{
     Amount, CurrencyIx, Deal, Event, FillReport, Instrument, InstrumentIx, OrderKind, OrderRequest, PositionSide,
     Price, Qty, Record, Side, StrategyIx, Terms, TimeInForce, Trail,
@@ -184,6 +185,12 @@ impl<'a> EventRow<'a> {
                 None => self.amount(report.holding),
             }
         }
+        if let Event::Redenominated { report, .. } = event {
+            if let Some(holding) = report.holding {
+                self.money(holding, report.asset);
+            }
+            self.text(&report.ratio.to_string());
+        }
         if let Event::FundingPaid { strategy, instrument, mark_px, net_qty, paid, .. } = event {
             if let Some(strategy) = strategy {
                 self.strategy(*strategy);
@@ -198,6 +205,18 @@ impl<'a> EventRow<'a> {
         }
     }
 
+    /// A forced trade and its fee.
+    fn forced(&mut self, (instrument, side): (InstrumentIx, Side), (px, qty): (Price, Qty), fee: Amount) {
+        let instrument = self.instrument(instrument);
+        self.side(side);
+        self.px(Some(px), instrument);
+        self.qty(Some(qty), instrument);
+        self.amount(fee);
+        if let Some(instrument) = instrument {
+            self.rows.currency.at(self.at).push(instrument.settlement.0);
+        }
+    }
+
     fn state_event(&mut self, event: &Event) {
         match event {
             Event::Posted { reason, lines } | Event::PostedAt { reason, lines, .. } => self.posted(*reason, lines),
@@ -206,7 +225,10 @@ impl<'a> EventRow<'a> {
                 self.position(point);
                 self.text(position_side.text());
             }
-            Event::PositionSettled { .. } | Event::FundingPaid { .. } | Event::HoldingSettled(_) => self.holding(event),
+            Event::PositionSettled { .. }
+            | Event::FundingPaid { .. }
+            | Event::HoldingSettled(_)
+            | Event::Redenominated { .. } => self.holding(event),
             Event::Equity(point) => self.amount(point.equity),
             Event::Signal { strategy, name: text, .. } | Event::Log { strategy, text, .. } => {
                 self.strategy(*strategy);
@@ -221,26 +243,13 @@ impl<'a> EventRow<'a> {
                 self.text(self.names.rule(*rule));
             }
             Event::Liquidated(liquidation) => {
-                let instrument = self.instrument(liquidation.instrument);
-                self.side(liquidation.side);
-                self.px(Some(liquidation.last_px), instrument);
-                self.qty(Some(liquidation.last_qty), instrument);
-                self.amount(liquidation.fee);
-                if let Some(instrument) = instrument {
-                    self.rows.currency.at(self.at).push(instrument.settlement.0);
-                }
+                let Liquidation { instrument, side, last_px, last_qty, fee, .. } = *liquidation;
+                self.forced((instrument, side), (last_px, last_qty), fee);
                 self.text(liquidation.stage.text());
             }
             Event::LiquidationShared(share) => {
                 self.strategy(share.strategy);
-                let instrument = self.instrument(share.instrument);
-                self.side(share.side);
-                self.px(Some(share.last_px), instrument);
-                self.qty(Some(share.last_qty), instrument);
-                self.amount(share.fee);
-                if let Some(instrument) = instrument {
-                    self.rows.currency.at(self.at).push(instrument.settlement.0);
-                }
+                self.forced((share.instrument, share.side), (share.last_px, share.last_qty), share.fee);
             }
             Event::Bankrupt(bankruptcy) | Event::BankruptAt { bankruptcy, .. } => {
                 if let Some(instrument) = bankruptcy.instrument {

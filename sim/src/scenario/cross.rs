@@ -11,6 +11,7 @@ use super::{Scenario, layout, value};
 
 mod borrow;
 mod delisting;
+mod redenomination;
 mod token;
 
 /// Names end up in a run folder's name and in 16-bit indices.
@@ -514,6 +515,9 @@ fn check_incident(item: &Item, scenario: &Scenario, problems: &mut Vec<Problem>)
     }
     if chosen.name == "delisting" {
         delisting::check(item, &chosen.section, scenario, problems);
+    }
+    if chosen.name == "redenomination" {
+        redenomination::check(item, &chosen.section, scenario, problems);
     }
     // A transfer names two venues of its own, a delisting an instrument.
     let names_another = ["transfer", "delisting"].contains(&chosen.name.as_str());

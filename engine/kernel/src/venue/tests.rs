@@ -12,6 +12,7 @@ mod hedge;
 mod loans;
 mod margin;
 mod properties;
+mod redenomination;
 mod script;
 mod self_trade;
 mod ticks;

@@ -11,6 +11,8 @@
 //! quote BID BID_QTY ASK ASK_QTY         likewise
 //! expiry                                likewise
 //! delist PX|mark|last|hold|write_off     likewise
+//! redenominate RATIO                    likewise; what is said of the account is kept in `units`
+//! told NUMBER                           we have learned of it: orders from this one on are in new units
 //! funding RATE [MARK]                   likewise
 //! depth [clear] [gap] bid|ask PX QTY ... likewise, one message
 //! mbo [clear] [gap] add ID bid|ask PX QTY|modify ID PX QTY|cancel ID QTY|exec ID QTY ... likewise
@@ -211,12 +213,20 @@ pub(super) struct Stage {
     pub(super) now: i64,
     records: u64,
     pub(super) out: Vec<TimedReport>,
+    /// What was said at changes of units: the balance and the sum of positions.
+    pub(super) units: Vec<String>,
 }
 
 impl Stage {
     pub(super) fn new(spec: VenueSpec, count: u16) -> Self {
         let instruments: Vec<Instrument> = (0..count).map(instrument).collect();
-        Self { venue: SimVenue::new(spec, &instruments).unwrap(), now: 0, records: 0, out: Vec::new() }
+        Self {
+            venue: SimVenue::new(spec, &instruments).unwrap(),
+            now: 0,
+            records: 0,
+            out: Vec::new(),
+            units: Vec::new(),
+        }
     }
 
     pub(super) fn record(&mut self, record: &MarketRecord) {
@@ -283,7 +293,7 @@ impl Stage {
                 self.now += SECOND;
                 return self.venue.on_expiry(Ts::from_nanos(self.now), instrument, &mut self.out).unwrap();
             }
-            "delist" => return self.delist(words[1]),
+            "delist" | "redenominate" | "told" => return self.befall(words[0], words[1]),
             "funding" => MarketRecord::Funding(FundingTick {
                 instrument,
                 ts_event: ts(1),
@@ -299,6 +309,14 @@ impl Stage {
         self.record(&record);
     }
 
+    fn befall(&mut self, what: &str, how: &str) {
+        match what {
+            "delist" => self.delist(how),
+            "redenominate" => self.redenominate(how),
+            _ => self.venue.on_redenomination_told(CurrencyIx(0), &[how.parse().unwrap()]),
+        }
+    }
+
     fn delist(&mut self, fate: &str) {
         self.now += SECOND;
         let fate = match fate {
@@ -310,6 +328,15 @@ impl Stage {
         };
         let delisting = Delisting { instrument: InstrumentIx(0), fate };
         self.venue.on_delisting(Ts::from_nanos(self.now), &delisting, &mut self.out).unwrap();
+    }
+
+    fn redenominate(&mut self, ratio: &str) {
+        self.now += SECOND;
+        let ratio = Ratio::from_decimal(ratio.parse().unwrap()).unwrap();
+        let change = Redenomination { venue: 0, asset: CurrencyIx(0), ratio };
+        let report = self.venue.on_redenomination(Ts::from_nanos(self.now), &change, &mut self.out).unwrap();
+        let holding = report.holding.map_or_else(|| "-".to_owned(), |holding| holding.to_string());
+        self.units.push(format!("{holding} held {}", report.positions));
     }
 
     /// One message: levels as side, price and quantity, and flags.
