@@ -130,6 +130,100 @@ fn bad_scenarios_are_refused_at_the_line() {
     }
 }
 
+/// Redenominations of the good scenario: code, text of the line that is pointed at, fragment of message or help.
+#[test]
+fn bad_redenominations_are_refused_at_the_line() {
+    let incident = |rest: &str| {
+        format!("{GOOD}\n[[incident]]\nkind = \"redenomination\"\nstart = \"2024-01-01T12:00:00\"\n{rest}\n")
+    };
+    let good = incident("asset = \"BTC\"\nratio = \"1000\"");
+    let assembled = |text: &str| {
+        let scenario = load(text, &[])?;
+        tapedeck::assemble::assemble(&scenario, &Registry::standard(), std::path::Path::new(".")).map(|_| ())
+    };
+    assembled(&good).unwrap();
+    assembled(&good.replace("\"1000\"", "0.001")).unwrap();
+    let instrument = |symbol: &str, venue: &str, base: &str, quote: &str| {
+        format!(
+            "\n[[instrument]]\nsymbol = \"{symbol}\"\nvenue = \"{venue}\"\nbase = \"{base}\"\nquote = \"{quote}\"\n\
+             tick_size = \"0.01\"\nlot_size = \"0.001\"\n"
+        )
+    };
+    let other =
+        |kind: &str, rest: &str| format!("{good}\n[[incident]]\nname = \"second\"\nkind = \"{kind}\"\n{rest}\n");
+    let fees = "fees = { model = \"schedule\", tiers = [\"0 0.001 0.001\"], volume_in = \"base\" }\n";
+    let inverse = good
+        .replace("quote = \"USD\"", "quote = \"USD\"\nkind = \"inverse\"")
+        .replace("[account]", "[account]\nkind = \"netting\"");
+    let debts = good.replace(
+        "[account]",
+        "[[borrow]]\ncurrency = \"USD\"\ndaily_rate = \"0.01\"\n\n[account]\nkind = \"spot_margin\"",
+    );
+    for (text, code, at, fragment) in [
+        (incident("ratio = \"2\""), "scenario::missing_key", "[[incident]]", "needs `asset`"),
+        (incident("asset = \"BTC\""), "scenario::missing_key", "[[incident]]", "needs `ratio`"),
+        (good.replace("\"1000\"", "\"1\""), "scenario::refused", "ratio = \"1\"", "not 1"),
+        (good.replace("\"1000\"", "\"0\""), "scenario::out_of_bounds", "ratio = \"0\"", "0.000000000001"),
+        (good.replace("\"1000\"", "\"0.3333333333333333333333\""), "scenario::refused", "ratio", "18 digits"),
+        (
+            good.replace("asset = \"BTC\"", "asset = \"ETH\""),
+            "scenario::combination",
+            "asset = \"ETH\"",
+            "base of no instrument",
+        ),
+        (
+            good.replace("asset = \"BTC\"", "asset = \"USD\""),
+            "scenario::combination",
+            "asset = \"USD\"",
+            "base of no instrument",
+        ),
+        (good.clone() + &instrument("ETHBTC", "SIM", "ETH", "BTC"), "scenario::combination", "asset", "quoted in it"),
+        (
+            good.clone() + &instrument("BTCUSD", "ELSE", "BTC", "USD"),
+            "scenario::combination",
+            "asset",
+            "`ELSE` deals in it",
+        ),
+        (inverse, "scenario::combination", "asset", "settles in it"),
+        (debts, "scenario::combination", "asset", "midst of debts"),
+        (
+            good.replace("base_currency = \"USD\"", "base_currency = \"BTC\""),
+            "scenario::combination",
+            "asset",
+            "equity is measured",
+        ),
+        (
+            good.replace("[[venue]]\nname = \"SIM\"\n", &format!("[[venue]]\nname = \"SIM\"\n{fees}")),
+            "scenario::combination",
+            "asset",
+            "volume_in",
+        ),
+        (
+            other("redenomination", "asset = \"BTC\"\nratio = \"2\"\nstart = \"2024-01-01T13:00:00\""),
+            "scenario::combination",
+            "asset",
+            "does so too",
+        ),
+        (
+            other("deposit", "currency = \"BTC\"\namount = \"1\"\nstart = \"2024-01-01T12:00:00\""),
+            "scenario::combination",
+            "asset",
+            "moves it afterwards",
+        ),
+    ] {
+        let problems = assembled(&text).expect_err(&text);
+        // Some of these scenarios have other things wrong with them too.
+        let of_code = |said: &str| problems.list().iter().find(|one| one.code == code && one.message.contains(said));
+        let found = of_code(fragment).or(of_code(""));
+        let found = found.unwrap_or_else(|| panic!("no {code} in\n{problems}"));
+        let line = problems.line(found).and_then(|line| text.lines().nth(line - 1)).unwrap_or("nowhere");
+        assert!(line.contains(at), "{code} points at `{line}`, not at `{at}`:\n{problems}");
+        assert!(problems.to_string().contains(fragment), "no `{fragment}` in\n{problems}");
+    }
+    let early = other("deposit", "currency = \"BTC\"\namount = \"1\"\nstart = \"2024-01-01T11:00:00\"");
+    assembled(&early).unwrap();
+}
+
 /// Delistings of the good scenario, of a contract and of an asset: code, text of the line that is pointed at,
 /// fragment of message or help.
 #[test]

@@ -79,6 +79,10 @@ pub fn scenario(seed: u64) -> String {
         let is_held = text.contains("token = \"C0\"");
         text.push_str(&delisting(&mut dice, (kinds[0] == "spot", is_held)));
     }
+    // A coin that contracts are settled in keeps its units.
+    if dice.chance(20) && !borrows && !inverse.contains(&0) {
+        text.push_str(&redenomination(&mut dice, kinds[0] == "spot"));
+    }
     text
 }
 
@@ -94,6 +98,17 @@ fn delisting(dice: &mut Dice, (spot, is_held): (bool, bool)) -> String {
     let minute = dice.below(60);
     format!(
         "[[incident]]\nkind = \"delisting\"\ninstrument = \"C0USD\"\n{fate}\nstart = \"2024-01-01T00:{minute:02}:30Z\"\n\n"
+    )
+}
+
+/// The asset of the first instrument changes its units, and the tape goes on at the same prices.
+fn redenomination(dice: &mut Dice, spot: bool) -> String {
+    // A contract is not redenominated in part.
+    let ratio = if spot { dice.pick(&["0.001", "0.3", "2", "1000"]) } else { dice.pick(&["2", "10"]) };
+    let (minute, second) = (dice.below(60), dice.below(60));
+    format!(
+        "[[incident]]\nkind = \"redenomination\"\nasset = \"C0\"\nvenue = \"V0\"\nratio = \"{ratio}\"\n\
+         start = \"2024-01-01T00:{minute:02}:{second:02}Z\"\n\n"
     )
 }
 

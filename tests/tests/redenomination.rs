@@ -314,13 +314,13 @@ fn times(played: &Played, is: impl Fn(&Event) -> bool) -> Vec<Ts> {
 #[test]
 fn orders_of_before_end_or_are_refused_and_later_ones_are_not() {
     let grid = "type = \"grid\"\nlevels = 4\nspacing = \"50\"\nspacing_unit = \"ticks\"\nqty = \"0.1\"";
-    let report = "model = \"constant\", delay = \"20s\"";
+    let report = "model = \"constant\", delay = \"2m\"";
     let stage = Stage { account: "spot", terms: "", data: "quotes", feed: AT_ONCE, report, strategy: grid };
     let played = play(stage.specs("0.001").1);
     let began =
         times(&played, |event| matches!(event, Event::IncidentBegan { kind: IncidentKind::Redenomination, .. }));
     let told = times(&played, |event| matches!(event, Event::Redenominated { .. }));
-    assert_eq!((began, told.clone()), (vec![at(CHANGE)], vec![at("2024-01-01T00:30:20Z")]));
+    assert_eq!((began, told.clone()), (vec![at(CHANGE)], vec![at("2024-01-01T00:32:00Z")]));
     let canceled = times(&played, |event| matches!(event, Event::Canceled { reason: CancelReason::Redenominated, .. }));
     assert!(canceled.len() > 2 && canceled.iter().all(|ts| *ts == told[0]), "{canceled:?}");
     let posted = times(&played, |event| matches!(event, Event::Posted { reason: PostingReason::Redenomination, .. }));
@@ -330,6 +330,60 @@ fn orders_of_before_end_or_are_refused_and_later_ones_are_not() {
         _ => None,
     });
     assert!(ended.is_some_and(|(ts, missed)| ts == told[0] && missed > 0), "{ended:?}");
-    let refused = |event: &Event| matches!(event, Event::Rejected { reason: RejectReason::Redenominated, .. });
-    assert!(times(&played, refused).iter().all(|ts| *ts >= at(CHANGE)));
+    assert!(times(&played, is_refused).iter().all(|ts| *ts >= told[0]));
+}
+
+/// Bars of a minute, of which we hear at once or 90 seconds later, and so of the change at half past: which bars
+/// strategies do not see, and when nothing more comes in units that are not those of our account.
+#[test]
+fn records_in_other_units_than_ours_are_not_shown() {
+    let slow = "model = \"constant\", delay = \"90s\"";
+    for (feed, report, unseen, ended) in [
+        // The bar of 30 itself is received after the report.
+        (AT_ONCE, AT_ONCE, 1, "00:30:00"),
+        // The bars of 29 and 30 come at 30:30 and 31:30.
+        (slow, AT_ONCE, 2, "00:31:30"),
+        // The bar of 31 comes before the report.
+        (AT_ONCE, slow, 1, "00:31:30"),
+        // The bar of 29 comes before the report, that of 30 at the same instant after it.
+        (slow, slow, 1, "00:31:30"),
+    ] {
+        let stage = Stage { account: "spot", terms: "", data: "bars", feed, report, strategy: HOLD };
+        let played = play(stage.specs("1000").1);
+        let found = played.records.iter().find_map(|record| match &record.event {
+            Event::IncidentEnded { missed, .. } => Some((*missed, record.header.ts)),
+            _ => None,
+        });
+        assert_eq!(found, Some((unseen, at(&format!("2024-01-01T{ended}Z")))), "{feed} {report}");
+    }
+}
+
+fn is_refused(event: &Event) -> bool {
+    matches!(event, Event::Rejected { reason: RejectReason::Redenominated, .. })
+}
+
+/// Reports of which each takes a time of its own: what was filled before the change is told before it, in old units, and
+/// what is sent before we hear of it is refused.
+#[test]
+fn what_the_venue_said_before_comes_before() {
+    let report = "model = \"lognormal\", median = \"40s\", sigma = \"1\"";
+    let strategy = "type = \"random\"\nrate = \"0.5\"\nlots_max = 300\nreach = 5\nkinds = \"all\"";
+    let margin =
+        "margin_mode = \"isolated\"\nleverage = \"5\"\nmaintenance_rate = \"0.005\"\nposition_mode = \"hedge\"";
+    let (mut late, mut refused) = (0, 0);
+    for (account, terms) in [("spot", ""), ("netting", "max_leverage = \"3\""), ("margin", margin)] {
+        for ratio in ["1000", "0.001"] {
+            let stage = Stage { account, terms, data: "trades", feed: AT_ONCE, report, strategy };
+            let played = play(stage.specs(ratio).1);
+            let told = times(&played, |event| matches!(event, Event::Redenominated { .. }))[0];
+            let before = |event: &Event| matches!(event, Event::Filled { report, .. } if report.ts_event <= at(CHANGE));
+            let before = times(&played, before);
+            assert!(before.iter().all(|ts| *ts <= told), "{account}: {before:?}");
+            late += before.iter().filter(|ts| **ts > at(CHANGE)).count();
+            let after = |event: &Event| matches!(event, Event::Filled { report, .. } if report.ts_event > at(CHANGE));
+            assert!(times(&played, after).iter().all(|ts| *ts >= told));
+            refused += times(&played, is_refused).len();
+        }
+    }
+    assert!(late > 5 && refused > 2, "{late} fills were told late, {refused} orders refused");
 }

@@ -256,8 +256,8 @@ fn a_failing_input_is_reported_with_its_place() {
 #[test]
 fn the_layout_is_as_released() {
     let sealed = seal(fixed_events(), 1_000);
-    assert_eq!(sealed.bytes.len(), 4_227);
-    assert_eq!(sealed.fingerprint.to_string(), "2a5b3b202e9843c4fd7f36d2d09ab7e287f9f53275cc1cde1d3fda6ae11ffcb6");
+    assert_eq!(sealed.bytes.len(), 4_366);
+    assert_eq!(sealed.fingerprint.to_string(), "9058f97bafddbc5a08183da9edce66f40da836df021455eddacbb5d78e23b125");
 }
 
 #[test]
