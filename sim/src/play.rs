@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tapedeck_kernel::drive::{RunSummary, SimDriver};
 use tapedeck_kernel::spec::RunError;
+use tapedeck_kernel::venue::VenueError;
 use tapedeck_model::Span;
 use tapedeck_reports::TableOptions;
 
@@ -81,7 +82,9 @@ pub fn play(scenario: &Scenario, stage: &Stage<'_>) -> Result<Played, Failure> {
 pub fn run_failure(error: RunError) -> Failure {
     match error {
         RunError::Stopped => Failure::Interrupted,
-        RunError::Source(_) | RunError::Spec { .. } => Failure::input(error.to_string()),
+        RunError::Source(_) | RunError::Spec { .. } | RunError::Venue(VenueError::Fraction { .. }) => {
+            Failure::input(error.to_string())
+        }
         error => Failure::internal(error),
     }
 }

@@ -130,98 +130,79 @@ fn bad_scenarios_are_refused_at_the_line() {
     }
 }
 
-/// Redenominations of the good scenario: code, text of the line that is pointed at, fragment of message or help.
+/// The good scenario with a redenomination.
+fn redenominated(rest: &str) -> String {
+    format!("{GOOD}\n[[incident]]\nkind = \"redenomination\"\nstart = \"2024-01-01T12:00:00\"\n{rest}\n")
+}
+
+const RATIO: &str = "asset = \"BTC\"\nratio = \"1000\"";
+
+fn assembled(text: &str) -> Result<(), tapedeck::Problems> {
+    let scenario = load(text, &[])?;
+    tapedeck::assemble::assemble(&scenario, &Registry::standard(), std::path::Path::new(".")).map(|_| ())
+}
+
+/// A redenomination with other keys: code, text of the line that is pointed at, fragment of message or help.
 #[test]
-fn bad_redenominations_are_refused_at_the_line() {
-    let incident = |rest: &str| {
-        format!("{GOOD}\n[[incident]]\nkind = \"redenomination\"\nstart = \"2024-01-01T12:00:00\"\n{rest}\n")
-    };
-    let good = incident("asset = \"BTC\"\nratio = \"1000\"");
-    let assembled = |text: &str| {
-        let scenario = load(text, &[])?;
-        tapedeck::assemble::assemble(&scenario, &Registry::standard(), std::path::Path::new(".")).map(|_| ())
-    };
-    assembled(&good).unwrap();
-    assembled(&good.replace("\"1000\"", "0.001")).unwrap();
-    let instrument = |symbol: &str, venue: &str, base: &str, quote: &str| {
-        format!(
-            "\n[[instrument]]\nsymbol = \"{symbol}\"\nvenue = \"{venue}\"\nbase = \"{base}\"\nquote = \"{quote}\"\n\
-             tick_size = \"0.01\"\nlot_size = \"0.001\"\n"
-        )
-    };
-    let other =
-        |kind: &str, rest: &str| format!("{good}\n[[incident]]\nname = \"second\"\nkind = \"{kind}\"\n{rest}\n");
-    let fees = "fees = { model = \"schedule\", tiers = [\"0 0.001 0.001\"], volume_in = \"base\" }\n";
-    let inverse = good
-        .replace("quote = \"USD\"", "quote = \"USD\"\nkind = \"inverse\"")
-        .replace("[account]", "[account]\nkind = \"netting\"");
-    let debts = good.replace(
-        "[account]",
-        "[[borrow]]\ncurrency = \"USD\"\ndaily_rate = \"0.01\"\n\n[account]\nkind = \"spot_margin\"",
-    );
-    for (text, code, at, fragment) in [
-        (incident("ratio = \"2\""), "scenario::missing_key", "[[incident]]", "needs `asset`"),
-        (incident("asset = \"BTC\""), "scenario::missing_key", "[[incident]]", "needs `ratio`"),
-        (good.replace("\"1000\"", "\"1\""), "scenario::refused", "ratio = \"1\"", "not 1"),
-        (good.replace("\"1000\"", "\"0\""), "scenario::out_of_bounds", "ratio = \"0\"", "0.000000000001"),
-        (good.replace("\"1000\"", "\"0.3333333333333333333333\""), "scenario::refused", "ratio", "18 digits"),
-        (
-            good.replace("asset = \"BTC\"", "asset = \"ETH\""),
-            "scenario::combination",
-            "asset = \"ETH\"",
-            "base of no instrument",
-        ),
-        (
-            good.replace("asset = \"BTC\"", "asset = \"USD\""),
-            "scenario::combination",
-            "asset = \"USD\"",
-            "base of no instrument",
-        ),
-        (good.clone() + &instrument("ETHBTC", "SIM", "ETH", "BTC"), "scenario::combination", "asset", "quoted in it"),
-        (
-            good.clone() + &instrument("BTCUSD", "ELSE", "BTC", "USD"),
-            "scenario::combination",
-            "asset",
-            "`ELSE` deals in it",
-        ),
-        (inverse, "scenario::combination", "asset", "settles in it"),
-        (debts, "scenario::combination", "asset", "midst of debts"),
-        (
-            good.replace("base_currency = \"USD\"", "base_currency = \"BTC\""),
-            "scenario::combination",
-            "asset",
-            "equity is measured",
-        ),
-        (
-            good.replace("[[venue]]\nname = \"SIM\"\n", &format!("[[venue]]\nname = \"SIM\"\n{fees}")),
-            "scenario::combination",
-            "asset",
-            "volume_in",
-        ),
-        (
-            other("redenomination", "asset = \"BTC\"\nratio = \"2\"\nstart = \"2024-01-01T13:00:00\""),
-            "scenario::combination",
-            "asset",
-            "does so too",
-        ),
-        (
-            other("deposit", "currency = \"BTC\"\namount = \"1\"\nstart = \"2024-01-01T12:00:00\""),
-            "scenario::combination",
-            "asset",
-            "moves it afterwards",
-        ),
-    ] {
-        let problems = assembled(&text).expect_err(&text);
-        // Some of these scenarios have other things wrong with them too.
-        let of_code = |said: &str| problems.list().iter().find(|one| one.code == code && one.message.contains(said));
-        let found = of_code(fragment).or(of_code(""));
-        let found = found.unwrap_or_else(|| panic!("no {code} in\n{problems}"));
-        let line = problems.line(found).and_then(|line| text.lines().nth(line - 1)).unwrap_or("nowhere");
-        assert!(line.contains(at), "{code} points at `{line}`, not at `{at}`:\n{problems}");
-        assert!(problems.to_string().contains(fragment), "no `{fragment}` in\n{problems}");
+fn bad_ratios_and_assets_are_refused_at_the_line() {
+    for good in [RATIO, "asset = \"BTC\"\nratio = 0.001", "venue = \"SIM\"\nasset = \"BTC\"\nratio = 2"] {
+        assembled(&redenominated(good)).unwrap();
     }
-    let early = other("deposit", "currency = \"BTC\"\namount = \"1\"\nstart = \"2024-01-01T11:00:00\"");
-    assembled(&early).unwrap();
+    for (rest, code, at, fragment) in [
+        ("ratio = 2", "scenario::missing_key", "[[incident]]", "needs `asset`"),
+        ("asset = \"BTC\"", "scenario::missing_key", "[[incident]]", "needs `ratio`"),
+        ("asset = \"BTC\"\nratio = 1", "scenario::refused", "ratio = 1", "not 1"),
+        ("asset = \"BTC\"\nratio = 0", "scenario::out_of_bounds", "ratio = 0", "0.000000000001"),
+        ("asset = \"BTC\"\nratio = \"0.3333333333333333333333\"", "scenario::refused", "ratio", "18 digits"),
+        ("asset = \"ETH\"\nratio = 2", "scenario::combination", "asset = \"ETH\"", "base of no instrument"),
+        ("asset = \"USD\"\nratio = 2", "scenario::combination", "asset = \"USD\"", "base of no instrument"),
+    ] {
+        let text = redenominated(rest);
+        check_refused(&text, &assembled(&text).expect_err(&text), (code, at, fragment));
+    }
+}
+
+/// A good redenomination in scenarios that would need the asset in two units at once: why it cannot be.
+#[test]
+fn a_redenomination_that_is_not_modelled_is_refused_at_the_line() {
+    let good = redenominated(RATIO);
+    let with = |from: &str, to: &str| good.replace(from, to);
+    let and = |section: &str, rest: &str| format!("{good}\n[[{section}]]\n{rest}\n");
+    let instrument = |symbol: &str, venue: &str, base: &str, quote: &str| {
+        let names = format!("symbol = \"{symbol}\"\nvenue = \"{venue}\"\nbase = \"{base}\"\nquote = \"{quote}\"");
+        and("instrument", &format!("{names}\ntick_size = \"0.01\"\nlot_size = \"0.001\""))
+    };
+    let moved = |kind: &str, hour: u32| {
+        let rest = format!("currency = \"BTC\"\namount = 1\nstart = \"2024-01-01T{hour}:00:00\"");
+        and("incident", &format!("kind = \"{kind}\"\n{rest}"))
+    };
+    let fees = "name = \"SIM\"\nfees = { model = \"schedule\", tiers = [\"0 0.001 0.001\"], volume_in = \"base\" }";
+    let debts = "[[borrow]]\ncurrency = \"USD\"\ndaily_rate = 0.01\n\n[account]\nkind = \"spot_margin\"";
+    let inverse = with("quote = \"USD\"", "quote = \"USD\"\nkind = \"inverse\"");
+    let again = "name = \"b\"\nkind = \"redenomination\"\nstart = \"2024-01-01T13:00:00\"";
+    for (text, why) in [
+        (instrument("ETHBTC", "SIM", "ETH", "BTC"), "`ETHBTC` is quoted in it"),
+        (instrument("BTCUSD", "ELSE", "BTC", "USD"), "`ELSE` deals in it too"),
+        (inverse.replace("[account]", "[account]\nkind = \"netting\""), "`BTCUSD` settles in it"),
+        (with("[account]", debts), "midst of debts"),
+        (with("base_currency = \"USD\"", "base_currency = \"BTC\""), "equity is measured in it"),
+        (with("name = \"SIM\"", fees), "`volume_in`"),
+        (and("incident", &format!("{again}\n{RATIO}")), "does so too"),
+        (moved("deposit", 12), "moves it afterwards"),
+        (moved("airdrop", 23), "moves it afterwards"),
+    ] {
+        check_refused(&text, &assembled(&text).expect_err(&text), ("scenario::combination", "asset = \"BTC\"", why));
+    }
+    assembled(&moved("deposit", 11)).unwrap();
+}
+
+fn check_refused(text: &str, problems: &tapedeck::Problems, (code, at, fragment): (&str, &str, &str)) {
+    // Some of these scenarios have other things wrong with them too.
+    let of_code = |said: &str| problems.list().iter().find(|one| one.code == code && one.message.contains(said));
+    let found = of_code(fragment).or(of_code("")).unwrap_or_else(|| panic!("no {code} in\n{problems}"));
+    let line = problems.line(found).and_then(|line| text.lines().nth(line - 1)).unwrap_or("nowhere");
+    assert!(line.contains(at), "{code} points at `{line}`, not at `{at}`:\n{problems}");
+    assert!(problems.to_string().contains(fragment), "no `{fragment}` in\n{problems}");
 }
 
 /// Delistings of the good scenario, of a contract and of an asset: code, text of the line that is pointed at,

@@ -3,12 +3,16 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 
-use proptest::prelude::*;
+use proptest::prelude::{ProptestConfig, any, prop, proptest};
 use tapedeck_kernel::spec::RunSpec;
 use tapedeck_model::event::{IncidentKind, PostingReason};
 use tapedeck_model::order::{CancelReason, RejectReason};
-use tapedeck_model::{Amount, Chunk, Columns, Decimal, DepthFlags, Event, Ratio, Source, SourceError, Ts};
+use tapedeck_model::{
+    Amount, Bar, Chunk, Columns, Context, Decimal, DepthFlags, Event, InstrumentIx, OrderRequest, Price, Qty, Ratio,
+    RedenominationReport, Side, Source, SourceError, Strategy, Ts,
+};
 use tapedeck_reports::{Audit, Gatherer};
 use tapedeck_tests::{Played, assembled, kinds, play_spec_checked, refold};
 
@@ -154,6 +158,7 @@ deposits = {{ {deposits} }}
 [[venue]]
 name = "SIM"
 fees = {{ model = "none" }}
+slippage = {{ model = "none" }}
 report_latency = {{ {report} }}
 
 [[strategy]]
@@ -196,11 +201,13 @@ impl Source for Nothing {
 fn source(kind: &str, feed: &str) -> String {
     let (interval, generator) = match kind {
         "bars" => ("interval = \"1m\"", "generator = \"garch\", start_price = \"1000\", volatility = \"4\""),
+        "constant" => ("interval = \"1m\"", "generator = \"constant\", price = \"1000\""),
         "trades" | "quotes" => ("", "generator = \"ticks\", start_price = \"1000\", gap = \"3s\", size = \"100\""),
         "mark" => ("interval = \"1m\"", "generator = \"garch\", start_price = \"1000\", volatility = \"3\""),
         "funding" => ("interval = \"1h\"", "generator = \"funding\", rate = \"0.001\""),
         _ => ("", "generator = \"flow\", start_price = \"1000\", gap = \"3s\", size = \"100\""),
     };
+    let kind = if kind == "constant" { "bars" } else { kind };
     format!(
         "\n[[data]]\ninstrument = \"LUNCUSD\"\nkind = \"{kind}\"\n{interval}\nsynthetic = {{ {generator} }}\n\
          feed_latency = {{ {feed} }}\n"
@@ -355,6 +362,63 @@ fn records_in_other_units_than_ours_are_not_shown() {
             _ => None,
         });
         assert_eq!(found, Some((unseen, at(&format!("2024-01-01T{ended}Z")))), "{feed} {report}");
+    }
+}
+
+/// What a strategy finds as it is told: at 1000, with 4 bought and 1 sold again. One old unit is `ratio` new ones.
+#[derive(Default)]
+struct Listener {
+    bars: u32,
+    told: Arc<Mutex<Vec<String>>>,
+}
+
+impl Strategy for Listener {
+    fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
+        self.bars += 1;
+        let market = |side, qty| OrderRequest::market(bar.instrument, side, Qty::parse(qty, 6).unwrap());
+        match self.bars {
+            1 => drop(ctx.submit(market(Side::Buy, "4"))),
+            3 => drop(ctx.submit(market(Side::Sell, "1"))),
+            _ => {}
+        }
+    }
+
+    fn on_redenomination(&mut self, ctx: &mut Context<'_>, report: &RedenominationReport) {
+        let instrument = InstrumentIx(0);
+        let position = ctx.position(instrument);
+        let said = format!(
+            "{}: {} of {} held at {}, realized {}, price {:?}",
+            report.ratio,
+            position.net_qty.display(6),
+            ctx.balance(report.asset).total,
+            position.entry_cost,
+            position.realized_pnl,
+            ctx.market(instrument).mark().map(|px| px.display(5)),
+        );
+        self.told.lock().unwrap().push(said);
+    }
+}
+
+#[test]
+fn a_strategy_is_told_and_finds_new_units() {
+    let slow = "model = \"constant\", delay = \"90s\"";
+    for (account, terms, text, expected) in [
+        ("spot", "", "1000", "1000: 3000 of 10123.456789 held at 3000, realized 0, price None"),
+        ("spot", "", "0.001", "0.001: 0.003 of 0.010123456789 held at 3000, realized 0, price None"),
+        ("netting", "max_leverage = \"3\"", "2.5", "2.5: 7.5 of 0 held at 3000, realized 0, price None"),
+    ] {
+        for (report, price) in [(AT_ONCE, None), (slow, Some(ratio(text)))] {
+            let stage = Stage { account, terms, data: "constant", feed: AT_ONCE, report, strategy: HOLD };
+            let (_, mut spec) = stage.specs(text);
+            let listener = Listener::default();
+            let told = Arc::clone(&listener.told);
+            spec.strategies[0].strategy = Box::new(listener);
+            play(spec);
+            // With a report that takes 90 seconds the bar of the first minute in new units is there before it.
+            let shown = price.map(|Ratio { num, den }| Price::from_raw(100_000_000 * den / num).display(5));
+            let expected = expected.replace("None", &format!("{shown:?}"));
+            assert_eq!(*told.lock().unwrap(), [expected]);
+        }
     }
 }
 

@@ -75,3 +75,60 @@ fn bars_without_volume_play_where_nothing_is_bound_to_it() {
     let made = stage.run("in.toml", &["--set", "venue.0.participation=none"]);
     assert_eq!(made["fills"], 1, "{made}");
 }
+
+#[test]
+fn a_contract_that_is_too_fine_for_new_units_ends_the_run_with_2() {
+    let stage = Stage::new();
+    let text = r#"
+[scenario]
+name = "units"
+base_currency = "USD"
+start = "2024-01-01"
+end = "2024-01-01T01:00:00"
+
+[[instrument]]
+symbol = "SHIBUSD"
+venue = "SIM"
+kind = "linear"
+base = "SHIB"
+quote = "USD"
+tick_size = "0.01"
+lot_size = "1"
+
+[[data]]
+instrument = "SHIBUSD"
+kind = "bars"
+interval = "1m"
+synthetic = { generator = "constant", price = "10" }
+
+[account]
+kind = "netting"
+deposits = { USD = "10000" }
+
+[[venue]]
+name = "SIM"
+
+[[strategy]]
+type = "buy_and_hold"
+size = "fixed"
+qty = "250"
+
+[[incident]]
+kind = "redenomination"
+asset = "SHIB"
+ratio = "0.001"
+start = "2024-01-01T00:30:00Z"
+"#;
+    stage.write("units.toml", text);
+    stage.write(
+        "finer.toml",
+        &text.replace(
+            "lot_size = \"1\"\n",
+            "lot_size = \"1\"\n\n[[instrument.rules]]\nfrom = \"2024-01-01T00:30:00\"\nlot_size = \"0.001\"\n",
+        ),
+    );
+    let said = stage.sim(&["run", "units.toml"]);
+    said.check(2, &[]);
+    assert!(said.err.contains("a position of 250 in SHIBUSD.SIM times 0.001 is finer"), "{}", said.err);
+    stage.sim(&["run", "finer.toml", "--json"]).check(0, &[]);
+}

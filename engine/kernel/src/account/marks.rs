@@ -125,8 +125,8 @@ impl Marks {
         }
     }
 
-    /// Takes note of a price in units that the account does not have yet (`is_ahead`), or no longer has, where one old
-    /// unit is `ratio` new ones. One that is behind counts only until there is a price in the units of the account.
+    /// Takes note of a price in units that the account does not have yet, or no longer has, where one old unit is `ratio`
+    /// new ones. One in units that it no longer has counts only until there is one in those that it has.
     pub fn on_other_price(
         &mut self,
         instrument: InstrumentIx,
