@@ -72,7 +72,7 @@ impl SimDriver {
         };
         change.is_known = true;
         let report = change.report;
-        // What strategies say to it is in new units.
+        // What strategies say in answer is in new units.
         let first_orders = self.core.next_orders();
         self.core.redenominate(ts, VenueIx(venue), &report)?;
         if let Some(venue) = self.venues.get_mut(usize::from(venue)) {

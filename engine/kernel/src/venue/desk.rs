@@ -301,7 +301,7 @@ impl Desk {
         }
     }
 
-    /// Why it does not take an order, if it takes none, or none that is as old.
+    /// Why it does not take an order: it takes none, or none that was sent before a change of units was known.
     #[inline]
     pub(super) fn refuses(&self, id: ClientOrderId) -> Option<RejectReason> {
         self.closed.filter(|_| self.first_orders.get(id.strategy.usize()).is_none_or(|first| id.number < *first))
@@ -315,7 +315,7 @@ impl Desk {
         }
     }
 
-    /// Of orders in old units it knows that they are; orders from these on, by strategy, are in new ones.
+    /// We have learned of a change of units: orders from these on, by strategy, are in new ones.
     pub(super) fn open_again(&mut self, first_orders: &[u32]) {
         if self.closed == Some(RejectReason::Redenominated) {
             self.first_orders = first_orders.to_vec();
