@@ -81,7 +81,8 @@ pub fn scenario(seed: u64) -> String {
     }
     // A coin that contracts are settled in keeps its units. Books are not told anew, so nothing can be settled at them.
     let is_settled = text.contains("expiry =") || text.contains("kind = \"delisting\"");
-    if dice.chance(25) && !borrows && !inverse.contains(&0) && !is_settled {
+    let pays_fees = text.contains("token = \"C0\"");
+    if dice.chance(25) && !borrows && !inverse.contains(&0) && !is_settled && !pays_fees {
         text.push_str(&redenomination(&mut dice, kinds[0] == "spot"));
     }
     text

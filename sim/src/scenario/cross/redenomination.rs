@@ -25,7 +25,7 @@ pub(super) fn check(item: &Item, section: &Section, scenario: &Scenario, problem
         (why, "only an asset that is the base of instruments, and nothing else, can be redenominated")
     } else if let Some(why) = who_else_has(&asset, &venue, scenario) {
         (why, "only an asset that one venue of the run has can be redenominated: put each venue into a run of its own")
-    } else if let Some(why) = at_venue(&venue, scenario) {
+    } else if let Some(why) = at_venue(&asset, &venue, scenario) {
         (why, "use another kind of account, or other fees")
     } else if let Some(why) = beside(item, &asset, scenario) {
         (why, "let the asset change its units once, and come and go before that only")
@@ -72,7 +72,7 @@ fn who_else_has(asset: &str, venue: &str, scenario: &Scenario) -> Option<String>
 }
 
 /// What is kept at the venue in units of its instruments.
-fn at_venue(venue: &str, scenario: &Scenario) -> Option<String> {
+fn at_venue(asset: &str, venue: &str, scenario: &Scenario) -> Option<String> {
     let at_this = |one: &&Item| one.own.text("venue").as_deref() == Some(venue);
     let account = scenario.instruments.iter().find(at_this).and_then(|one| scenario.account_of(one)?.kind());
     if account.as_deref() == Some("spot_margin") {
@@ -80,8 +80,11 @@ fn at_venue(venue: &str, scenario: &Scenario) -> Option<String> {
     }
     let item = scenario.venues.iter().find(|one| one.own.text("name").as_deref() == Some(venue))?;
     let fees = item.parts.get("fees")?;
+    if fees.section.text("token").as_deref() == Some(asset) {
+        return Some("fees of the venue are paid in it".to_owned());
+    }
     let in_base = fees.section.text("volume_in").as_deref() == Some("base");
-    in_base.then(|| "the tiers of its fees count volume in the base asset (`volume_in`)".to_owned())
+    in_base.then(|| "the tiers of the venue's fees count volume in the base asset (`volume_in`)".to_owned())
 }
 
 /// Other incidents about the same asset. What comes or goes while we have not learned of the change would be in
