@@ -137,11 +137,6 @@ fn redenominated(rest: &str) -> String {
 
 const RATIO: &str = "asset = \"BTC\"\nratio = \"1000\"";
 
-fn assembled(text: &str) -> Result<(), tapedeck::Problems> {
-    let scenario = load(text, &[])?;
-    tapedeck::assemble::assemble(&scenario, &Registry::standard(), std::path::Path::new(".")).map(|_| ())
-}
-
 /// A redenomination with other keys: code, text of the line that is pointed at, fragment of message or help.
 #[test]
 fn bad_ratios_and_assets_are_refused_at_the_line() {
@@ -177,6 +172,7 @@ fn a_redenomination_that_is_not_modelled_is_refused_at_the_line() {
         and("incident", &format!("kind = \"{kind}\"\n{rest}"))
     };
     let fees = "name = \"SIM\"\nfees = { model = \"schedule\", tiers = [\"0 0.001 0.001\"], volume_in = \"base\" }";
+    let token = "token = \"BTC\", token_instrument = \"BTCUSD\", discount = 0.25";
     let debts = "[[borrow]]\ncurrency = \"USD\"\ndaily_rate = 0.01\n\n[account]\nkind = \"spot_margin\"";
     let inverse = with("quote = \"USD\"", "quote = \"USD\"\nkind = \"inverse\"");
     let again = "name = \"b\"\nkind = \"redenomination\"\nstart = \"2024-01-01T13:00:00\"";
@@ -187,6 +183,7 @@ fn a_redenomination_that_is_not_modelled_is_refused_at_the_line() {
         (with("[account]", debts), "midst of debts"),
         (with("base_currency = \"USD\"", "base_currency = \"BTC\""), "equity is measured in it"),
         (with("name = \"SIM\"", fees), "`volume_in`"),
+        (with("name = \"SIM\"", &fees.replace("volume_in = \"base\"", token)), "paid in it"),
         (and("incident", &format!("{again}\n{RATIO}")), "does so too"),
         (moved("deposit", 12), "moves it afterwards"),
         (moved("airdrop", 23), "moves it afterwards"),

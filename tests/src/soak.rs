@@ -79,11 +79,8 @@ pub fn scenario(seed: u64) -> String {
         let is_held = text.contains("token = \"C0\"");
         text.push_str(&delisting(&mut dice, (kinds[0] == "spot", is_held)));
     }
-    // A coin that contracts are settled in keeps its units. Books are not told anew, so nothing can be settled at them.
-    let is_settled = text.contains("expiry =") || text.contains("kind = \"delisting\"");
-    let pays_fees = text.contains("token = \"C0\"");
-    if dice.chance(25) && !borrows && !inverse.contains(&0) && !is_settled && !pays_fees {
-        text.push_str(&redenomination(&mut dice, kinds[0] == "spot"));
+    if dice.chance(25) && !borrows && !inverse.contains(&0) {
+        text.push_str(&redenomination(&mut dice, &text, kinds[0] == "spot"));
     }
     text
 }
@@ -103,8 +100,12 @@ fn delisting(dice: &mut Dice, (spot, is_held): (bool, bool)) -> String {
     )
 }
 
-/// The asset of the first instrument changes its units, and the tape goes on at the same prices.
-fn redenomination(dice: &mut Dice, spot: bool) -> String {
+/// The asset of the first instrument changes its units, and the tape goes on at the same prices. Not where fees are paid
+/// in it, and where anything is settled: books are not told anew, so there may be no price.
+fn redenomination(dice: &mut Dice, before: &str, spot: bool) -> String {
+    if ["expiry =", "kind = \"delisting\"", "token = \"C0\""].iter().any(|what| before.contains(what)) {
+        return String::new();
+    }
     // A contract is not redenominated in part.
     let ratio = if spot { dice.pick(&["0.001", "0.3", "2", "1000"]) } else { dice.pick(&["2", "10"]) };
     let (minute, second) = (dice.below(60), dice.below(60));
