@@ -67,8 +67,10 @@ fn nothing_is_left_of_groups_triggers_and_what_was_shown() {
         redenominate 0.1
         told 1
         1 buy 1 market
+        > 1 canceled no_liquidity @2
         depth clear bid 990 5 ask 1010 5
-        > 1 filled 1010 1 taker book_take @3
+        2 buy 1 market
+        > 2 filled 1010 1 taker book_take @3
         ",
     );
 }
