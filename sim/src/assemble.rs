@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use tapedeck_kernel::account::{AccountKind, LEVERAGE_ONE};
+use tapedeck_kernel::account::{AccountError, AccountKind, AccountSpec, LEVERAGE_ONE, Marks};
 use tapedeck_kernel::risk::RiskSlot;
 use tapedeck_kernel::spec::{RunSpec, StrategySlot, VenueAccount};
 use tapedeck_kernel::venue::{
@@ -137,6 +137,7 @@ impl Builder<'_> {
         let tables = Tables { currencies, instruments };
         let general = &self.scenario.general.own;
         let base_currency = general.text("base_currency").and_then(|code| tables.currency(&code))?;
+        self.check_conversions(&tables, base_currency);
         let accounts = self.accounts(&tables);
         let strategies = self.strategies(&tables);
         let rules = self.rules();
@@ -169,6 +170,21 @@ impl Builder<'_> {
         };
         let recordings = std::mem::take(&mut self.recordings);
         Some(Assembled { spec, prices, meter, recordings })
+    }
+
+    /// Whatever is held can be valued in the base currency.
+    fn check_conversions(&mut self, tables: &Tables, base_currency: CurrencyIx) {
+        let (kind, strategies) = (AccountKind::Spot, 0);
+        let about = AccountSpec { kind, strategies, base_currency, currencies: tables.currencies.len() };
+        let Err(AccountError::NoConversion { currency }) = Marks::new(&about, &tables.instruments) else { return };
+        let code = |currency: CurrencyIx| tables.currencies.get(currency.usize()).map_or("", Currency::code);
+        let (from, to) = (code(currency), code(base_currency));
+        let message = format!("{from} cannot be valued in {to}: no instrument leads from the one to the other");
+        let place = self.scenario.general.own.place_of("base_currency");
+        let problem = Problem::new("scenario::no_conversion", message, place);
+        let help =
+            format!("measure equity in another currency, or add an instrument, such as {from}{to}, with its data");
+        self.problems.push(problem.help(help));
     }
 
     fn time(&self, key: &str) -> Option<Ts> {

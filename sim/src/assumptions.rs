@@ -72,7 +72,9 @@ pub fn assumptions(scenario: &Scenario, facts: &RunFacts) -> Vec<(String, String
             None => "with the first record, without a warm-up".to_owned(),
         },
     );
-    row("Ambiguous bars", ambiguity(facts));
+    if scenario.data_of("bars").next().is_some() {
+        row("Ambiguous bars", ambiguity(facts));
+    }
     if facts.counts.warmup_denied > 0 {
         row("Denied in warm-up", facts.counts.warmup_denied.to_string());
     }
@@ -132,10 +134,8 @@ fn ambiguity(facts: &RunFacts) -> String {
 
 /// At which prices positions are valued, and what becomes of funding.
 fn valuation(scenario: &Scenario, row: &mut impl FnMut(&str, String)) {
-    let with = |kind: &str| -> Vec<String> {
-        let of_kind = scenario.data.iter().filter(|data| data.own.text("kind").as_deref() == Some(kind));
-        of_kind.filter_map(|data| data.own.text("instrument")).collect()
-    };
+    let with =
+        |kind: &str| -> Vec<String> { scenario.data_of(kind).filter_map(|data| data.own.text("instrument")).collect() };
     let marked = with("mark");
     let value = if marked.is_empty() {
         "are valued at the last known price".to_owned()
@@ -284,9 +284,9 @@ fn refusals(own: &Section) -> String {
 
 /// Whether a venue has instruments with data of a kind.
 fn uses_kind(scenario: &Scenario, venue: &str, kind: &str) -> bool {
-    let of_kind = scenario.data.iter().filter(|data| data.own.text("kind").as_deref() == Some(kind));
     // Named in full since the scenario was resolved.
-    of_kind.filter_map(|data| data.own.text("instrument")).any(|name| name.ends_with(&format!(".{venue}")))
+    let mut instruments = scenario.data_of(kind).filter_map(|data| data.own.text("instrument"));
+    instruments.any(|name| name.ends_with(&format!(".{venue}")))
 }
 
 fn part(item: &Item, key: &str) -> String {

@@ -97,6 +97,11 @@ impl Scenario {
         Ok(scenario)
     }
 
+    /// The data of one kind.
+    pub(crate) fn data_of<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Item> {
+        self.data.iter().filter(move |data| data.own.text("kind").as_deref() == Some(kind))
+    }
+
     /// The scenario as TOML, every default explicit.
     pub fn to_toml(&self) -> String {
         canonical::to_toml(self)

@@ -525,6 +525,20 @@ fn bad_accounts_are_refused_at_the_line() {
         ("kind = \"linear\"", "kind = \"spot\"", "scenario::combination", "kind = \"spot\"", "holds contracts only"),
         ("{ USD = \"5\" }", "{ USD = \"-5\" }", "scenario::combination", "deposits", "below zero"),
         ("{ USD = \"5\" }", "{ \"U D\" = \"5\" }", "scenario::bad_currency", "deposits", "currency code"),
+        (
+            "currency = \"USD\"",
+            "currency = \"EUR\"",
+            "scenario::no_conversion",
+            "base_currency",
+            "BTC cannot be valued in EUR",
+        ),
+        (
+            "{ USD = \"5\" }",
+            "{ USD = 5, EUR = 1 }",
+            "scenario::no_conversion",
+            "base_currency",
+            "EUR cannot be valued in USD",
+        ),
         ("venue = \"ALT\"\ncurrency", "currency", "scenario::missing_key", "[[incident]]", "`incident` needs `venue`"),
         ("venue = \"ALT\"\ncurrency", "venue = \"ALF\"\ncurrency", "scenario::refused", "venue", "no venue `ALF`"),
         (

@@ -71,8 +71,7 @@ fn check_period(own: &Section, problems: &mut Vec<Problem>) {
 /// Paths through bars that nothing fills from would all end alike.
 fn check_band(scenario: &Scenario, problems: &mut Vec<Problem>) {
     let own = &scenario.general.own;
-    let has_bars = scenario.data.iter().any(|data| data.own.text("kind").as_deref() == Some("bars"));
-    if own.params.bool_opt("band") == Ok(Some(true)) && !has_bars {
+    if own.params.bool_opt("band") == Ok(Some(true)) && scenario.data_of("bars").next().is_none() {
         let problem = combination("`band` is about bars, and the scenario has none", own, "band");
         problems.push(problem.help("remove it, or add a [[data]] with `kind = \"bars\"`"));
     }
