@@ -78,7 +78,15 @@ struct MarketMaker {
     started: bool,
     /// What is open, kept to be reused: side, price, name and whether it can be canceled.
     open: Vec<(Side, Price, ClientOrderId, bool)>,
-    wanted: Vec<(Side, Price)>,
+    wanted: Vec<Quote>,
+}
+
+/// A price at which an order is wanted.
+struct Quote {
+    side: Side,
+    px: Price,
+    /// An order of either side is there already.
+    is_taken: bool,
 }
 
 fn build(params: &Params, instruments: &[&Instrument]) -> Result<Box<dyn Strategy>, ParamError> {
@@ -150,15 +158,17 @@ impl MarketMaker {
             open.push((order.request.side, px, order.client_order_id, cancelable));
         });
         for (side, px, id, cancelable) in open.iter() {
-            if *cancelable && !self.wanted.contains(&(*side, *px)) {
+            let mut is_wanted = false;
+            for quote in self.wanted.iter_mut().filter(|quote| quote.px == *px) {
+                // An order of the other side that is still on its way out is in the way as well.
+                quote.is_taken = true;
+                is_wanted |= quote.side == *side;
+            }
+            if *cancelable && !is_wanted {
                 ctx.cancel(*id);
             }
         }
-        for (side, px) in &self.wanted {
-            // An order of the other side that is still on its way out is in the way as well.
-            if open.iter().any(|(_, at, ..)| at == px) {
-                continue;
-            }
+        for Quote { side, px, .. } in self.wanted.iter().filter(|quote| !quote.is_taken) {
             if let Some(qty) = within_filters(ctx.instrument(ix), ctx.now, *px, self.qty) {
                 ctx.submit(OrderRequest { post_only: true, ..OrderRequest::limit(ix, *side, qty, *px) });
             }
@@ -178,11 +188,11 @@ impl MarketMaker {
         self.wanted.clear();
         for i in 0..self.levels {
             let px = bid.checked_sub(i * self.spacing).and_then(at).filter(|_| units < self.max_units);
-            self.wanted.extend(px.map(|px| (Side::Buy, px)));
+            self.wanted.extend(px.map(|px| Quote { side: Side::Buy, px, is_taken: false }));
         }
         for i in 0..self.levels {
             let px = ask.checked_add(i * self.spacing).and_then(at).filter(|_| units > -self.max_units);
-            self.wanted.extend(px.map(|px| (Side::Sell, px)));
+            self.wanted.extend(px.map(|px| Quote { side: Side::Sell, px, is_taken: false }));
         }
     }
 }

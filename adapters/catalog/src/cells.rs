@@ -10,7 +10,7 @@ use arrow_array::types::{
     Int16Type, Int32Type, Int64Type, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
     TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
-use arrow_array::{Array, ArrowPrimitiveType};
+use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, new_empty_array};
 use arrow_schema::{DataType, TimeUnit as ArrowUnit};
 use tapedeck_model::market::DepthFlags;
 use tapedeck_model::number::{parse_decimal, pow10};
@@ -269,6 +269,35 @@ pub(crate) fn from_text(text: &str, scaling: Scaling) -> Result<Scaled, Bad> {
     rescale(value.mantissa(), value.scale() as i32, scaling)
 }
 
+/// The column of times itself where it holds nanoseconds; another stands in its place then.
+pub(crate) fn take_times(array: &mut ArrayRef, unit: Option<TimeUnit>) -> Option<Vec<i64>> {
+    match (array.data_type(), unit) {
+        (DataType::Int64, Some(TimeUnit::Nanos)) => take::<Int64Type>(array),
+        (DataType::Timestamp(ArrowUnit::Nanosecond, _), _) => take::<TimestampNanosecondType>(array),
+        _ => None,
+    }
+}
+
+/// The column of numbers itself where it has the scale wanted; another stands in its place then.
+pub(crate) fn take_numbers(array: &mut ArrayRef, scaling: Scaling) -> Option<Vec<i64>> {
+    match array.data_type() {
+        DataType::Decimal64(_, scale) if i64::from(*scale) == i64::from(scaling.scale) => take::<Decimal64Type>(array),
+        DataType::Int64 if scaling.stated == Some(scaling.scale) => take::<Int64Type>(array),
+        _ => None,
+    }
+}
+
+/// The cells of a column without a hole; copied only where others hold it as well.
+fn take<T: ArrowPrimitiveType<Native = i64>>(array: &mut ArrayRef) -> Option<Vec<i64>> {
+    if array.null_count() > 0 {
+        return None;
+    }
+    let column = array.as_primitive::<T>().clone();
+    *array = new_empty_array(&DataType::Null);
+    let (_, cells, _) = column.into_parts();
+    Some(cells.into_inner().into_vec().unwrap_or_else(|shared| shared.typed_data().to_vec()))
+}
+
 /// Times of `array` in nanoseconds onto `out`; calls `bad` for cells that are none.
 pub(crate) fn times(array: &dyn Array, unit: Option<TimeUnit>, out: &mut Vec<i64>, mut bad: impl FnMut(usize, Bad)) {
     if array.null_count() == 0 && fast_times(array, unit, out) {
@@ -499,7 +528,10 @@ pub(crate) fn buyer_maker_reader(array: &dyn Array) -> Read<'_, i8> {
 
 #[cfg(test)]
 mod tests {
-    use arrow_array::{ArrayRef, Decimal64Array, TimestampMicrosecondArray, TimestampMillisecondArray};
+    use arrow_array::{
+        ArrayRef, Decimal64Array, Int64Array, TimestampMicrosecondArray, TimestampMillisecondArray,
+        TimestampNanosecondArray,
+    };
 
     use super::*;
 
@@ -514,6 +546,33 @@ mod tests {
         let cells: Vec<_> = (0..array.len()).map(&read).collect();
         let odd_cells = (0..array.len()).filter(|row| cells[*row].is_err()).collect();
         [(whole, odd), (cells.iter().map(|cell| *cell.as_ref().unwrap_or(&0)).collect(), odd_cells)]
+    }
+
+    #[test]
+    fn a_column_is_taken_as_it_is_where_it_is_what_is_wanted() {
+        let cells = vec![3_i64, -1, i64::MAX, i64::MIN];
+        let column = |cells: Vec<i64>| -> ArrayRef { std::sync::Arc::new(TimestampNanosecondArray::from(cells)) };
+        let mut alone = column(cells.clone());
+        let buffer = alone.as_primitive::<TimestampNanosecondType>().values().as_ptr();
+        let taken = take_times(&mut alone, None).unwrap();
+        assert_eq!((&taken, taken.as_ptr()), (&cells, buffer));
+        assert_eq!(alone.len(), 0);
+        // What others hold as well, or hold a part of, is copied.
+        let shared = column(cells.clone());
+        assert_eq!(take_times(&mut shared.clone(), None), Some(cells.clone()));
+        assert_eq!(take_times(&mut shared.slice(1, 2), None), Some(cells[1..3].to_vec()));
+        assert_eq!(shared.len(), 4);
+        // Holes, other units and other scales need a closer look, and stay.
+        let mut holes: ArrayRef = std::sync::Arc::new(TimestampNanosecondArray::from(vec![Some(1), None]));
+        assert_eq!((take_times(&mut holes, None), holes.len()), (None, 2));
+        let mut whole: ArrayRef = std::sync::Arc::new(Int64Array::from(cells.clone()));
+        assert_eq!((take_times(&mut whole, Some(TimeUnit::Millis)), whole.len()), (None, 4));
+        let scaling = |scale| Scaling { scale, stated: Some(2), cut: false };
+        assert_eq!((take_numbers(&mut whole, scaling(3)), whole.len()), (None, 4));
+        assert_eq!(take_numbers(&mut whole.clone(), scaling(2)), Some(cells.clone()));
+        assert_eq!(take_times(&mut whole, Some(TimeUnit::Nanos)), Some(cells.clone()));
+        let decimals = Decimal64Array::from(cells.clone()).with_precision_and_scale(18, 2).unwrap();
+        assert_eq!(take_numbers(&mut (std::sync::Arc::new(decimals) as ArrayRef), scaling(2)), Some(cells));
     }
 
     #[test]

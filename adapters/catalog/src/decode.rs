@@ -18,7 +18,7 @@ use tapedeck_model::{FundingTick, MboAction, SourceError, Ts};
 
 use crate::cells::{
     Read, Scaling, actions, buyer_maker_reader, fast_flags, fast_sides, flags_reader, level_side_reader, number_reader,
-    numbers, order_ids, side_from_text, text_reader, times,
+    numbers, order_ids, side_from_text, take_numbers, take_times, text_reader, times,
 };
 use crate::error::CatalogError;
 use crate::layout::{Field, Layout, VOLUME, may_be_unknown};
@@ -116,20 +116,24 @@ impl FileReader {
         let refuse = |problem: String| SourceError::File { file: self.path.display().to_string(), problem };
         let Some(batch) = self.batches.next() else { return Ok(false) };
         let Batch { columns: batch, torn } = batch.map_err(refuse)?;
+        let (_, mut arrays, height) = batch.into_parts();
         rows.clear();
         rows.first_row = self.next_row;
-        self.next_row += batch.num_rows() as u64;
+        self.next_row += height as u64;
         let column = self.layout.time_position();
         rows.faults.extend(torn.into_iter().map(|Torn { row, found, expected }| {
             let value = format!("{found} fields");
             Fault { row, column, bad: Bad::Fields { found, expected }, value }
         }));
         for (column, place) in self.places.iter().enumerate() {
-            let array = batch.column(*place).as_ref();
-            self.decode_column(spec, column, array, rows);
+            let Some(array) = arrays.get_mut(*place) else { continue };
+            let is_read_again = self.places.iter().skip(column + 1).any(|other| other == place);
+            if is_read_again || !self.take_column(spec, column, array, rows) {
+                self.decode_column(spec, column, array, rows);
+            }
         }
         if is_quote_volume(spec) {
-            self.decode_quote_volume(spec, &batch, rows);
+            self.decode_quote_volume(spec, &arrays, rows);
         }
         if matches!(spec.kind, DataKind::Bars { .. }) && self.layout.position(VOLUME).is_none() {
             let [_, _, _, _, volume] = &mut rows.values;
@@ -180,6 +184,21 @@ impl FileReader {
             let action = action.get(fault.row).copied().and_then(MboAction::from_number);
             fault.bad != Bad::Missing || field(fault.column).is_none_or(|field| needed(action, field))
         });
+    }
+
+    /// A column whose cells are what is wanted already, without a copy; whether it is one.
+    fn take_column(&self, spec: &FileSpec, column: usize, array: &mut ArrayRef, rows: &mut Rows) -> bool {
+        let taken = match self.layout.columns.get(column).map(|c| c.field) {
+            Some(Field::Ts) => take_times(array, spec.time_unit).map(|whole| rows.ts = whole),
+            Some(Field::TsRecv) => take_times(array, spec.time_unit).map(|whole| rows.ts_recv = whole),
+            Some(Field::Qty(_)) if is_quote_volume(spec) => None,
+            Some(field @ (Field::Price(slot) | Field::Qty(slot))) => {
+                let out = rows.values.get_mut(slot);
+                out.and_then(|out| take_numbers(array, scaling(spec, field)).map(|whole| *out = whole))
+            }
+            _ => None,
+        };
+        taken.is_some()
     }
 
     fn decode_column(&self, spec: &FileSpec, column: usize, array: &dyn Array, rows: &mut Rows) {
@@ -247,10 +266,9 @@ impl FileReader {
     }
 
     /// Quote volume at the scale of an exact notional, divided by close and multiplier.
-    fn decode_quote_volume(&self, spec: &FileSpec, batch: &RecordBatch, rows: &mut Rows) {
+    fn decode_quote_volume(&self, spec: &FileSpec, arrays: &[ArrayRef], rows: &mut Rows) {
         let Some(column) = self.layout.position(VOLUME) else { return };
-        let Some(place) = self.places.get(column) else { return };
-        let array = batch.column(*place).as_ref();
+        let Some(array) = self.places.get(column).and_then(|place| arrays.get(*place)) else { return };
         let instrument = &spec.instrument;
         let scaling = Scaling { scale: instrument.notional_scale(), stated: spec.qty_scale, cut: true };
         let read = number_reader(array, scaling);
