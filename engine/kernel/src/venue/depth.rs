@@ -189,11 +189,16 @@ impl Depth {
 }
 
 /// A level changed: those who rest there may move up.
-#[inline]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "for every row of a book, and few rows are where an order may rest")]
 pub(super) fn move_up(desk: &mut Desk, side: Side, change: Change, model: &dyn QueueModel) {
-    if !desk.may_rest_at(side, change.px) {
-        return;
+    if desk.may_rest_at(side, change.px) {
+        move_up_those_at(desk, side, change, model);
     }
+}
+
+#[inline(never)]
+fn move_up_those_at(desk: &mut Desk, side: Side, change: Change, model: &dyn QueueModel) {
     for order in &mut desk.orders {
         if order.request.side == side && order.stance() == Stance::Limit(change.px) {
             let unit = tapedeck_model::number::pow10(desk.instrument.qty_scale) as f64;
