@@ -106,8 +106,9 @@ fn redenomination(dice: &mut Dice, before: &str, spot: bool) -> String {
     if ["expiry =", "kind = \"delisting\"", "token = \"C0\""].iter().any(|what| before.contains(what)) {
         return String::new();
     }
-    // A contract is not redenominated in part.
-    let ratio = if spot { dice.pick(&["0.001", "0.3", "2", "1000"]) } else { dice.pick(&["2", "10"]) };
+    // A contract is not redenominated in part. The tapes are made up in old units to their end, which is told from a
+    // price that moved where the ratio is large.
+    let ratio = if spot { dice.pick(&["0.25", "0.3", "2", "4"]) } else { dice.pick(&["2", "4"]) };
     let (minute, second) = (dice.below(60), dice.below(60));
     format!(
         "[[incident]]\nkind = \"redenomination\"\nasset = \"C0\"\nvenue = \"V0\"\nratio = \"{ratio}\"\n\

@@ -116,7 +116,7 @@ qty = "250"
 [[incident]]
 kind = "redenomination"
 asset = "SHIB"
-ratio = "0.001"
+ratio = "0.25"
 start = "2024-01-01T00:30:00Z"
 "#;
     stage.write("units.toml", text);
@@ -129,6 +129,12 @@ start = "2024-01-01T00:30:00Z"
     );
     let said = stage.sim(&["run", "units.toml"]);
     said.check(2, &[]);
-    assert!(said.err.contains("a position of 250 in SHIBUSD.SIM times 0.001 is finer"), "{}", said.err);
+    assert!(said.err.contains("a position of 250 in SHIBUSD.SIM times 0.25 is finer"), "{}", said.err);
     stage.sim(&["run", "finer.toml", "--json"]).check(0, &[]);
+    // A tape that goes on in old units.
+    stage.write("adjusted.toml", &text.replace("ratio = \"0.25\"", "ratio = \"0.001\""));
+    let said = stage.sim(&["run", "adjusted.toml"]);
+    said.check(2, &[]);
+    assert!(said.err.contains("is at 10 after the redenomination, and was at 10 before it"), "{}", said.err);
+    assert!(said.err.contains("about 10000.000000 was to come"), "{}", said.err);
 }

@@ -3,7 +3,7 @@
 //!
 //! Invariant: we learn of it after all that the venue said before, and before all that it says after.
 
-use tapedeck_model::{InstrumentIx, Ratio, RedenominationReport, Span, Ts, VenueIx};
+use tapedeck_model::{InstrumentIx, MarketRecord, Price, Ratio, RedenominationReport, Span, Ts, VenueIx};
 
 use super::SimDriver;
 use crate::account::Ahead;
@@ -39,6 +39,9 @@ impl Change {
     }
 }
 
+/// Up to how many new units of an old one, and how many old ones of a new one, a price may have moved by itself.
+const PLAIN_RATIO: f64 = 4.0;
+
 impl SimDriver {
     /// The venue changes its units; what it says of that is on its way to us.
     pub(super) fn begin_redenomination(
@@ -47,6 +50,7 @@ impl SimDriver {
         number: u16,
         change: &Redenomination,
     ) -> Result<(), RunError> {
+        self.check_units(change)?;
         let Some(venue) = self.venues.get_mut(usize::from(change.venue)) else { return Ok(()) };
         let report = venue.on_redenomination(ts, change, &mut self.reports)?;
         let instruments = venue.instruments_of(change.asset);
@@ -62,6 +66,43 @@ impl SimDriver {
         self.queue.push(arrival, Phase::Report, change.venue, Item::Learn(number));
         self.incidents.changes.push(Change { number, report, instruments, is_known: false, unseen: 0 });
         self.incidents.look();
+        Ok(())
+    }
+
+    /// What comes next of the tape is in new units, as far as prices tell: nearer to the old price in new units than to
+    /// the old price. Data that were adjusted beforehand would change the worth of what is held by the ratio.
+    fn check_units(&self, change: &Redenomination) -> Result<(), RunError> {
+        let ratio = change.ratio.to_f64();
+        let Some(venue) = self.venues.get(usize::from(change.venue)) else { return Ok(()) };
+        if (PLAIN_RATIO.recip()..=PLAIN_RATIO).contains(&ratio) {
+            return Ok(());
+        }
+        for (at, cursor) in self.sources.cursors().iter().enumerate() {
+            let (instrument, last_px) = match venue.last_px_of(cursor.instrument) {
+                Some((instrument, last_px)) if instrument.base == change.asset && last_px > Price::ZERO => {
+                    (instrument, last_px)
+                }
+                _ => continue,
+            };
+            let Some(next_px) = self.sources.next_of(at).and_then(|(_, record)| first_px(&record)) else { continue };
+            // By how much the price moved, squared, is compared with what the change alone would make of it.
+            let moved = next_px.raw() as f64 / last_px.raw() as f64;
+            let is_in_old_units = (moved * moved * ratio > 1.0) == (ratio > 1.0);
+            if is_in_old_units {
+                let scale = instrument.price_scale;
+                let problem = format!(
+                    "{} is at {} after the redenomination, and was at {} before it: with {} new units for an old one \
+                     about {:.6} was to come; give its data in new units from then on, or leave the incident out if they \
+                     were adjusted beforehand",
+                    instrument.id,
+                    next_px.display(scale),
+                    last_px.display(scale),
+                    change.ratio,
+                    last_px.raw() as f64 / 10_f64.powi(i32::from(scale)) / ratio,
+                );
+                return Err(RunError::Spec { problem });
+            }
+        }
         Ok(())
     }
 
@@ -101,4 +142,16 @@ impl SimDriver {
             self.incidents.look();
         }
     }
+}
+
+/// The first price of a record that tells of dealing; none of a level or an order, which may stand anywhere.
+fn first_px(record: &MarketRecord) -> Option<Price> {
+    match record {
+        MarketRecord::Bar(bar) => Some(bar.open),
+        MarketRecord::Trade(trade) => Some(trade.px),
+        MarketRecord::Quote(quote) => Some(quote.bid_px),
+        MarketRecord::Mark(mark) => Some(mark.mark_px),
+        MarketRecord::Depth(_) | MarketRecord::Mbo(_) | MarketRecord::Funding(_) => None,
+    }
+    .filter(|px| *px > Price::ZERO)
 }

@@ -6,7 +6,7 @@
 
 use tapedeck_model::number::pow10;
 use tapedeck_model::order::{CancelReason, RejectReason};
-use tapedeck_model::{Amount, CurrencyIx, InstrumentIx, Ratio, RedenominationReport, Ts};
+use tapedeck_model::{Amount, CurrencyIx, Instrument, InstrumentIx, Price, Ratio, RedenominationReport, Ts};
 
 use super::desk::Desk;
 use super::{SimVenue, TimedReport, VenueError};
@@ -80,6 +80,12 @@ impl SimVenue {
     pub fn on_redenomination_told(&mut self, asset: CurrencyIx, first_orders: &[u32]) {
         let of_asset = |desk: &&mut Desk| desk.instrument.base == asset;
         self.desks.iter_mut().flatten().filter(of_asset).for_each(|desk| desk.open_again(first_orders));
+    }
+
+    /// An instrument of this venue with its last price, or mark price where none was dealt at, if one is known.
+    pub fn last_px_of(&self, instrument: InstrumentIx) -> Option<(&Instrument, Price)> {
+        let desk = self.desks.get(instrument.usize())?.as_ref()?;
+        Some((&desk.instrument, desk.last_px().or_else(|| desk.mark_px())?))
     }
 
     /// Instruments of which an asset is the base.
