@@ -39,6 +39,7 @@ mod scene;
 mod self_trade;
 mod settings;
 mod settlement;
+mod shift;
 mod slippage;
 mod stress;
 #[cfg(test)]
@@ -631,12 +632,13 @@ impl SimVenue {
         if scene.desk.stirred {
             scene.wake(now)?;
         }
+        let drift = scene.slippage.drift();
         let Some(Some(desk)) = self.desks.get_mut(instrument.usize()) else { return Ok(result) };
         if self.fees_want_fills {
             out[said..].iter().try_for_each(|timed| note_fill(&mut *self.fees, desk, &timed.report))?;
         }
         let working = &mut self.working;
-        desk.settle(|id| {
+        desk.settle(drift, |id| {
             if let Ok(place) = working.binary_search_by_key(&id, |(id, _)| *id) {
                 working.remove(place);
             }

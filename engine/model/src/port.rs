@@ -784,6 +784,11 @@ pub trait SlippageModel: Send {
         query.impact
     }
 
+    /// How far the market stands from the tape at `ts` because of our own trading, in price units, up above zero.
+    fn moved(&self, _impact: &Impact, _ts: Ts) -> f64 {
+        0.0
+    }
+
     /// What it wants to know of the market; `None`: nothing.
     fn memory(&self) -> Option<MarketMemory> {
         None

@@ -17,6 +17,7 @@ use super::fills::{Hand, Offer, Terms};
 use super::funds::Funds;
 use super::path::{Extremes, Moment, Path};
 use super::scene::{Parts, Scene};
+use super::shift::Drift;
 use super::{BarRules, LimitFill, PathModel, TimedReport, VenueError};
 
 /// What an order does next on the path. Ordered as it happens, at a tie by arrival.
@@ -120,6 +121,8 @@ struct Play<'a> {
     /// Nobody traded, so nobody trades with us.
     dead: bool,
     observations: u64,
+    /// How far ahead of the path triggers may see as the bar begins.
+    drift: Drift,
 }
 
 /// Matches a bar.
@@ -147,13 +150,14 @@ pub(super) fn on_bar(
         limit_fill: rules.limit_fill,
         dead: rules.participation.is_some() && bar.volume <= Qty::ZERO,
         observations: *observations,
+        drift: terms.slippage.drift(),
     };
     let other = Play { path: Path::new(bar, chosen.other()), ..play };
     let branching = |order: &Working| order.stance() != Stance::Market || order.arrived > bar.ts_open();
     let (mut ambiguous, mut path) = (false, play.path);
     if other.path == play.path
         || play.dead
-        || !stage.hand.orders.iter().any(|order| is_concerned(order, bar) && branching(order))
+        || !stage.hand.orders.iter().any(|order| play.concerns(order) && branching(order))
     {
         // Whatever the path, the outcome is the same: no need to try.
         stage.walk(&play, &mut first.agenda)?;
@@ -191,7 +195,7 @@ impl Trial {
         self.orders.clear();
         self.places.clear();
         for (place, order) in stage.hand.orders.iter().enumerate() {
-            if is_concerned(order, play.bar) {
+            if play.concerns(order) {
                 self.orders.push(*order);
                 self.places.push(place);
             }
@@ -294,7 +298,7 @@ impl Stage<'_> {
     /// Takes every concerned order along the path, in the order of what happens.
     fn walk(&mut self, play: &Play<'_>, agenda: &mut Agenda) -> Result<(), VenueError> {
         agenda.clear();
-        for (place, order) in self.hand.orders.iter().enumerate().filter(|(_, order)| is_concerned(order, play.bar)) {
+        for (place, order) in self.hand.orders.iter().enumerate().filter(|(_, order)| play.concerns(order)) {
             let start = (order.stance() != Stance::Away).then(|| (play.start_of(order).0, What::Start));
             agenda.extend(next_step(order, place, play.bar, start).map(Reverse));
         }
@@ -395,23 +399,26 @@ fn next_step(order: &Working, place: usize, bar: &Bar, next: Option<(Moment, Wha
     }
 }
 
-/// Whether a bar may do anything to an order; only these are copied and walked.
-fn is_concerned(order: &Working, bar: &Bar) -> bool {
-    let touched = match (order.stance(), order.request.side) {
-        (Stance::Market, _) => true,
-        (Stance::Limit(px), Side::Buy) => bar.low <= px || order.is_immediate(),
-        (Stance::Limit(px), Side::Sell) => bar.high >= px || order.is_immediate(),
-        (Stance::Stop(px), Side::Buy) | (Stance::Touch(px), Side::Sell) => bar.high >= px,
-        (Stance::Stop(px), Side::Sell) | (Stance::Touch(px), Side::Buy) => bar.low <= px,
-        // Whatever it begins with, follows or is reached by.
-        (Stance::Trail, _) => true,
-        (Stance::Away, _) => false,
-    };
-    // What another order's fill may change goes along with it.
-    touched || order.expiry <= bar.ts_event || order.request.terms.group.is_some() || order.request.only_reduces()
-}
-
 impl Play<'_> {
+    /// Whether the bar may do anything to an order; only these are copied and walked.
+    fn concerns(&self, order: &Working) -> bool {
+        let bar = self.bar;
+        let touched = match (order.stance(), order.request.side) {
+            (Stance::Market, _) => true,
+            (Stance::Limit(px), Side::Buy) => bar.low <= px || order.is_immediate(),
+            (Stance::Limit(px), Side::Sell) => bar.high >= px || order.is_immediate(),
+            (Stance::Stop(px), Side::Buy) => bar.high >= self.drift.nearest(px, Side::Buy),
+            (Stance::Stop(px), Side::Sell) => bar.low <= self.drift.nearest(px, Side::Sell),
+            (Stance::Touch(px), Side::Buy) => bar.low <= px,
+            (Stance::Touch(px), Side::Sell) => bar.high >= px,
+            // Whatever it begins with, follows or is reached by.
+            (Stance::Trail, _) => true,
+            (Stance::Away, _) => false,
+        };
+        // What another order's fill may change goes along with it.
+        touched || order.expiry <= bar.ts_event || order.request.terms.group.is_some() || order.request.only_reduces()
+    }
+
     /// Where the order becomes active: the open, or the point of the path at which it arrived.
     fn start_of(&self, order: &Working) -> (Moment, Price, FillBasis) {
         if order.arrived > self.bar.ts_open() {
@@ -462,10 +469,16 @@ impl Play<'_> {
         let order = &hand.orders[place];
         let at = |px| Meeting { moment, px, basis: FillBasis::BarPath, fresh: false };
         match order.stance() {
-            Stance::Stop(px) | Stance::Touch(px) => self.meet(hand, place, at(px), budget),
-            Stance::Trail => self.meet(hand, place, at(order.trail.trigger_px), budget),
-            Stance::Limit(px) => {
-                self.fill(hand, place, (&at(px), Liquidity::Maker), budget)?;
+            Stance::Stop(_) | Stance::Touch(_) | Stance::Trail => {
+                self.meet(hand, place, at(self.path.px_of(moment)), budget)
+            }
+            Stance::Limit(limit) => {
+                let enough = self.resting_level(order, limit, moment.ts);
+                if !order.within(self.path.px_of(moment), enough) {
+                    // The market was moved away since the order looked where the path leads.
+                    return Ok(self.path.reaches(moment, enough, order.request.side == Side::Sell));
+                }
+                self.fill(hand, place, (&at(limit), Liquidity::Maker), budget)?;
                 Ok(None)
             }
             Stance::Market | Stance::Away => Ok(None),
@@ -490,15 +503,16 @@ impl Play<'_> {
             return Ok(None);
         };
         let takes = meeting.fresh && !order.request.post_only;
-        if takes && order.within(meeting.px, limit) {
+        let shift = self.terms.shift(order.request.side, ts);
+        if takes && order.within(meeting.px, shift.met_at(limit)) {
             self.fill(hand, place, (&meeting, Liquidity::Taker), budget)?;
             hand.rest(place, limit, meeting.moment.ts);
             return Ok(None);
         }
-        let enough = self.resting_level(&order, limit);
+        let enough = self.resting_level(&order, limit, ts);
         if !takes && order.within(meeting.px, enough) {
-            if meeting.fresh {
-                // It was to rest, so it was there when the price came to it.
+            if meeting.fresh || shift.is_some() {
+                // It was to rest, so it was there when the price came to it; where a moved market opens is not told.
                 meeting.px = limit;
             }
             self.fill(hand, place, (&meeting, Liquidity::Maker), budget)?;
@@ -514,19 +528,21 @@ impl Play<'_> {
     /// When the path reaches the trigger of an order that waits for one.
     fn trigger_ahead(&self, order: &mut Working, meeting: &Meeting) -> Option<Moment> {
         let is_buy = order.request.side == Side::Buy;
+        let shift = self.terms.shift(order.request.side, meeting.moment.ts);
         match order.stance() {
-            Stance::Stop(px) => self.path.reaches(meeting.moment, px, is_buy),
-            Stance::Touch(px) => self.path.reaches(meeting.moment, px, !is_buy),
+            Stance::Stop(px) => self.path.reaches(meeting.moment, shift.on_tape(px), is_buy),
+            Stance::Touch(px) => self.path.reaches(meeting.moment, shift.on_tape(px), !is_buy),
             Stance::Trail => {
                 let tick = self.terms.instrument.rules_at(meeting.moment.ts).tick_size;
-                self.path.trail((meeting.moment, meeting.px), order, tick)
+                self.path.trail((meeting.moment, meeting.px), order, (shift, tick))
             }
             Stance::Market | Stance::Limit(_) | Stance::Away => None,
         }
     }
 
-    /// How far the price must come for a resting limit order to fill.
-    fn resting_level(&self, order: &Working, limit: Price) -> Price {
+    /// How far the price must come at `ts` for a resting limit order to fill.
+    fn resting_level(&self, order: &Working, limit: Price, ts: Ts) -> Price {
+        let limit = self.terms.shift(order.request.side, ts).met_at(limit);
         match self.limit_fill {
             LimitFill::Touch => limit,
             LimitFill::Through => {

@@ -171,9 +171,9 @@ impl Depth {
     }
 
     /// What is left on a side at a price that `order` accepts.
-    fn left_within(&self, order: &Working, limit: Option<Price>) -> Qty {
+    fn left_within(&self, order: &Working, limit: Price) -> Qty {
         let side = order.request.side.opposite();
-        let reached = self.book.levels(side).take_while(|level| limit.is_none_or(|px| order.within(level.px, px)));
+        let reached = self.book.levels(side).take_while(|level| order.within(level.px, limit));
         let left = |level: Level| {
             let by_order = self.book.is_by_order();
             if by_order { self.by_order.left_of(self.book.line(side, level.px)) } else { self.left_of(side, level) }
@@ -313,17 +313,20 @@ impl Meeting<'_> {
     ) -> Result<(), VenueError> {
         let order = hand.orders[place];
         let side = order.request.side.opposite();
-        let whole = order.request.time_in_force != TimeInForce::Fok || self.may_fill_whole(hand, place, limit);
+        // As the market stands when it comes: what it moves itself does not end it.
+        let met_at = limit.map(|limit| terms.shift(order.request.side, self.ts).met_at(limit));
+        let whole =
+            order.request.time_in_force != TimeInForce::Fok || self.may_fill_whole(terms, hand, (place, met_at));
         let mut nth = 0;
         while let Some(standing) = self.depth.standing(side, nth).filter(|_| whole && !hand.orders[place].done) {
             nth += 1;
-            if limit.is_some_and(|limit| !order.within(standing.px, limit)) {
+            if met_at.is_some_and(|px| !order.within(standing.px, px)) {
                 break;
             }
             if standing.left <= Qty::ZERO {
                 continue;
             }
-            let offer = self.taker_offer(&order, limit, standing);
+            let offer = self.taker_offer(&order, standing);
             let filled = hand.execute(terms, place, &offer)?;
             self.depth.take(side, standing, filled);
         }
@@ -337,14 +340,14 @@ impl Meeting<'_> {
     }
 
     /// What a level, or an order of it, offers to an order that takes.
-    fn taker_offer(&self, order: &Working, limit_px: Option<Price>, standing: Standing) -> Offer {
+    fn taker_offer(&self, order: &Working, standing: Standing) -> Offer {
         Offer {
             record: self.depth.at,
             ts: self.ts,
             basis: FillBasis::BookTake,
             liquidity: Liquidity::Taker,
             reference_px: standing.px,
-            limit_px,
+            limit_px: order.request.kind.limit_px(),
             available_qty: Some(standing.left),
             market_qty: standing.qty,
             queue_entry_qty: Qty::ZERO,
@@ -357,16 +360,16 @@ impl Meeting<'_> {
     }
 
     /// Whether the book has all that an order must fill at once, and none of it stands behind ours.
-    fn may_fill_whole(&self, hand: &mut Hand<'_>, place: usize, limit: Option<Price>) -> bool {
+    fn may_fill_whole(&self, terms: &Terms<'_>, hand: &mut Hand<'_>, (place, met_at): (usize, Option<Price>)) -> bool {
         let order = hand.orders[place];
         let side = order.request.side.opposite();
         let (mut left, mut nth) = (order.leaves(), 0);
         while let Some(standing) = self.depth.standing(side, nth) {
-            if limit.is_some_and(|limit| !order.within(standing.px, limit)) {
+            if met_at.is_some_and(|px| !order.within(standing.px, px)) {
                 return false;
             }
             if standing.left >= left {
-                return hand.may_take(place, &self.taker_offer(&order, limit, standing), left);
+                return hand.may_take(terms, place, &self.taker_offer(&order, standing), left);
             }
             left = Qty::from_raw(left.raw() - standing.left.raw());
             nth += 1;
@@ -378,9 +381,10 @@ impl Meeting<'_> {
     fn cross(&mut self, terms: &Terms<'_>, hand: &mut Hand<'_>, place: usize, limit: Price) -> Result<(), VenueError> {
         let order = &hand.orders[place];
         let side = order.request.side.opposite();
+        let met_at = terms.shift(order.request.side, self.ts).met_at(limit);
         let left = match self.maker_fill {
-            MakerFill::Partial => self.depth.left_within(order, Some(limit)),
-            MakerFill::Whole if self.depth.best_px(side).is_some_and(|px| order.within(px, limit)) => order.leaves(),
+            MakerFill::Partial => self.depth.left_within(order, met_at),
+            MakerFill::Whole if self.depth.best_px(side).is_some_and(|px| order.within(px, met_at)) => order.leaves(),
             MakerFill::Whole => Qty::ZERO,
         };
         if left <= Qty::ZERO {
@@ -438,7 +442,7 @@ pub(super) fn on_trade(scene: &mut Scene<'_>, at: RecordRef, trade: &TradeTick) 
             MakerFill::Whole if served > Qty::ZERO => order.leaves(),
             MakerFill::Whole => Qty::ZERO,
         };
-        if left <= Qty::ZERO {
+        if left <= Qty::ZERO || !terms.shift(order.request.side, trade.ts_event).serves(trade.px, limit) {
             continue;
         }
         let left =

@@ -19,6 +19,7 @@ use super::RecordKind;
 use super::depth::{self, Depth, by_order};
 use super::gate::Factor;
 use super::queue::Place;
+use super::shift::Drift;
 use super::triggers::Trailed;
 
 /// A working order of ours at the venue.
@@ -163,7 +164,7 @@ impl Window {
         watches: false,
     };
 
-    fn admit(&mut self, order: &Working) {
+    fn admit(&mut self, order: &Working, drift: Drift) {
         self.expiry_min = self.expiry_min.min(order.expiry);
         match (order.stance(), order.request.side) {
             (Stance::Market, _) => self.eager = true,
@@ -175,11 +176,11 @@ impl Window {
                 self.sell_limit_min = self.sell_limit_min.min(px);
                 self.sell_limit_max = self.sell_limit_max.max(px);
             }
-            (Stance::Stop(px), side) => self.admit_beyond(px, side),
+            (Stance::Stop(px), side) => self.admit_beyond(drift.nearest(px, side), side),
             (Stance::Touch(px), side) => self.admit_better(px, side),
             (Stance::Trail, side) => match (order.trail.best, order.request.terms.activation_px) {
                 (Some(_), _) => {
-                    self.admit_beyond(order.trail.trigger_px, side);
+                    self.admit_beyond(drift.nearest(order.trail.trigger_px, side), side);
                     self.admit_better(order.trail.better_px(side), side);
                 }
                 (None, Some(px)) => self.admit_better(px, side),
@@ -273,6 +274,7 @@ pub(super) struct Desk {
     /// How far limits may lie from the reference price, as a part of it.
     pub(super) price_band: Option<Factor>,
     window: Window,
+    drift: Drift,
 }
 
 impl Desk {
@@ -298,6 +300,7 @@ impl Desk {
             blocked: 0,
             price_band: None,
             window: Window::EMPTY,
+            drift: Drift::default(),
         }
     }
 
@@ -579,21 +582,22 @@ impl Desk {
         if self.positions.len() < cells {
             self.positions.resize(cells, Qty::ZERO);
         }
-        self.window.admit(&order);
+        self.window.admit(&order, self.drift);
         self.orders.push(order);
     }
 
-    /// Drops ended orders, calling `ended` for each, and finds the window anew.
-    pub(super) fn settle(&mut self, mut ended: impl FnMut(ClientOrderId)) {
+    /// Drops ended orders, calling `ended` for each, and finds the window anew for a market that stands as far from the
+    /// tape as `drift` says.
+    pub(super) fn settle(&mut self, drift: Drift, mut ended: impl FnMut(ClientOrderId)) {
         let mut window = Window::EMPTY;
         self.orders.retain(|order| {
             if order.done {
                 ended(order.id);
             } else {
-                window.admit(order);
+                window.admit(order, drift);
             }
             !order.done
         });
-        self.window = window;
+        (self.window, self.drift) = (window, drift);
     }
 }

@@ -115,7 +115,8 @@ impl Hand<'_> {
             return true;
         }
         let tick = terms.instrument.rules_at(ts).tick_size;
-        if order.stance() == Stance::Away || !order.observe(px, tick) {
+        let seen = terms.shift(order.request.side, ts).seen(px);
+        if order.stance() == Stance::Away || !order.observe(seen, tick) {
             return false;
         }
         self.trigger(place, ts);
@@ -178,7 +179,7 @@ impl Hand<'_> {
         // An offer that is not a whole number of lots is used down to the lot.
         let offered = offer.available_qty.map_or(leaves, |qty| if qty >= leaves { leaves } else { qty.floor_to(lot) });
         let wanted = offered.min(reducible.unwrap_or(leaves));
-        if offer.liquidity == Liquidity::Taker && wanted > Qty::ZERO && !self.may_take(place, offer, wanted) {
+        if offer.liquidity == Liquidity::Taker && wanted > Qty::ZERO && !self.may_take(terms, place, offer, wanted) {
             return Ok(Qty::ZERO);
         }
         let affordable = if wanted > Qty::ZERO { self.affordable(terms, &order, offer, wanted)? } else { None };

@@ -2,10 +2,11 @@
 //!
 //! Enters: a fill, the volatility and the volume of a day, where our own trading has moved the price. Leaves:
 //! price units against us, and where the price stands afterwards. Invariants: what our trading moved in our
-//! favour is not given to us; makers move nothing. Deliberately absent: rounding to the tick.
+//! favour is not given to us; makers move nothing. Deliberately absent: rounding to the tick; what a moved
+//! market means for orders that rest (`shift`).
 
 use tapedeck_model::port::{Impact, SlippageQuery};
-use tapedeck_model::{Decimal, Span, math};
+use tapedeck_model::{Decimal, Span, Ts, math};
 
 use super::watch::raw_units;
 
@@ -73,16 +74,23 @@ impl AlmgrenChriss {
 
     /// What this fill pays for itself and for those before it.
     pub(super) fn impact(&self, query: &SlippageQuery<'_>) -> f64 {
-        let moved = query.impact.permanent + self.left(query);
-        let against_us = moved * query.side.sign() as f64;
+        let against_us = self.moved(&query.impact, query.ts) * query.side.sign() as f64;
         against_us.max(0.0) + self.own(query, self.eta)
+    }
+
+    /// How far the market stands from the tape.
+    pub(super) fn moved(&self, impact: &Impact, ts: Ts) -> f64 {
+        impact.permanent + self.left(impact, ts)
     }
 
     /// Where the price stands after it.
     pub(super) fn after(&self, query: &SlippageQuery<'_>) -> Impact {
         let sign = query.side.sign() as f64;
-        let temporary =
-            if self.half_life > Span::ZERO { self.left(query) + sign * self.own(query, self.eta) } else { 0.0 };
+        let temporary = if self.half_life > Span::ZERO {
+            self.left(&query.impact, query.ts) + sign * self.own(query, self.eta)
+        } else {
+            0.0
+        };
         let permanent = query.impact.permanent + sign * self.own(query, self.gamma);
         Impact { permanent, temporary, ts: query.ts.max(query.impact.ts) }
     }
@@ -92,12 +100,12 @@ impl AlmgrenChriss {
     }
 
     /// What is left of the temporary impact of earlier fills.
-    fn left(&self, query: &SlippageQuery<'_>) -> f64 {
+    fn left(&self, impact: &Impact, ts: Ts) -> f64 {
         if self.half_life <= Span::ZERO {
             return 0.0;
         }
-        let passed = query.ts.saturating_since(query.impact.ts).nanos().max(0) as f64;
-        query.impact.temporary * math::pow(0.5, passed / self.half_life.nanos() as f64)
+        let passed = ts.saturating_since(impact.ts).nanos().max(0) as f64;
+        impact.temporary * math::pow(0.5, passed / self.half_life.nanos() as f64)
     }
 }
 

@@ -8,6 +8,7 @@
 use tapedeck_model::{Bar, Price, Side, Ts};
 
 use super::desk::Working;
+use super::shift::Shift;
 
 /// A moment on a path. Ordered as it happens: within one nanosecond by leg and distance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -121,16 +122,21 @@ impl Path {
 
     /// Takes a trailing stop along from `from`, where the price is `px` and it is not reached: when its
     /// trigger is reached, if it is.
-    pub(super) fn trail(&self, (from, px): (Moment, Price), order: &mut Working, tick: Price) -> Option<Moment> {
+    pub(super) fn trail(
+        &self,
+        (from, px): (Moment, Price),
+        order: &mut Working,
+        (shift, tick): (Shift, Price),
+    ) -> Option<Moment> {
         let mut at = px;
         for leg in usize::from(from.leg)..3 {
             let end = Price::from_raw(self.points[leg + 1]);
             let helps = order.within(end, at);
             if helps {
                 // The best price of the leg is its end; on the way there nothing is reached.
-                order.observe(end, tick);
-            } else if order.trail.best.is_some() && order.is_beyond(end, order.trail.trigger_px) {
-                return Some(self.moment_of(from, leg, order.trail.trigger_px.raw()));
+                order.observe(shift.seen(end), tick);
+            } else if order.trail.best.is_some() && order.is_beyond(shift.seen(end), order.trail.trigger_px) {
+                return Some(self.moment_of(from, leg, shift.on_tape(order.trail.trigger_px).raw()));
             }
             at = end;
         }

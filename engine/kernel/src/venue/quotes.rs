@@ -64,7 +64,7 @@ impl Meeting<'_> {
         }
         let order = &hand.orders[place];
         match order.stance() {
-            Stance::Limit(limit) if !order.within(px, limit) => {
+            Stance::Limit(limit) if !order.within(px, terms.shift(order.request.side, self.ts).met_at(limit)) => {
                 if self.fresh {
                     hand.end_if_immediate(place, self.ts);
                     hand.rest(place, limit, self.ts);

@@ -208,7 +208,11 @@ impl Scene<'_> {
             }
             // The price that its trigger looks at now; what is shown of quotes and books it meets as it arrives.
             let known = match order.request.terms.trigger_by {
-                TriggerBy::Last => self.desk.px_last.filter(|_| self.desk.finest == RecordKind::Trades),
+                TriggerBy::Last => {
+                    let last = self.desk.px_last.filter(|_| self.desk.finest == RecordKind::Trades);
+                    let shift = self.parts().terms.shift(order.request.side, now);
+                    last.map(|px| shift.seen(px))
+                }
                 by @ (TriggerBy::Mark | TriggerBy::Index) => self.desk.watched_px(by),
             };
             let tick = self.desk.instrument.rules_at(now).tick_size;

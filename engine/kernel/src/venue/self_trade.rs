@@ -15,23 +15,25 @@ use tapedeck_model::order::{CancelReason, FillBasis};
 use tapedeck_model::{Price, Qty, Ts};
 
 use super::desk::{Stance, Working};
-use super::fills::{Hand, Offer};
+use super::fills::{Hand, Offer, Terms};
 use super::settings::SelfTrade;
 
 impl Hand<'_> {
     /// Before an order takes up to `wanted` of an offer; whether it still may.
-    pub(super) fn may_take(&mut self, place: usize, offer: &Offer, wanted: Qty) -> bool {
+    pub(super) fn may_take(&mut self, terms: &Terms<'_>, place: usize, offer: &Offer, wanted: Qty) -> bool {
         if self.orders.len() == 1 {
             return true;
         }
         let (px, observed) = (offer.reference_px, self.observed);
+        let shown = offer.own_side_px.unwrap_or(px);
         self.prevent(place, offer.ts, |other, limit| {
             // One that has not met the market yet rests nowhere.
             other.arrived_at != observed
                 && if px == limit {
                     other.ahead_qty(offer.basis).is_some_and(|ahead| wanted > ahead)
                 } else {
-                    other.within(px, limit) && offer.own_side_px.is_some_and(|shown| !other.within(shown, limit))
+                    let met_at = terms.shift(other.request.side, offer.ts).met_at(limit);
+                    other.within(px, limit) && !other.within(shown, met_at)
                 }
         })
     }

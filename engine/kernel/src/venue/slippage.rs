@@ -9,7 +9,7 @@ use tapedeck_model::port::{
     Adverse, BuildSlippage, Impact, MarketMemory, SlippageComponent, SlippageModel, SlippageQuery,
 };
 use tapedeck_model::random::Draws;
-use tapedeck_model::{Component, Span, math};
+use tapedeck_model::{Component, Span, Ts, math};
 
 use super::impact::{self, AlmgrenChriss, Daily};
 
@@ -147,7 +147,7 @@ static COMPONENTS: [SlippageComponent; 7] = [
     Component {
         name: "almgren_chriss",
         help: "Half of the spread, temporary impact that fades and permanent impact that stays, both linear in the \
-               quantity; later takers pay what earlier ones moved (Almgren and Chriss, 2000).",
+               quantity; later takers pay what earlier ones moved, and orders that rest meet it (Almgren and Chriss, 2000).",
         params: &[
             ParamSpec::optional("epsilon_bps", BPS, "bps of price", "Half of the spread.").or("1"),
             ParamSpec::optional(
@@ -270,6 +270,18 @@ impl SlippageModel for Model {
         }
     }
 
+    fn moved(&self, impact: &Impact, ts: Ts) -> f64 {
+        match &self.law {
+            Law::AlmgrenChriss(law) => law.moved(impact, ts),
+            Law::None
+            | Law::FixedBps { .. }
+            | Law::HalfSpread { .. }
+            | Law::VolumeShare { .. }
+            | Law::Volatility { .. }
+            | Law::SquareRoot { .. } => 0.0,
+        }
+    }
+
     fn memory(&self) -> Option<MarketMemory> {
         self.memory
     }
@@ -358,7 +370,7 @@ mod tests {
     use super::super::tests::instrument;
     use super::*;
     use tapedeck_model::param::ParamValue;
-    use tapedeck_model::{Decimal, Price, Qty, Side, Ts};
+    use tapedeck_model::{Decimal, Price, Qty, Side};
 
     fn adverse(name: &str, params: &[(&str, ParamValue)], half_spread: Option<i64>) -> Vec<f64> {
         let params = params.iter().fold(Params::new(), |p, (k, v)| p.with(k, v.clone()));

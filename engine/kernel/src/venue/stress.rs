@@ -6,7 +6,7 @@
 use tapedeck_model::port::{
     Adverse, FeeModel, FeeQuery, Impact, MarketMemory, SlippageModel, SlippageQuery, TokenTerms,
 };
-use tapedeck_model::{Amount, CurrencyIx};
+use tapedeck_model::{Amount, CurrencyIx, Ts};
 
 use super::gate::Factor;
 
@@ -54,7 +54,7 @@ struct StressedSlippage {
     factor: f64,
 }
 
-/// What takers pay beyond the reference price is multiplied.
+/// What takers pay beyond the reference price is multiplied, and how far our trading has moved the market.
 pub fn stressed_slippage(inner: Box<dyn SlippageModel>, factor: Factor) -> Box<dyn SlippageModel> {
     Box::new(StressedSlippage { inner, factor: factor.num as f64 / factor.den as f64 })
 }
@@ -69,6 +69,10 @@ impl SlippageModel for StressedSlippage {
         self.inner.impact_after(query)
     }
 
+    fn moved(&self, impact: &Impact, ts: Ts) -> f64 {
+        self.factor * self.inner.moved(impact, ts)
+    }
+
     fn memory(&self) -> Option<MarketMemory> {
         self.inner.memory()
     }
@@ -78,7 +82,7 @@ impl SlippageModel for StressedSlippage {
 mod tests {
     use super::super::tests::instrument;
     use super::*;
-    use tapedeck_model::{Liquidity, Price, Qty, Side, Ts};
+    use tapedeck_model::{Liquidity, Price, Qty, Side};
 
     struct Fixed(&'static str);
 
@@ -95,6 +99,10 @@ mod tests {
     impl SlippageModel for Fixed {
         fn adverse(&self, _: &SlippageQuery<'_>) -> Adverse {
             Adverse { slippage: 1.0, impact: 4.0, noise: -2.0 }
+        }
+
+        fn moved(&self, impact: &Impact, _: Ts) -> f64 {
+            impact.permanent
         }
     }
 
@@ -127,6 +135,8 @@ mod tests {
             daily_volume: None,
             impact: Impact::default(),
         };
-        assert_eq!(stressed_slippage(Box::new(Fixed("0")), half_more).adverse(&query).total(), 7.5);
+        let slippage = stressed_slippage(Box::new(Fixed("0")), half_more);
+        assert_eq!(slippage.adverse(&query).total(), 7.5);
+        assert_eq!(slippage.moved(&Impact { permanent: -3.0, ..Impact::default() }, Ts::MIN), -7.5);
     }
 }

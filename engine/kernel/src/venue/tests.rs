@@ -9,6 +9,7 @@ mod depth;
 mod funding;
 mod groups;
 mod hedge;
+mod impact;
 mod loans;
 mod margin;
 mod properties;

@@ -53,7 +53,7 @@ impl Print<'_> {
             return if self.feeds_takers { self.take(terms, hand, place) } else { Ok(()) };
         };
         if self.feeds_takers && fresh && !order.request.post_only {
-            if order.within(px, limit) {
+            if order.within(px, terms.shift(order.request.side, ts).met_at(limit)) {
                 self.take(terms, hand, place)?;
             } else {
                 hand.end_if_immediate(place, ts);
@@ -115,7 +115,8 @@ impl Print<'_> {
             order.queue_ahead = Some(Qty::ZERO);
             (FillBasis::TradeThrough, self.left())
         };
-        if available == Qty::ZERO {
+        let shift = terms.shift(order.request.side, self.trade.ts_event);
+        if available == Qty::ZERO || !shift.serves(self.trade.px, limit) {
             return Ok(());
         }
         let offer = Offer {

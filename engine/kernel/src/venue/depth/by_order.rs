@@ -12,7 +12,7 @@ use tapedeck_model::{Book, DepthFlags, MboTick, Price, Qty, RecordRef, Ts};
 
 use super::{Depth, Standing, maker_offer, on_message};
 use crate::venue::desk::{Desk, Stance, Working};
-use crate::venue::fills::Offer;
+use crate::venue::fills::{Offer, Terms};
 use crate::venue::scene::{Parts, Scene};
 use crate::venue::{MakerFill, VenueError};
 
@@ -124,7 +124,7 @@ fn on_execution(scene: &mut Scene<'_>, ts: Ts, left: &Left) -> Result<(), VenueE
     let Parts { terms, mut hand, depth, .. } = scene.parts();
     let lot = terms.instrument.rules_at(ts).lot_size;
     let (mut taken, mut last) = (Qty::ZERO, None);
-    while let Some((limit, nth)) = next_met(hand.orders, left, last) {
+    while let Some((limit, nth)) = next_met(&terms, hand.orders, (ts, left), last) {
         last = Some((limit, nth));
         let order = &hand.orders[nth];
         let basis = if limit == left.order.px { FillBasis::TradeQueue } else { FillBasis::TradeThrough };
@@ -147,13 +147,19 @@ fn on_execution(scene: &mut Scene<'_>, ts: Ts, left: &Left) -> Result<(), VenueE
 }
 
 /// The next of our orders that would have traded before `left` did, after the one with this limit and position.
-fn next_met(orders: &[Working], left: &Left, after: Option<(Price, usize)>) -> Option<(Price, usize)> {
+fn next_met(
+    terms: &Terms<'_>,
+    orders: &[Working],
+    (ts, left): (Ts, &Left),
+    after: Option<(Price, usize)>,
+) -> Option<(Price, usize)> {
     let side = left.order.side;
     let rank = |(limit, nth): (Price, usize)| (-side.sign() * limit.raw(), nth);
     let met = orders.iter().enumerate().filter_map(|(nth, order)| {
         let Stance::Limit(limit) = order.stance() else { return None };
         let stands_first = limit != left.order.px || !order.place.is_behind(left.order.place);
-        let open = !order.done && order.request.side == side && order.within(left.order.px, limit);
+        let meets = order.within(left.order.px, limit) && terms.shift(side, ts).serves(left.order.px, limit);
+        let open = !order.done && order.request.side == side && meets;
         (open && stands_first && order.place.ahead_qty() == Qty::ZERO).then_some((limit, nth))
     });
     met.filter(|one| after.is_none_or(|after| rank(*one) > rank(after))).min_by_key(|one| rank(*one))

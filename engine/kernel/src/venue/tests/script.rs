@@ -4,6 +4,7 @@
 //! venue path=ohlc participation=0.5 limit_fill=through queue=1 queue_model=power maker_fill=whole book_quotes=fuse finest=trades funds=10:1000 bps=1 taker=0.001 price_band=5 age=10 stress=2
 //! bar OPEN HIGH LOW CLOSE VOLUME        sixty seconds each, the first opens at 0
 //! venue margin=cross:WALLET:LEVERAGE[:FLOOR/RATE/LEVERAGE]... slip=0.01 inverse=MULTIPLIER hedge=yes
+//! venue impact=ETA_BPS:GAMMA_BPS:DECAY   of one unit; decay in seconds
 //! venue loans=WALLET:LEVERAGE:DAILY_RATE_OF_QUOTE:DAILY_RATE_OF_BASE debt_slip=0.01   `-` for a rate: nothing is lent
 //! bar_to SECOND OPEN HIGH LOW CLOSE VOLUME   the same with its end
 //! trade PX QTY [buy|sell]               one second after the last record
@@ -142,6 +143,16 @@ pub(super) fn loans_of(text: &str) -> LoanSpec {
     }
 }
 
+/// Impact from `ETA:GAMMA:DECAY`, in bps for one unit of the hundred that are traded in a day, and in seconds.
+pub(super) fn impact_of(text: &str) -> Box<dyn SlippageModel> {
+    let words: Vec<&str> = text.split(':').collect();
+    let params =
+        params(&[("epsilon_bps", "0"), ("eta_bps", words[0]), ("gamma_bps", words[1]), ("daily_volume", "100")])
+            .with("decay", ParamValue::Span(Span::from_nanos(words[2].parse::<i64>().unwrap() * SECOND)));
+    let component = slippage_components().iter().find(|component| component.name == "almgren_chriss").unwrap();
+    (component.build)(&params, Draws::new(1, "slippage")).unwrap()
+}
+
 fn spec_of(words: &[&str]) -> VenueSpec {
     let mut spec = plain_spec(1);
     for word in words {
@@ -193,6 +204,7 @@ fn spec_of(words: &[&str]) -> VenueSpec {
                 let params = params(&[("bps", value)]);
                 spec.slippage = (slippage_components()[1].build)(&params, Draws::new(1, "slippage")).unwrap();
             }
+            "impact" => spec.slippage = impact_of(value),
             "half_spread" => {
                 let params = params(&[("default_bps", value)]);
                 spec.slippage = (slippage_components()[2].build)(&params, Draws::new(1, "slippage")).unwrap();
