@@ -8,11 +8,13 @@ mod csv_file;
 mod parquet_file;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Schema};
+use parquet::file::metadata::ParquetMetaData;
 use tapedeck_model::number::format_scaled;
 use tapedeck_model::{FundingTick, MboAction, SourceError, Ts};
 
@@ -53,6 +55,8 @@ struct Torn {
 /// A file about to be read.
 struct Opened {
     schema: Schema,
+    /// What a Parquet file says of its row groups.
+    metadata: Option<Arc<ParquetMetaData>>,
     /// Starts reading: the wanted positions in rising order, and rows to a batch. Also tells how
     /// many rows of the file are passed over first.
     #[expect(clippy::type_complexity, reason = "one use")]
@@ -308,9 +312,21 @@ fn open(path: &Path, format: Option<Format>) -> Result<Opened, CatalogError> {
     }
 }
 
+/// Whether a file that can be read as `spec` says tells by itself that its first rows have times, so that they
+/// need not be looked at.
+pub(crate) fn tells_of_times(spec: &FileSpec, path: &Path) -> Result<bool, CatalogError> {
+    let opened = open(path, spec.format)?;
+    let layout = Layout::resolve(spec, path, &opened.schema)?;
+    let Some((metadata, column)) = opened.metadata.zip(layout.columns.get(layout.time_position())) else {
+        return Ok(false);
+    };
+    let step = parquet_file::step_of(opened.schema.field(column.index).data_type(), spec.time_unit);
+    Ok(step.is_some_and(|step| parquet_file::begins_with_times(&metadata, column.index, step)))
+}
+
 /// The columns of any file and its first rows, at most `rows` (one batch).
 pub(crate) fn first_rows(path: &Path, rows: usize) -> Result<(Schema, Option<RecordBatch>), CatalogError> {
-    let Opened { schema, start } = open(path, None)?;
+    let Opened { schema, start, .. } = open(path, None)?;
     let positions: Vec<usize> = (0..schema.fields().len()).collect();
     let refuse = |problem: String| CatalogError::format(path, problem);
     let (mut batches, _) = start(&positions, rows.max(1), None).map_err(refuse)?;
@@ -328,7 +344,7 @@ pub(crate) fn batches_of(
     mut take: impl FnMut(&[ArrayRef]) -> Result<(), CatalogError>,
 ) -> Result<(), CatalogError> {
     let refuse = |problem: String| CatalogError::format(path, problem);
-    let Opened { schema, start } = open(path, None)?;
+    let Opened { schema, start, .. } = open(path, None)?;
     let mut at = Vec::with_capacity(wanted.len());
     for names in wanted {
         let found = names.iter().find_map(|name| schema.index_of(name).ok());

@@ -10,7 +10,7 @@ use tapedeck_model::port::DataIssues;
 use tapedeck_model::{Source, SourceError, Span, Ts};
 
 use crate::check::{Checker, Origin};
-use crate::decode::{FileReader, Part};
+use crate::decode::{FileReader, Part, tells_of_times};
 use crate::error::CatalogError;
 use crate::hash::FileHash;
 use crate::rows::Rows;
@@ -134,6 +134,12 @@ fn check_spec(spec: &FileSpec, batch_rows: usize) -> Result<(), CatalogError> {
 
 /// The files by their first time; such without rows last.
 fn in_order_of_time(spec: &FileSpec) -> Result<Vec<PathBuf>, CatalogError> {
+    // One file has an order as it is, so all that matters is that there are times.
+    if let [path] = spec.paths.as_slice()
+        && tells_of_times(spec, path)?
+    {
+        return Ok(vec![path.clone()]);
+    }
     let mut files = Vec::new();
     for path in &spec.paths {
         files.push((first_time(spec, path)?, path.clone()));

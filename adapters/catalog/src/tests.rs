@@ -28,6 +28,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::cells::{Scaling, numbers};
+use crate::decode::tells_of_times;
 
 pub(crate) fn instrument(tick: i64) -> Instrument {
     let rules = DatedRules {
@@ -435,6 +436,27 @@ fn the_order_in_which_files_are_named_changes_nothing() {
     write_bars(&second, 9, 10, 4);
     let error = play(spec(MINUTE_BARS, &[first, second])).unwrap_err();
     assert!(error.contains("b.parquet: it overlaps") && error.contains("c.parquet"), "{error}");
+}
+
+#[test]
+fn a_file_tells_of_times_only_where_no_first_row_can_lack_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bars.parquet");
+    let spec = spec(MINUTE_BARS, std::slice::from_ref(&path));
+    let tells = |times: ArrayRef| {
+        let prices: ArrayRef = Arc::new(Float64Array::from(vec![1.0; times.len()]));
+        let others = ["open", "high", "low", "close", "volume"].map(|name| (name, Arc::clone(&prices)));
+        write_parquet(&path, [("ts", times)].into_iter().chain(others).collect(), 2);
+        (tells_of_times(&spec, &path).unwrap(), open(spec.clone()).is_ok())
+    };
+    let millis = |cells: Vec<Option<i64>>| -> ArrayRef { Arc::new(TimestampMillisecondArray::from(cells)) };
+    assert_eq!(tells(millis(vec![Some(0), Some(60_000), None])), (true, true), "the third row is in another group");
+    assert_eq!(tells(millis(vec![None, Some(0)])), (false, true), "a hole must be seen");
+    assert_eq!(tells(millis(vec![None, None])), (false, false), "no time at all is refused at once");
+    assert_eq!(tells(millis(vec![Some(0), Some(i64::MAX)])), (false, true), "nanoseconds cannot hold the second");
+    assert_eq!(tells(millis(vec![])), (false, false), "no rows are refused at once");
+    let text: ArrayRef = Arc::new(StringArray::from(vec!["2024-01-01T00:00:00Z"]));
+    assert_eq!(tells(text), (false, true), "statistics of text say nothing of times");
 }
 
 #[test]

@@ -34,7 +34,7 @@ pub(super) fn open(path: &Path) -> Result<Opened, CatalogError> {
         let batches: Batches = Box::new(lines);
         Ok((batches, 0))
     });
-    Ok(Opened { schema: Schema::new(fields), start })
+    Ok(Opened { schema: Schema::new(fields), metadata: None, start })
 }
 
 fn read(path: &Path, has_headers: bool) -> Result<Reader<File>, CatalogError> {

@@ -25,6 +25,7 @@ pub(super) fn open(path: &Path) -> Result<Opened, CatalogError> {
         metadata = ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options).map_err(refuse)?;
     }
     let schema = metadata.schema().as_ref().clone();
+    let told = Arc::clone(metadata.metadata());
     let start = Box::new(move |positions: &[usize], batch_rows: usize, range: Option<TimeRange>| {
         let (groups, passed) = wanted_groups(metadata.metadata(), range);
         let mask = ProjectionMask::roots(metadata.parquet_schema(), positions.iter().copied());
@@ -38,7 +39,7 @@ pub(super) fn open(path: &Path) -> Result<Opened, CatalogError> {
         let batches: Batches = Box::new(reader.map(move |batch| batch.map(whole).map_err(|e| e.to_string())));
         Ok((batches, passed))
     });
-    Ok(Opened { schema, start })
+    Ok(Opened { schema, metadata: Some(told), start })
 }
 
 /// The schema with plain columns in place of dictionaries, and with decimals as wide as they are in the file,
@@ -77,8 +78,7 @@ pub(super) fn step_of(data: &DataType, unit: Option<TimeUnit>) -> Option<i64> {
 fn wanted_groups(metadata: &ParquetMetaData, range: Option<TimeRange>) -> (Vec<usize>, u64) {
     let groups = metadata.row_groups();
     let Some(range) = range else { return ((0..groups.len()).collect(), 0) };
-    let leaf = metadata.file_metadata().schema_descr();
-    let leaf = (0..leaf.num_columns()).find(|i| leaf.get_column_root_idx(*i) == range.column);
+    let leaf = leaf_of(metadata, range.column);
     let touches = |group: &RowGroupMetaData| leaf.is_none_or(|leaf| may_touch(group, leaf, range));
     let first = groups.iter().position(touches).unwrap_or(groups.len());
     let last = groups.iter().rposition(touches).map_or(first, |last| last + 1);
@@ -86,18 +86,36 @@ fn wanted_groups(metadata: &ParquetMetaData, range: Option<TimeRange>) -> (Vec<u
     ((first..last).collect(), passed.unsigned_abs())
 }
 
+/// Where a column of plain values lies among the columns of pages.
+fn leaf_of(metadata: &ParquetMetaData, column: usize) -> Option<usize> {
+    let leaves = metadata.file_metadata().schema_descr();
+    (0..leaves.num_columns()).find(|leaf| leaves.get_column_root_idx(*leaf) == column)
+}
+
 /// `false` only where statistics prove that no row has a wanted time.
 fn may_touch(group: &RowGroupMetaData, leaf: usize, range: TimeRange) -> bool {
-    let Some(statistics) = group.columns().get(leaf).and_then(|c| c.statistics()) else { return true };
-    // A row without a time is a defect that must be seen.
-    if statistics.null_count_opt() != Some(0) {
-        return true;
-    }
-    let (min, max) = match statistics {
-        Statistics::Int64(s) => (s.min_opt().copied(), s.max_opt().copied()),
-        Statistics::Int32(s) => (s.min_opt().map(|v| i64::from(*v)), s.max_opt().map(|v| i64::from(*v))),
-        _ => return true,
-    };
-    let (Some(min), Some(max)) = (min, max) else { return true };
+    let Some((min, max)) = told_range(group, leaf) else { return true };
     max.saturating_mul(range.step) >= range.start && min.saturating_mul(range.step) < range.end
+}
+
+/// Whether statistics prove that the first rows have times: each row of their group one that nanoseconds can
+/// hold. `step` is the nanoseconds of one.
+pub(super) fn begins_with_times(metadata: &ParquetMetaData, column: usize, step: i64) -> bool {
+    let first = metadata.row_groups().first().filter(|group| group.num_rows() > 0);
+    let range = first.zip(leaf_of(metadata, column)).and_then(|(group, leaf)| told_range(group, leaf));
+    range.is_some_and(|(min, max)| min.checked_mul(step).is_some() && max.checked_mul(step).is_some())
+}
+
+/// The least and the largest integer of a column in a row group; `None` where statistics do not tell them, and
+/// where a row may have none: that is a defect which must be seen.
+fn told_range(group: &RowGroupMetaData, leaf: usize) -> Option<(i64, i64)> {
+    let statistics = group.columns().get(leaf)?.statistics()?;
+    if statistics.null_count_opt() != Some(0) {
+        return None;
+    }
+    match statistics {
+        Statistics::Int64(s) => Some((*s.min_opt()?, *s.max_opt()?)),
+        Statistics::Int32(s) => Some((i64::from(*s.min_opt()?), i64::from(*s.max_opt()?))),
+        _ => None,
+    }
 }
