@@ -50,7 +50,7 @@ pub use orders::{OrderState, Orders};
 pub use returns::{ReturnSampler, ReturnStats};
 pub use series::{Bucket, Series, Thinned};
 pub use summary::{Figure, costs, figures, summary};
-pub use tables::{TABLES, TableOptions, TableWriter, write_tables};
+pub use tables::{FilledTables, TABLES, TableOptions, TableWriter, write_tables};
 pub use trips::{DECIMALS, RoundTrip, TripBook, average_px_e18};
 pub use variants::{VariantRow, Variants};
 pub use why::{Chain, why};

@@ -196,11 +196,11 @@ impl OrderState {
     }
 }
 
-/// Orders of a run.
+/// Orders of a run. Each stays where it is until it leaves: a state is larger than all else that is moved.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Orders {
-    open: BTreeMap<ClientOrderId, OrderState>,
-    lingering: VecDeque<OrderState>,
+    open: BTreeMap<ClientOrderId, Box<OrderState>>,
+    lingering: VecDeque<Box<OrderState>>,
 }
 
 impl Orders {
@@ -210,11 +210,11 @@ impl Orders {
     }
 
     /// Takes in a record; an order that can change no more, if one left. `None` on overflow.
-    pub fn apply(&mut self, record: &Record) -> Option<Option<OrderState>> {
+    pub fn apply(&mut self, record: &Record) -> Option<Option<Box<OrderState>>> {
         let Some(id) = record.event.client_order_id() else { return Some(None) };
         let ts = record.header.ts;
         if let Event::SubmitIntended { request, .. } = &record.event {
-            self.open.insert(id, OrderState::new(id, *request, ts));
+            self.open.insert(id, Box::new(OrderState::new(id, *request, ts)));
             return Some(None);
         }
         let Some(order) = self.open.get_mut(&id) else {
@@ -227,28 +227,28 @@ impl Orders {
         };
         order.apply(&record.event, ts)?;
         let Some(ended) = order.ended else { return Some(None) };
-        let order = *order;
-        self.open.remove(&id);
+        let left = self.open.remove(&id);
         if !matches!(ended, OrderStatus::Canceled | OrderStatus::Expired) {
-            return Some(Some(order));
+            return Some(left);
         }
-        self.lingering.push_back(order);
+        self.lingering.extend(left);
         Some(if self.lingering.len() > LINGERING_MAX { self.lingering.pop_front() } else { None })
     }
 
     /// Open orders, by name.
     pub fn open(&self) -> impl Iterator<Item = &OrderState> {
-        self.open.values()
+        self.open.values().map(Box::as_ref)
     }
 
     /// An order that is open or lingers.
     pub fn get(&self, id: ClientOrderId) -> Option<&OrderState> {
-        self.open.get(&id).or_else(|| self.lingering.iter().find(|o| o.client_order_id == id))
+        let state = self.open.get(&id).or_else(|| self.lingering.iter().find(|o| o.client_order_id == id));
+        state.map(Box::as_ref)
     }
 
     /// All that have not left: ended ones first, then open ones by name.
-    pub fn drain(&mut self) -> Vec<OrderState> {
-        let mut rest: Vec<OrderState> = self.lingering.drain(..).collect();
+    pub fn drain(&mut self) -> Vec<Box<OrderState>> {
+        let mut rest: Vec<Box<OrderState>> = self.lingering.drain(..).collect();
         rest.extend(std::mem::take(&mut self.open).into_values());
         rest
     }

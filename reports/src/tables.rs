@@ -32,6 +32,7 @@ use tapedeck_model::{Event, Record, Span};
 
 use crate::error::ReportError;
 use crate::facts::{Gatherer, RunFacts};
+use crate::names::Names;
 use crate::orders::{OrderState, Orders};
 use crate::trips::RoundTrip;
 use file::TableFile;
@@ -177,23 +178,45 @@ impl TableWriter {
         self.positions.flush(self.group_rows, &facts.names)
     }
 
-    /// Writes what is left and closes the files.
+    /// Ends the journal: what was gathered, and the files with all their rows, which are still to be closed.
     ///
     /// # Errors
     /// [`ReportError`]; the files are then useless.
-    pub fn finish(mut self) -> Result<RunFacts, ReportError> {
+    pub fn end(mut self) -> Result<(RunFacts, FilledTables), ReportError> {
         let seq = self.gatherer.facts().counts.events;
         for order in self.open.drain() {
             self.push_order(seq, &order)?;
         }
-        let facts = self.gatherer.finish()?;
-        self.events.close(&facts.names)?;
-        self.orders.close(&facts.names)?;
-        self.fills.close(&facts.names)?;
-        self.trades.close(&facts.names)?;
-        self.positions.close(&facts.names)?;
-        self.equity.close(&facts.names)?;
-        Ok(facts)
+        let Self { gatherer, events, orders, fills, trades, positions, equity, .. } = self;
+        Ok((gatherer.finish()?, FilledTables { events, orders, fills, trades, positions, equity }))
+    }
+}
+
+/// Tables that have all their rows, some of them not yet in their files. Closing them needs nothing but names, so
+/// it can be done while something else is made of the facts.
+#[derive(Debug)]
+#[must_use = "a file that is not closed is no Parquet file"]
+pub struct FilledTables {
+    events: TableFile<EventRows>,
+    orders: TableFile<OrderRows>,
+    fills: TableFile<FillRows>,
+    trades: TableFile<TradeRows>,
+    positions: TableFile<PositionRows>,
+    equity: TableFile<EquityRows>,
+}
+
+impl FilledTables {
+    /// Writes what is left and closes the files.
+    ///
+    /// # Errors
+    /// [`ReportError`]; the files are then useless.
+    pub fn close(self, names: &Names) -> Result<(), ReportError> {
+        self.events.close(names)?;
+        self.orders.close(names)?;
+        self.fills.close(names)?;
+        self.trades.close(names)?;
+        self.positions.close(names)?;
+        self.equity.close(names)
     }
 }
 
@@ -217,5 +240,7 @@ where
     for record in records {
         writer.push(&record.map_err(ReportError::journal)?)?;
     }
-    writer.finish()
+    let (facts, tables) = writer.end()?;
+    tables.close(&facts.names)?;
+    Ok(facts)
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use tapedeck_journal::{Defect, Fingerprint, RawFrame, Sealer};
 use tapedeck_kernel::drive::JournalSink;
-use tapedeck_reports::{ReportError, RunFacts, TableOptions, TableWriter};
+use tapedeck_reports::{FilledTables, ReportError, RunFacts, TableOptions, TableWriter};
 use thiserror::Error;
 
 /// Frames under way between the kernel and the writer.
@@ -76,11 +76,15 @@ pub fn channel(stop: &AtomicBool) -> (ChannelSink<'_>, FrameQueue) {
     (ChannelSink { frames: frames_in, spent: spent_out, stop }, FrameQueue { frames, spent })
 }
 
-/// Seals, writes and folds every frame until the kernel hangs up.
+/// Seals, writes and folds every frame until the kernel hangs up. The tables are still to be closed.
 ///
 /// # Errors
 /// [`WriteError`].
-pub fn write_all(queue: FrameQueue, folder: &Path, options: TableOptions) -> Result<Written, WriteError> {
+pub fn write_all(
+    queue: FrameQueue,
+    folder: &Path,
+    options: TableOptions,
+) -> Result<(Written, FilledTables), WriteError> {
     let path = folder.join("journal.bin");
     let io = |source| WriteError::Io { file: path.display().to_string(), source };
     let mut file = File::create(&path).map_err(io)?;
@@ -94,5 +98,6 @@ pub fn write_all(queue: FrameQueue, folder: &Path, options: TableOptions) -> Res
         // A full channel only means that the kernel has enough buffers.
         let _ = queue.spent.try_send(frame);
     }
-    Ok(Written { fingerprint: sealer.fingerprint(), bytes: sealer.bytes(), facts: tables.finish()? })
+    let (facts, tables) = tables.end()?;
+    Ok((Written { fingerprint: sealer.fingerprint(), bytes: sealer.bytes(), facts }, tables))
 }

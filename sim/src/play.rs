@@ -8,7 +8,7 @@ use tapedeck_kernel::drive::{RunSummary, SimDriver};
 use tapedeck_kernel::spec::RunError;
 use tapedeck_kernel::venue::VenueError;
 use tapedeck_model::Span;
-use tapedeck_reports::TableOptions;
+use tapedeck_reports::{FilledTables, TableOptions};
 
 use crate::assemble::{PriceTaps, assemble};
 use crate::failure::Failure;
@@ -27,7 +27,7 @@ pub struct Played {
     pub prices: PriceTaps,
     /// Recordings of latency that were read, with their hashes.
     pub recordings: Vec<(String, [u8; 32])>,
-    /// From the first record to the last table.
+    /// From the first record to the last row of a table.
     pub elapsed: Duration,
 }
 
@@ -45,11 +45,11 @@ pub struct Stage<'a> {
     pub progress: Progress,
 }
 
-/// Plays a scenario.
+/// Plays a scenario. The tables have all their rows, but are still to be closed.
 ///
 /// # Errors
 /// [`Failure`]: problems of the scenario or the data, an interruption, a full disk.
-pub fn play(scenario: &Scenario, stage: &Stage<'_>) -> Result<Played, Failure> {
+pub fn play(scenario: &Scenario, stage: &Stage<'_>) -> Result<(Played, FilledTables), Failure> {
     let assembled = assemble(scenario, stage.registry, stage.base_dir)?;
     let started = Instant::now();
     let driver = SimDriver::new(assembled.spec).map_err(run_failure)?;
@@ -67,15 +67,16 @@ pub fn play(scenario: &Scenario, stage: &Stage<'_>) -> Result<Played, Failure> {
     });
     let written = written.map_err(|_| Failure::internal("the journal's writer panicked"))?;
     // A writer that failed is why the run was stopped, so it is asked first.
-    let written = written.map_err(Failure::internal)?;
+    let (written, tables) = written.map_err(Failure::internal)?;
     let summary = summary.map_err(run_failure)?;
-    Ok(Played {
+    let played = Played {
         summary,
         written,
         prices: assembled.prices,
         recordings: assembled.recordings,
         elapsed: started.elapsed(),
-    })
+    };
+    Ok((played, tables))
 }
 
 /// Whose fault it is that a run ended early.

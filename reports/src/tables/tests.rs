@@ -93,7 +93,8 @@ fn row_groups_are_bounded() {
     let mut writer =
         TableWriter::new(folder.path(), TableOptions { row_group_rows: 1_000, ..TableOptions::default() }).unwrap();
     journal.records.iter().for_each(|record| writer.push(record).unwrap());
-    writer.finish().unwrap();
+    let (facts, tables) = writer.end().unwrap();
+    tables.close(&facts.names).unwrap();
     let file = File::open(folder.path().join("events.parquet")).unwrap();
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
     assert!(builder.metadata().row_groups().iter().all(|group| group.num_rows() <= 1_000));

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use tapedeck_reports::{Metrics, summary};
+use tapedeck_reports::{Metrics, Variants, summary};
 
 use super::print_out;
 use crate::assumptions::assumptions;
@@ -17,6 +17,7 @@ use crate::play::{Played, Stage, play};
 use crate::progress::Progress;
 use crate::registry::Registry;
 use crate::run_folder::{Finished, MANIFEST, PRICES, SCENARIO, Unfinished, VARIANTS, fingerprint_of, occupied};
+use crate::scenario::Scenario;
 use crate::variants::{VariantStage, play_variants};
 
 /// Arguments.
@@ -60,21 +61,19 @@ pub fn run(args: &Args, registry: &Registry) -> Result<(), Failure> {
         stop: &interrupt::STOP,
         progress: if args.json { Progress::Hidden } else { Progress::on_terminal() },
     };
-    let played = play(&loaded.scenario, &stage)?;
+    let (played, tables) = play(&loaded.scenario, &stage)?;
     let fingerprint = played.written.fingerprint.to_string();
     let again = VariantStage { registry, base_dir: &loaded.base_dir, stop: &interrupt::STOP };
     let variants = play_variants(&loaded.scenario, (&played.written.facts, &fingerprint), &again)?;
     let metrics = Metrics::of(&played.written.facts);
     let assumed = assumptions(&loaded.scenario, &played.written.facts);
-    unfinished.write(SCENARIO, &loaded.scenario.to_toml())?;
-    let prices = page::tapped(&played.prices, &played.written.facts);
-    unfinished.write(PRICES, &page::prices_to_json(&prices)?)?;
-    for (name, text) in page::files(&loaded.scenario, &played.written.facts, &fingerprint, (&prices, &variants))? {
-        unfinished.write(name, &text)?;
-    }
-    if !variants.is_empty() {
-        unfinished.write(VARIANTS, &page::pretty(&variants.to_stored())?)?;
-    }
+    std::thread::scope(|scope| {
+        // Closing the tables takes as long as the page, so each has a core.
+        let closing = scope.spawn(|| tables.close(&played.written.facts.names));
+        let texts = write_texts(&unfinished, &loaded.scenario, &played, &variants);
+        let closed = closing.join().map_err(|_| Failure::internal("closing the tables panicked"))?;
+        closed.map_err(Failure::internal).and(texts)
+    })?;
     let provenance = Provenance { file: &loaded.file, base_dir: &loaded.base_dir, elapsed: started.elapsed() };
     unfinished.write(MANIFEST, &page::pretty(&manifest(&loaded.scenario, &played, &provenance))?)?;
     interrupt::check()?;
@@ -99,6 +98,26 @@ pub fn run(args: &Args, registry: &Registry) -> Result<(), Failure> {
         played.summary.counts.inputs,
         finished.path.display()
     ))
+}
+
+/// The files that are texts, but for the manifest, which comes last.
+fn write_texts(
+    unfinished: &Unfinished,
+    scenario: &Scenario,
+    played: &Played,
+    variants: &Variants,
+) -> Result<(), Failure> {
+    let (facts, fingerprint) = (&played.written.facts, played.written.fingerprint.to_string());
+    unfinished.write(SCENARIO, &scenario.to_toml())?;
+    let prices = page::tapped(&played.prices, facts);
+    unfinished.write(PRICES, &page::prices_to_json(&prices)?)?;
+    for (name, text) in page::files(scenario, facts, &fingerprint, (&prices, variants))? {
+        unfinished.write(name, &text)?;
+    }
+    if variants.is_empty() {
+        return Ok(());
+    }
+    unfinished.write(VARIANTS, &page::pretty(&variants.to_stored())?)
 }
 
 /// The folder in which the run folder will be. An `--out` that is taken by something that cannot be
