@@ -401,8 +401,12 @@ fn records(step: &Step, tape: u8, now: i64) -> Vec<MarketRecord> {
     }
 }
 
-/// What was filled after each step of a limit order that came after the first.
-fn resting(steps: &[Step], (tape, side, level): (u8, Side, i64), slippage: Box<dyn SlippageModel>) -> Vec<Qty> {
+/// After each step, what was filled of an order that came after the first, and whether its trigger was reached.
+fn resting(
+    steps: &[Step],
+    (tape, side, kind): (u8, Side, OrderKind),
+    slippage: Box<dyn SlippageModel>,
+) -> Vec<(Qty, bool)> {
     let spec = VenueSpec { queue_ahead: Some(Decimal::ONE), slippage, ..plain_spec(1) };
     let mut stage = Stage::new(spec, 1);
     let send = |stage: &mut Stage, number: u32, request: OrderRequest| {
@@ -411,28 +415,28 @@ fn resting(steps: &[Step], (tape, side, level): (u8, Side, i64), slippage: Box<d
         stage.venue.on_command(now, &Command::Submit { client_order_id, request }, &mut stage.out).unwrap();
     };
     let market = |side, qty| OrderRequest::market(InstrumentIx(0), side, Qty::from_raw(qty));
-    let (mut done, mut filled) = (Vec::new(), Qty::ZERO);
+    let (mut done, mut filled, mut triggered) = (Vec::new(), Qty::ZERO, false);
     for (nth, step) in steps.iter().enumerate() {
         let now = (nth as i64 + 1) * 60 * SECOND;
         for record in records(step, tape, now) {
             stage.record(&record);
         }
         if nth == 1 {
-            let limit_px = Price::from_raw(level * 10);
-            send(&mut stage, 1, OrderRequest { kind: OrderKind::Limit { limit_px }, ..market(side, 9_000) });
+            send(&mut stage, 1, OrderRequest { kind, ..market(side, 9_000) });
         }
         if step.market != 0 {
             let taker = if step.market > 0 { Side::Buy } else { Side::Sell };
             send(&mut stage, nth as u32 + 2, market(taker, step.market.abs() * 30));
         }
-        for timed in stage.out.drain(..) {
-            if let VenueReport::Filled(fill) = timed.report
-                && fill.client_order_id.number == 1
-            {
-                filled = filled.checked_add(fill.last_qty).unwrap();
+        let of_it = |timed: &TimedReport| timed.report.client_order_id().is_some_and(|id| id.number == 1);
+        for timed in stage.out.drain(..).filter(of_it) {
+            match timed.report {
+                VenueReport::Filled(fill) => filled = filled.checked_add(fill.last_qty).unwrap(),
+                VenueReport::Triggered { .. } => triggered = true,
+                _ => {}
             }
         }
-        done.push(filled);
+        done.push((filled, triggered));
     }
     done
 }
@@ -446,11 +450,29 @@ proptest! {
         eta in 0_u32..200, gamma in 0_u32..100,
     ) {
         let side = if buys { Side::Buy } else { Side::Sell };
-        let order = (tape, side, 1_000 - side.sign() * away);
+        let limit_px = Price::from_raw(10 * (1_000 - side.sign() * away));
+        let order = (tape, side, OrderKind::Limit { limit_px });
         let moved = resting(&steps, order, impact_of(&format!("{eta}:{gamma}:300")));
         let still = resting(&steps, order, impact_of("0:0:300"));
-        for (nth, (moved, still)) in moved.iter().zip(&still).enumerate() {
+        for (nth, ((moved, _), (still, _))) in moved.iter().zip(&still).enumerate() {
             prop_assert!(moved <= still, "after {nth}: {moved:?} of {still:?}");
+        }
+    }
+
+    /// Nor does it ever have a stop reached later, or an if-touched order earlier.
+    #[test]
+    fn no_trigger_helps_by_what_was_moved(
+        steps in prop::collection::vec(step(), 2..60), tape in 0_u8..6, buys in any::<bool>(), away in 1_i64..15,
+        stops in any::<bool>(), eta in 0_u32..200, gamma in 0_u32..100,
+    ) {
+        let side = if buys { Side::Buy } else { Side::Sell };
+        let beyond = if stops { side.sign() * away } else { -side.sign() * away };
+        let trigger_px = Price::from_raw(10 * (steps[1].level + beyond));
+        let kind = if stops { OrderKind::Stop { trigger_px } } else { OrderKind::Touch { trigger_px } };
+        let moved = resting(&steps, (tape, side, kind), impact_of(&format!("{eta}:{gamma}:300")));
+        let still = resting(&steps, (tape, side, kind), impact_of("0:0:300"));
+        for (nth, ((_, moved), (_, still))) in moved.iter().zip(&still).enumerate() {
+            prop_assert!(if stops { moved >= still } else { moved <= still }, "after {nth}: {moved} and {still}");
         }
     }
 }
