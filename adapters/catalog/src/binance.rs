@@ -41,13 +41,13 @@ use tapedeck_model::event::DataIssue;
 use tapedeck_model::{Instrument, Span};
 
 use crate::error::{CatalogError, LineProblem};
-use crate::import::{Days, ImportSummary};
-use crate::spec::{DataKind, OnError};
+use crate::spec::{DataKind, OnConflict, OnError};
+use crate::transaction::{ImportSummary, SeriesIx, Transaction};
 use lines::Lines;
 use message::{Message, Ticker, Trade};
 use survey::{Mark, STOP_LINES, Survey};
 use sync::{DepthCounts, Sync};
-use tape::{Stamp, Tape};
+use tape::{CHUNK_ROWS, Stamp, Tape};
 
 /// What is imported of a recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,30 +132,27 @@ pub struct RecordingCounts {
 }
 
 /// Copies recordings into the catalog at `root`. `stop` is asked every few thousand lines; when it says so,
-/// the catalog is made what it was.
+/// the catalog is as it was.
 ///
 /// # Errors
 /// [`CatalogError`] for what is wrong with the recordings, with file and line; [`CatalogError::Conflict`] if
-/// a day is there already with other records. [`CatalogError::Stopped`].
+/// the catalog has other records of an instant, [`CatalogError::Locked`] if somebody else is writing,
+/// [`CatalogError::Stopped`]. The catalog is then as it was.
 pub fn import_recording(
     recording: &Recording,
     root: &Path,
+    on_conflict: OnConflict,
     stop: &dyn Fn() -> bool,
 ) -> Result<RecordingSummary, CatalogError> {
     let surveys = surveys(recording, stop)?;
-    let mut import = Import::new(recording, root, &surveys, kinds(recording, &surveys)?);
+    let kinds = kinds(recording, &surveys)?;
+    let mut import = Import::new(recording, Transaction::open(root, on_conflict)?, &surveys, kinds);
     let mut passed = 0;
     for survey in &surveys {
-        match import.play(survey, passed, stop) {
-            Err(CatalogError::Stopped) => {
-                import.undo()?;
-                return Err(CatalogError::Stopped);
-            }
-            other => other?,
-        }
+        import.play(survey, passed, stop)?;
         passed += survey.lines;
     }
-    import.finish(&surveys)
+    import.finish(&surveys, stop)
 }
 
 fn surveys(recording: &Recording, stop: &dyn Fn() -> bool) -> Result<Vec<Survey>, CatalogError> {
@@ -192,16 +189,17 @@ struct Import<'a> {
     symbol: &'a str,
     on_error: OnError,
     sync: Sync,
-    depth: Option<(Tape<'a>, Days<'a>)>,
-    trades: Option<(Tape<'a>, Days<'a>)>,
-    quotes: Option<(Tape<'a>, Days<'a>)>,
+    transaction: Transaction,
+    depth: Option<(Tape<'a>, SeriesIx)>,
+    trades: Option<(Tape<'a>, SeriesIx)>,
+    quotes: Option<(Tape<'a>, SeriesIx)>,
     last_trade: Option<u64>,
     last_quote: Option<u64>,
     counts: RecordingCounts,
 }
 
 impl<'a> Import<'a> {
-    fn new(recording: &'a Recording, root: &'a Path, surveys: &[Survey], kinds: [bool; 3]) -> Self {
+    fn new(recording: &'a Recording, mut transaction: Transaction, surveys: &[Survey], kinds: [bool; 3]) -> Self {
         let instrument = &recording.instrument;
         let shifts: Vec<String> = surveys
             .iter()
@@ -211,18 +209,22 @@ impl<'a> Import<'a> {
             })
             .collect();
         let notes = vec![("recv_shift".to_owned(), shifts.join(", "))];
-        let target = |kind, wanted: bool| {
-            let days = Days::new(root, kind, instrument).with_notes(notes.clone());
-            wanted.then(|| (Tape::new(instrument, recording.on_error), days))
+        let mut target = |kind, wanted: bool| {
+            let tape = Tape::new(instrument, recording.on_error);
+            wanted.then(|| (tape, transaction.series(kind, instrument, notes.clone())))
         };
         let [depth, trades, quotes] = kinds;
+        let depth = target(DataKind::Depth, depth);
+        let trades = target(DataKind::Trades, trades);
+        let quotes = target(DataKind::Quotes, quotes);
         Self {
             symbol: &instrument.id.symbol,
             on_error: recording.on_error,
             sync: Sync::new(marks(surveys)),
-            depth: target(DataKind::Depth, depth),
-            trades: target(DataKind::Trades, trades),
-            quotes: target(DataKind::Quotes, quotes),
+            transaction,
+            depth,
+            trades,
+            quotes,
             last_trade: None,
             last_quote: None,
             counts: RecordingCounts::default(),
@@ -245,14 +247,17 @@ impl<'a> Import<'a> {
                 Err(_) => self.leave_out(),
                 Ok(()) => {}
             }
-            for (tape, days) in self.depth.iter_mut().chain(&mut self.trades).chain(&mut self.quotes) {
-                if tape.is_full() {
-                    days.add(&tape.take(), stop)?;
-                }
-            }
+            self.hand_over(CHUNK_ROWS, stop)?;
         }
-        for (tape, days) in self.depth.iter_mut().chain(&mut self.trades).chain(&mut self.quotes) {
-            days.add(&tape.take(), stop)?;
+        self.hand_over(1, stop)
+    }
+
+    /// Rows of those tapes that have at least so many into the catalog.
+    fn hand_over(&mut self, rows: usize, stop: &dyn Fn() -> bool) -> Result<(), CatalogError> {
+        for (tape, series) in self.depth.iter_mut().chain(&mut self.trades).chain(&mut self.quotes) {
+            if tape.rows() >= rows {
+                self.transaction.add(*series, &tape.take(), stop)?;
+            }
         }
         Ok(())
     }
@@ -307,16 +312,7 @@ impl<'a> Import<'a> {
         }
     }
 
-    fn undo(self) -> Result<(), CatalogError> {
-        for (_, days) in self.depth.into_iter().chain(self.trades).chain(self.quotes) {
-            days.undo()?;
-        }
-        Ok(())
-    }
-
-    fn finish(self, surveys: &[Survey]) -> Result<RecordingSummary, CatalogError> {
-        let end =
-            |target: Option<(Tape<'a>, Days<'a>)>| target.map(|(tape, days)| days.finish(tape.issues())).transpose();
+    fn finish(self, surveys: &[Survey], stop: &dyn Fn() -> bool) -> Result<RecordingSummary, CatalogError> {
         let DepthCounts { applied, before_snapshot, repeated, without_snapshot, gaps, snapshots, snapshots_unused } =
             self.sync.counts();
         let counts = RecordingCounts {
@@ -335,7 +331,12 @@ impl<'a> Import<'a> {
             recv_shift: Span::from_nanos(survey.recv_shift),
         };
         let files = surveys.iter().map(file).collect();
-        let [depth, trades, quotes] = [end(self.depth)?, end(self.trades)?, end(self.quotes)?];
+        let mut summaries = self.transaction.finish(stop)?.into_iter();
+        // Series were begun in this order, those that are wanted.
+        let mut end = |target: Option<(Tape<'a>, SeriesIx)>| {
+            target.and_then(|(tape, _)| summaries.next().map(|s| ImportSummary { issues: tape.issues(), ..s }))
+        };
+        let [depth, trades, quotes] = [end(self.depth), end(self.trades), end(self.quotes)];
         Ok(RecordingSummary { files, depth, trades, quotes, counts })
     }
 }

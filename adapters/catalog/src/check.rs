@@ -94,6 +94,11 @@ impl Checker {
         }
     }
 
+    /// For rows that go on where others end: what they begin with stays as it is.
+    pub(crate) fn of_part(spec: &FileSpec) -> Self {
+        Self { prelude: Prelude::Over, ..Self::new(spec) }
+    }
+
     /// Records passed on so far.
     pub(crate) fn records(&self) -> u64 {
         self.records

@@ -89,13 +89,45 @@ pub enum CatalogError {
         /// Where both begin.
         at: String,
     },
-    /// A file of the catalog is there already and holds something else.
-    #[error("{}: {problem}; move it away or import into another folder", file.display())]
+    /// The catalog and an import tell different things of one instant.
+    #[error(
+        "{}: of {at} the catalog has {there}, the import has {new}; nothing was changed; \
+         `--on-conflict keep` or `--on-conflict replace` says which one is right",
+        file.display()
+    )]
     Conflict {
-        /// The file, which was left alone.
+        /// The file of the day.
         file: PathBuf,
-        /// How it differs.
+        /// The instant; open time of a bar.
+        at: Ts,
+        /// What the catalog has.
+        there: String,
+        /// What is imported.
+        new: String,
+    },
+    /// Rows of a day cannot be put into one file with those of the catalog.
+    #[error("{}: {problem}; nothing was changed; import into another folder", file.display())]
+    Mixed {
+        /// The file of the day.
+        file: PathBuf,
+        /// How they differ.
         problem: String,
+    },
+    /// A day has several files, so nobody can say which one an import shall be merged with.
+    #[error("{}: the day has {files} files; make one of them with `sim data compact`", folder.display())]
+    SeveralFiles {
+        /// The folder of the day.
+        folder: PathBuf,
+        /// How many there are.
+        files: usize,
+    },
+    /// Somebody else writes into the catalog.
+    #[error("{} is being written {owner}; wait until that ends", root.display())]
+    Locked {
+        /// The catalog's folder.
+        root: PathBuf,
+        /// Who writes, where, what and since when.
+        owner: String,
     },
     /// A line of a recording is wrong.
     #[error("{}, line {line}: {problem}", file.display())]

@@ -21,6 +21,7 @@ mod head;
 mod import;
 mod layout;
 mod list;
+mod merge;
 mod order_latency;
 mod partition;
 mod paths;
@@ -28,19 +29,21 @@ mod rows;
 mod settlements;
 mod source;
 mod spec;
+mod transaction;
 mod write;
 
 pub use ahead::ReadAhead;
 pub use binance::{Recording, RecordingCounts, RecordingFile, RecordingSummary, Wanted, import_recording};
 pub use error::{CatalogError, LineProblem};
 pub use head::{Table, head};
-pub use import::{ImportSummary, import};
+pub use import::import;
 pub use list::{CatalogEntry, ls};
 pub use order_latency::read_order_latency;
 pub use paths::expand_paths;
 pub use settlements::{MissingRate, Settlements, WholeFunding};
 pub use source::{FileSource, open};
-pub use spec::{DataKind, FileSpec, Format, OnError, TimeUnit, VolumeUnit};
+pub use spec::{DataKind, FileSpec, Format, OnConflict, OnError, TimeUnit, VolumeUnit};
+pub use transaction::{ImportSummary, SeriesIx, Transaction};
 pub use write::{FileLayout, WriteSummary, write_source};
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::footer::Footer;
 use crate::partition::Series;
 use crate::paths::collect;
 use crate::spec::DataKind;
+use crate::transaction::settle;
 
 /// One data set of a catalog.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,13 +39,15 @@ pub struct CatalogEntry {
 pub fn ls(root: &Path) -> Result<Vec<CatalogEntry>, CatalogError> {
     // What is no folder is no catalog, rather than an empty one.
     std::fs::read_dir(root).map_err(|e| CatalogError::io(root, e))?;
+    settle(root)?;
     let mut files = Vec::new();
     collect(root, &mut files)?;
     let mut entries: BTreeMap<(&str, InstrumentId, Span), CatalogEntry> = BTreeMap::new();
     for file in files {
         let below = file.strip_prefix(root).ok();
         let Some(Series { kind, instrument }) = below.and_then(Series::of_file) else { continue };
-        let Footer { rows, first, last, .. } = Footer::read(&file)?;
+        let Footer { rows, range, .. } = Footer::read(&file, kind)?;
+        let Some((first, last)) = range else { continue };
         let bytes = file.metadata().map_err(|e| CatalogError::io(&file, e))?.len();
         let interval = match kind {
             DataKind::Bars { interval } => interval,

@@ -12,7 +12,7 @@ use tapedeck_model::{InstrumentId, Span, Ts};
 use crate::spec::DataKind;
 
 /// The name of the one file of a day.
-const FILE_NAME: &str = "part-0.parquet";
+pub(crate) const FILE_NAME: &str = "part-0.parquet";
 
 /// One data set of the catalog.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,18 +22,26 @@ pub(crate) struct Series {
 }
 
 impl Series {
-    /// The file of the day that begins at `day`.
-    pub(crate) fn day_file(&self, root: &Path, day: Ts) -> PathBuf {
-        let mut path = root.join(self.kind.text());
+    /// The folder with its days, below the catalog's.
+    pub(crate) fn folder(&self) -> PathBuf {
+        let mut path = PathBuf::from(self.kind.text());
         path.push(format!("venue={}", escaped(&self.instrument.venue)));
         path.push(format!("instrument={}", escaped(&self.instrument.symbol)));
         if let DataKind::Bars { interval } = self.kind {
             path.push(format!("interval={interval}"));
         }
-        let text = day.to_string();
-        path.push(format!("date={}", text.split_once('T').map_or(text.as_str(), |(date, _)| date)));
-        path.push(FILE_NAME);
         path
+    }
+
+    /// The folder of the day that begins at `day`, below the catalog's.
+    pub(crate) fn day_folder(&self, day: Ts) -> PathBuf {
+        let text = day.to_string();
+        self.folder().join(format!("date={}", text.split_once('T').map_or(text.as_str(), |(date, _)| date)))
+    }
+
+    /// The file of the day that begins at `day`, below the catalog's folder.
+    pub(crate) fn day_file(&self, day: Ts) -> PathBuf {
+        self.day_folder(day).join(FILE_NAME)
     }
 
     /// The data set that a file belongs to, by its path below the root; `None` if it is not laid out
@@ -112,7 +120,7 @@ mod tests {
         ] {
             let series =
                 Series { kind, instrument: InstrumentId { venue: venue.to_owned(), symbol: symbol.to_owned() } };
-            let path = series.day_file(Path::new(""), day);
+            let path = series.day_file(day);
             assert_eq!(path, Path::new(expected));
             assert_eq!(Series::of_file(&path), Some(series));
         }

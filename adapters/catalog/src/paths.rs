@@ -61,6 +61,17 @@ pub(crate) fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), Catal
     Ok(())
 }
 
+/// The Parquet files of a day of a catalog, sorted; none if there is no such folder. Hidden ones never count.
+pub(crate) fn day_files(folder: &Path) -> Result<Vec<PathBuf>, CatalogError> {
+    let mut files = Vec::new();
+    if folder.exists() {
+        collect(folder, &mut files)?;
+    }
+    files.retain(|file| format_of(file) == Some(Format::Parquet));
+    files.sort();
+    Ok(files)
+}
+
 /// The format that a file's ending names.
 pub(crate) fn format_of(path: &Path) -> Option<Format> {
     let ending = path.extension()?.to_str()?;

@@ -41,6 +41,22 @@ impl DataKind {
         }
     }
 
+    /// The column of times in a file of the catalog.
+    pub(crate) const fn time_column(self) -> &'static str {
+        match self {
+            Self::Bars { .. } => "ts",
+            Self::Trades | Self::Quotes | Self::Depth | Self::Marks | Self::Funding | Self::Mbo => "ts_event",
+        }
+    }
+
+    /// What a row's time in the chunk is later than in the file: bars are known at their close.
+    pub(crate) const fn shift(self) -> i64 {
+        match self {
+            Self::Bars { interval } => interval.nanos(),
+            Self::Trades | Self::Quotes | Self::Depth | Self::Marks | Self::Funding | Self::Mbo => 0,
+        }
+    }
+
     /// Whether its rows tell of a book: they stand in messages, and mean something only after those before them.
     pub(crate) const fn is_of_book(self) -> bool {
         match self {
@@ -121,6 +137,18 @@ pub enum OnError {
     Repair,
 }
 
+/// What happens where the catalog and an import differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnConflict {
+    /// The import ends, and the catalog is as it was.
+    #[default]
+    Error,
+    /// What the catalog has stays.
+    Keep,
+    /// What is imported takes its place.
+    Replace,
+}
+
 /// One data set of one instrument.
 #[derive(Debug, Clone)]
 pub struct FileSpec {
@@ -156,4 +184,27 @@ pub struct FileSpec {
     pub end: Option<Ts>,
     /// Whose data it is.
     pub instrument: Instrument,
+}
+
+impl FileSpec {
+    /// Files of the catalog's own layout, whole: times and decimals say themselves what they are.
+    pub(crate) fn of_catalog(kind: DataKind, instrument: &Instrument, paths: Vec<PathBuf>) -> Self {
+        Self {
+            name: format!("{}/{}", instrument.id, kind.text()),
+            kind,
+            paths,
+            format: Some(Format::Parquet),
+            columns: BTreeMap::from([("ts".to_owned(), kind.time_column().to_owned())]),
+            time_unit: None,
+            price_scale: None,
+            qty_scale: None,
+            volume_unit: VolumeUnit::Base,
+            volume_optional: false,
+            on_error: OnError::Fail,
+            strict_ticks: false,
+            start: None,
+            end: None,
+            instrument: instrument.clone(),
+        }
+    }
 }

@@ -91,12 +91,14 @@ pub fn write_source(
         let problem = "there are no records, so nothing was written".to_owned();
         return Err(CatalogError::Spec { name: instrument.id.to_string(), problem });
     };
-    writer.finish()?.replace()
+    writer.finish()?.replace().map(|(_, summary)| summary)
 }
 
 /// A file being written under a hidden name.
 pub(crate) struct FileWriter {
     target: PathBuf,
+    /// What messages call it.
+    shown: PathBuf,
     shape: Shape,
     arrow: ArrowWriter<NamedTempFile<File>>,
     content: ContentHash,
@@ -106,14 +108,15 @@ pub(crate) struct FileWriter {
 
 impl FileWriter {
     /// Begins the file that shall become `target`, in the layout of the catalog, for records as in
-    /// `chunk`.
+    /// `chunk`; messages name `shown` instead.
     pub(crate) fn for_catalog(
-        target: &Path,
+        (target, shown): (&Path, &Path),
         instrument: &Instrument,
         kind: DataKind,
         chunk: &Chunk,
     ) -> Result<Self, CatalogError> {
-        Self::create(target, Shape::new(instrument, kind, FileLayout::Catalog, chunk))
+        let writer = Self::create(target, Shape::new(instrument, kind, FileLayout::Catalog, chunk))?;
+        Ok(Self { shown: shown.to_owned(), ..writer })
     }
 
     /// Adds facts to the footer, which change nothing of the rows and of their hash.
@@ -141,19 +144,19 @@ impl FileWriter {
         let arrow = ArrowWriter::try_new(temporary, Arc::new(shape.schema()), Some(properties))
             .map_err(|e| parquet_error(target, e))?;
         let content = ContentHash::new(&shape);
-        Ok(Self { target: target.to_owned(), shape, arrow, content, rows: 0, range: None })
+        Ok(Self { target: target.to_owned(), shown: target.to_owned(), shape, arrow, content, rows: 0, range: None })
     }
 
     /// Adds some rows of a chunk.
     pub(crate) fn write(&mut self, chunk: &Chunk, rows: Range<usize>) -> Result<(), CatalogError> {
-        let refuse = |problem: String| CatalogError::format(&self.target, problem);
+        let refuse = |problem: String| CatalogError::format(&self.shown, problem);
         let slices = self.shape.slices(chunk, rows).map_err(refuse)?;
         let (Some(first), Some(last)) = (slices.ts.first(), slices.ts.last()) else { return Ok(()) };
         self.range = Some((self.range.map_or(*first, |(first, _)| first), *last));
         self.rows += slices.ts.len() as u64;
         self.content.update(&slices);
         let batch = self.shape.batch(slices).map_err(refuse)?;
-        self.arrow.write(&batch).map_err(|e| parquet_error(&self.target, e))
+        self.arrow.write(&batch).map_err(|e| parquet_error(&self.shown, e))
     }
 
     /// Ends the file, which keeps its hidden name until it is published.
@@ -167,9 +170,9 @@ impl FileWriter {
         let content_hash = self.content.finish();
         let text = blake3::Hash::from_bytes(content_hash).to_hex().to_string();
         self.arrow.append_key_value_metadata(KeyValue::new(CONTENT_KEY.to_owned(), text));
-        let file = self.arrow.into_inner().map_err(|e| parquet_error(&self.target, e))?;
+        let file = self.arrow.into_inner().map_err(|e| parquet_error(&self.shown, e))?;
         let bytes = file.as_file().sync_all().and_then(|()| file.as_file().metadata());
-        let bytes = bytes.map_err(|e| CatalogError::io(&self.target, e))?.len();
+        let bytes = bytes.map_err(|e| CatalogError::io(&self.shown, e))?.len();
         let (first, last) = (Ts::from_nanos(first), Ts::from_nanos(last));
         let summary = WriteSummary { rows: self.rows, first, last, bytes, content_hash };
         Ok(Finished { file, target: self.target, summary })
@@ -179,21 +182,20 @@ impl FileWriter {
 /// A whole file under its hidden name; goes away unless it is published.
 pub(crate) struct Finished {
     file: NamedTempFile<File>,
-    pub(crate) target: PathBuf,
-    pub(crate) summary: WriteSummary,
+    target: PathBuf,
+    summary: WriteSummary,
 }
 
 impl Finished {
-    /// Gives the file its name; one that is there already goes away.
-    pub(crate) fn replace(self) -> Result<WriteSummary, CatalogError> {
-        self.file.persist(&self.target).map_err(|e| CatalogError::io(&self.target, e.error))?;
-        Ok(self.summary)
+    /// BLAKE3 of the records.
+    pub(crate) fn content_hash(&self) -> [u8; 32] {
+        self.summary.content_hash
     }
 
-    /// Gives the file its name, which must be free.
-    pub(crate) fn publish(self) -> Result<WriteSummary, CatalogError> {
-        self.file.persist_noclobber(&self.target).map_err(|e| CatalogError::io(&self.target, e.error))?;
-        Ok(self.summary)
+    /// Gives the file its name; one that is there already goes away.
+    pub(crate) fn replace(self) -> Result<(PathBuf, WriteSummary), CatalogError> {
+        self.file.persist(&self.target).map_err(|e| CatalogError::io(&self.target, e.error))?;
+        Ok((self.target, self.summary))
     }
 }
 

@@ -60,14 +60,22 @@ fn an_import_is_listed_and_repeated_without_change() {
         "--into",
         "catalog",
     ];
-    stage.sim(&import).check(0, &["2 bars of BTCUSD.SIM", "2 days written, 0 were there"]);
-    stage.sim(&import).check(0, &["0 days written, 2 were there"]);
+    stage.sim(&import).check(0, &["2 bars of BTCUSD.SIM", "2 days written, 0 merged, 0 were there"]);
+    stage.sim(&import).check(0, &["0 days written, 0 merged, 2 were there"]);
     stage.sim(&["data", "ls", "catalog"]).check(0, &["BTCUSD.SIM bars 1m", "2 rows, 2 files"]);
     let listed: Value = serde_json::from_str(&stage.sim(&["data", "ls", "catalog", "--json"]).out).unwrap();
     assert_eq!(listed["data"][0]["symbol"], "BTCUSD");
     assert_eq!(listed["data"][0]["rows"], 2);
     stage.write("bars.csv", &CSV.replace("10.75", "10.76"));
-    stage.sim(&import).check(2, &["date=2024-01-02", "with other records"]);
+    stage.sim(&import).check(
+        2,
+        &["date=2024-01-02", "of 2024-01-02T00:00:00Z the catalog has", "close 10.75", "close 10.76", "--on-conflict"],
+    );
+    let keep = [&import[..], &["--on-conflict", "keep"]].concat();
+    stage.sim(&keep).check(0, &["0 merged, 2 were there", "its records kept: 1"]);
+    let replace = [&import[..], &["--on-conflict", "replace"]].concat();
+    stage.sim(&replace).check(0, &["1 merged, 1 were there", "its records replaced: 1"]);
+    stage.sim(&import).check(0, &["0 days written, 0 merged, 2 were there"]);
 }
 
 #[test]
@@ -107,7 +115,7 @@ fn a_recording_becomes_depth_trades_and_quotes() {
     stage.sim(&import(&[])).check(0, &expected);
     stage.sim(&["data", "ls", "catalog"]).check(0, &["BTCUSD.SIM depth", "BTCUSD.SIM quotes", "BTCUSD.SIM trades"]);
     stage.sim(&["data", "head", "catalog/depth"]).check(0, &["flags", "2023-11-14T22:13:20.105Z"]);
-    stage.sim(&import(&["--kind", "trades"])).check(0, &["0 days written, 1 were there"]);
+    stage.sim(&import(&["--kind", "trades"])).check(0, &["0 days written, 0 merged, 1 were there"]);
     stage.sim(&import(&["--kind", "bars"])).check(2, &["recordings give depth, trades and quotes"]);
     stage.sim(&import(&["--time-unit", "ms"])).check(2, &["--time-unit means nothing"]);
     let text = "data import --format csv --venue SIM --symbol BTCUSD --tick 0.1 --lot 0.1 --into catalog recording";

@@ -40,7 +40,7 @@ fn ctrl_c_takes_an_import_back() {
     // A bar a day, so a file a row: some thousand files take their time.
     let rows: Vec<String> = (0..20_000_i64).map(|day| format!("{},1,1,1,1,1\n", day * 86_400)).collect();
     stage.write("bars.csv", &format!("ts,open,high,low,close,volume\n{}", rows.concat()));
-    let day = stage.path("made/catalog/bars/venue=SIM/instrument=BTCUSD/interval=1d/date=1970-01-02/part-0.parquet");
+    let day = stage.path("made/catalog/.staging/2.parquet");
     let text = "data import --kind bars --venue SIM --symbol BTCUSD --tick 0.01 --lot 0.1 --interval 1d \
                 --time-unit s --into made/catalog bars.csv";
     let args: Vec<&str> = text.split_whitespace().collect();

@@ -10,6 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 mod bad_input;
+mod catalog;
 mod data;
 mod interrupt;
 mod new_crate;

@@ -13,7 +13,7 @@ use crate::error::LineProblem;
 use crate::spec::OnError;
 
 /// Rows that are collected before they are written.
-const CHUNK_ROWS: usize = 65_536;
+pub(super) const CHUNK_ROWS: usize = 65_536;
 
 /// When something happened, and when we knew it.
 #[derive(Debug, Clone, Copy)]
@@ -146,8 +146,8 @@ impl<'a> Tape<'a> {
         self.last
     }
 
-    pub(super) fn is_full(&self) -> bool {
-        self.ts_event.len() >= CHUNK_ROWS
+    pub(super) fn rows(&self) -> usize {
+        self.ts_event.len()
     }
 
     /// What was collected, as records of depth, of quotes or of trades.

@@ -12,7 +12,6 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::expand_paths;
-use crate::footer::Footer;
 use crate::tests::depth::rows;
 use crate::tests::{instrument, play, spec, write_text};
 
@@ -90,7 +89,7 @@ fn try_import(text: &str, on_error: OnError) -> Result<Outcome, CatalogError> {
     let folder = TempDir::new().unwrap();
     let path = write_text(&folder, "recording", text);
     let recording = Recording { on_error, ..recording(vec![path]) };
-    let summary = import_recording(&recording, &folder.path().join("catalog"), &|| false)?;
+    let summary = import_recording(&recording, &folder.path().join("catalog"), OnConflict::Error, &|| false)?;
     Ok(Outcome { folder, summary })
 }
 
@@ -227,7 +226,10 @@ fn a_clock_that_is_behind_is_put_forward() {
     let files = expand_paths(&["catalog".to_owned()], outcome.folder.path()).unwrap();
     assert_eq!(files.len(), 2);
     for file in files {
-        assert_eq!(Footer::value(&file, "tapedeck.recv_shift").unwrap().as_deref(), Some("recording 31000000ns"));
+        assert_eq!(
+            crate::footer::value_of(&crate::footer::metadata(&file).unwrap(), "tapedeck.recv_shift").as_deref(),
+            Some("recording 31000000ns")
+        );
     }
 }
 
@@ -255,7 +257,7 @@ fn recordings_follow_one_another() {
     let (a, b) = (folder.path().join("a"), write_text(&folder, "b", &first));
     std::fs::write(&a, zipped.finish().unwrap()).unwrap();
     let root = folder.path().join("catalog");
-    let summary = import_recording(&recording(vec![a, b]), &root, &|| false).unwrap();
+    let summary = import_recording(&recording(vec![a, b]), &root, OnConflict::Error, &|| false).unwrap();
     let shifts: Vec<i64> = summary.files.iter().map(|file| file.recv_shift.nanos()).collect();
     assert_eq!(shifts, [0, 2_000_000]);
     assert_eq!((summary.counts.updates, summary.counts.gaps), (2, 0));
@@ -302,11 +304,11 @@ fn a_recording_that_breaks_off_is_told() {
     let path = folder.path().join("recording.gz");
     std::fs::write(&path, &bytes[..bytes.len() - 40]).unwrap();
     let root = folder.path().join("catalog");
-    let error = import_recording(&recording(vec![path.clone()]), &root, &|| false).unwrap_err();
+    let error = import_recording(&recording(vec![path.clone()]), &root, OnConflict::Error, &|| false).unwrap_err();
     assert!(matches!(&error, CatalogError::Line { problem: LineProblem::BrokenOff(_), .. }), "{error}");
     assert!(!root.exists());
     let skip = Recording { on_error: OnError::Skip, ..recording(vec![path]) };
-    let trades = import_recording(&skip, &root, &|| false).unwrap().trades.unwrap();
+    let trades = import_recording(&skip, &root, OnConflict::Error, &|| false).unwrap().trades.unwrap();
     assert!((1..200).contains(&trades.rows));
     assert_eq!(trades.issues, [(DataIssue::SkippedRow, 1)]);
 }
@@ -316,7 +318,9 @@ fn what_cannot_be_imported_is_refused_before_anything_is_written() {
     let folder = TempDir::new().unwrap();
     let root = folder.path().join("catalog");
     let path = write_text(&folder, "recording", &update(2, 1, [9, 12, 8], r#"["0.9","1"]"#));
-    let refused = |recording: &Recording| import_recording(recording, &root, &|| false).unwrap_err().to_string();
+    let refused = |recording: &Recording| {
+        import_recording(recording, &root, OnConflict::Error, &|| false).unwrap_err().to_string()
+    };
     let no_snapshot = recording(vec![path]);
     assert!(refused(&no_snapshot).contains("no snapshot"));
     let trades = Recording { wanted: Wanted::Trades, ..no_snapshot };
@@ -333,7 +337,10 @@ fn a_stopped_import_leaves_nothing() {
     for asked in 0..5 {
         let left = std::cell::Cell::new(asked);
         let stop = || left.replace(left.get() - 1) == 0;
-        assert!(matches!(import_recording(&recording, &root, &stop), Err(CatalogError::Stopped)), "{asked}");
+        assert!(
+            matches!(import_recording(&recording, &root, OnConflict::Error, &stop), Err(CatalogError::Stopped)),
+            "{asked}"
+        );
         assert!(!root.exists());
     }
 }

@@ -2,17 +2,18 @@
 
 use std::cell::Cell;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch};
 use parquet::arrow::ArrowWriter;
+use parquet::file::metadata::KeyValue;
 use tapedeck_model::event::DataIssue;
-use tapedeck_model::{InstrumentId, MarketRecord};
+use tapedeck_model::{InstrumentId, MarketRecord, Span, Ts};
 use tempfile::TempDir;
 
 use super::*;
 use crate::list::{CatalogEntry, ls};
-use crate::spec::TimeUnit;
+use crate::spec::{DataKind, TimeUnit};
 use crate::tests::{MINUTE_BARS, instrument, play, spec, write_text};
 use crate::{OnError, expand_paths, head};
 
@@ -39,7 +40,7 @@ fn ts(text: &str) -> Ts {
 }
 
 fn import(spec: FileSpec, root: &Path) -> Result<ImportSummary, CatalogError> {
-    super::import(spec, root, &|| false)
+    super::import(spec, root, OnConflict::Error, &|| false)
 }
 
 /// Every file below a folder with its bytes, sorted.
@@ -71,8 +72,7 @@ fn days_are_written_once_and_read_back() {
         first: ts("2022-01-01T20:00:00"),
         last: ts("2022-01-03T01:00:00"),
         days_written: 3,
-        days_unchanged: 0,
-        issues: Vec::new(),
+        ..ImportSummary::default()
     };
     assert_eq!(summary, expected);
     let written = contents(&root);
@@ -106,41 +106,23 @@ fn a_stopped_import_leaves_the_catalog_as_it_was() {
     let stopped_after = |days: u32| {
         let asked = Cell::new(0);
         let stop = || asked.replace(asked.get() + 1) == days;
-        super::import(source.clone(), &root, &stop)
+        super::import(source.clone(), &root, OnConflict::Error, &stop)
     };
     for days in 0..4 {
         assert!(matches!(stopped_after(days), Err(CatalogError::Stopped)), "{days}");
         assert!(!folder.path().join("made").exists(), "{days} days");
     }
     import(hourly(&folder, &bars(30, "11")), &root).unwrap();
-    let days = |root: &Path| fs::read_dir(root.join("bars/venue=SIM/instrument=BTCUSD/interval=1h")).unwrap().count();
-    // The third of these days is not whole, so it must go before more of it can come.
-    fs::remove_dir_all(root.join("bars/venue=SIM/instrument=BTCUSD/interval=1h/date=2022-01-03")).unwrap();
     let before = contents(&root);
     hourly(&folder, &bars(80, "11"));
     assert!(matches!(stopped_after(4), Err(CatalogError::Stopped)));
-    assert_eq!((contents(&root), days(&root)), (before, 2));
-    assert_eq!(stopped_after(5).unwrap().days_written, 3);
+    assert_eq!(contents(&root), before);
+    let summary = import(hourly(&folder, &bars(80, "11")), &root).unwrap();
+    assert_eq!((summary.days_written, summary.days_merged, summary.days_unchanged), (2, 1, 2));
 }
 
 #[test]
-fn a_day_with_other_records_is_refused_and_kept() {
-    let folder = TempDir::new().unwrap();
-    let root = folder.path().join("catalog");
-    import(hourly(&folder, &bars(6, "11")), &root).unwrap();
-    let written = contents(&root);
-    // The second day is longer now: the first is unchanged, the second in conflict.
-    let error = import(hourly(&folder, &bars(7, "11")), &root).unwrap_err();
-    assert!(matches!(error, CatalogError::Conflict { .. }));
-    let text = error.to_string();
-    assert!(text.contains("date=2022-01-02") && text.contains("2 rows, 3 in the import"), "{text}");
-    let error = import(hourly(&folder, &bars(6, "11.5")), &root).unwrap_err().to_string();
-    assert!(error.contains("date=2022-01-01") && error.contains("other records"), "{error}");
-    assert_eq!(contents(&root), written, "nothing changed and nothing is left over");
-}
-
-#[test]
-fn an_import_that_breaks_off_leaves_whole_days_only() {
+fn an_import_that_breaks_off_changes_nothing() {
     let folder = TempDir::new().unwrap();
     let root = folder.path().join("catalog");
     let text = bars(30, "11").replace("2022-01-03T01:00:00,10,12", "2022-01-03T01:00:00,10,-1");
@@ -150,15 +132,9 @@ fn an_import_that_breaks_off_leaves_whole_days_only() {
     let source = spec(HOUR_BARS, &paths);
     let error = import(source.clone(), &root).unwrap_err().to_string();
     assert!(error.contains("3.csv, row 2, column `high`"), "{error}");
-    // The second day was not known to be at its end.
-    let entries = ls(&root).unwrap();
-    assert_eq!(
-        entries.iter().map(line).collect::<Vec<_>>(),
-        ["bars BTCUSD.SIM 2022-01-01T20:00:00Z 2022-01-01T23:00:00Z 4 rows 1 files"]
-    );
-    assert_eq!(contents(&root).len(), 1, "nothing unfinished is left over");
+    assert!(!root.exists());
     let skipped = import(FileSpec { on_error: OnError::Skip, ..source }, &root).unwrap();
-    assert_eq!((skipped.rows, skipped.days_written, skipped.days_unchanged), (29, 2, 1));
+    assert_eq!((skipped.rows, skipped.days_written, skipped.days_unchanged), (29, 3, 0));
     assert_eq!(skipped.issues, [(DataIssue::SkippedRow, 1)]);
 }
 
@@ -210,20 +186,29 @@ fn line(entry: &CatalogEntry) -> String {
     format!("{} {instrument} {first} {last} {rows} rows {files} files", kind.text())
 }
 
-#[test]
-fn foreign_files_in_a_catalog_are_told() {
-    let folder = TempDir::new().unwrap();
-    let root = folder.path();
-    let place = root.join("trades/venue=V/instrument=I/date=1970-01-01");
-    fs::create_dir_all(&place).unwrap();
+/// One column of whole numbers, with a footer.
+fn write_numbers(path: &Path, footer: &[(&str, &str)]) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
     let column: ArrayRef = std::sync::Arc::new(Int64Array::from(vec![1]));
-    let batch = RecordBatch::try_from_iter([("ts", column)]).unwrap();
-    let file = fs::File::create(place.join("part-0.parquet")).unwrap();
-    let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+    let batch = RecordBatch::try_from_iter([("ts_event", column)]).unwrap();
+    let mut writer = ArrowWriter::try_new(fs::File::create(path).unwrap(), batch.schema(), None).unwrap();
+    for (key, value) in footer {
+        writer.append_key_value_metadata(KeyValue::new((*key).to_owned(), (*value).to_owned()));
+    }
     writer.write(&batch).unwrap();
     writer.close().unwrap();
-    let error = ls(root).unwrap_err().to_string();
-    assert!(error.contains("its footer names no schema") && error.contains("part-0.parquet"), "{error}");
+}
+
+#[test]
+fn files_that_cannot_be_of_a_catalog_are_told() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("trades/venue=V/instrument=I/date=1970-01-01/part-0.parquet");
+    write_numbers(&path, &[]);
+    let error = ls(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("column `ts_event`") && error.contains("part-0.parquet"), "{error}");
+    write_numbers(&path, &[("tapedeck.schema", "2")]);
+    let error = ls(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("its schema is version 2, expected 1"), "{error}");
 }
 
 #[test]

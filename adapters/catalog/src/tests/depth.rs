@@ -165,7 +165,7 @@ fn depth_goes_into_the_catalog_and_back() {
     let day = 86_400_000_000_000_i64;
     let text = format!("{HEADER}10,11,bid,1.25,2,3\n{day},{day},,,,5\n{day},{day},ask,2,0.125,1\n");
     let source = csv(&folder, &text);
-    let summary = import(source.clone(), &root, &|| false).unwrap();
+    let summary = import(source.clone(), &root, OnConflict::Error, &|| false).unwrap();
     assert_eq!((summary.rows, summary.days_written), (3, 2));
     let files = expand_paths(&["depth/venue=SIM/instrument=BTCUSD".to_owned()], &root).unwrap();
     assert_eq!(files.len(), 2);

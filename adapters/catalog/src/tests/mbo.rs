@@ -117,7 +117,7 @@ fn orders_go_into_the_catalog_and_back() {
     let text =
         format!("{HEADER}10,11,add,bid,1.25,2,18446744073709551615,3\n{day},{day},,,,,,5\n{day},{day},cancel,,,,1,1\n");
     let source = csv(&folder, &text);
-    let summary = import(source.clone(), &root, &|| false).unwrap();
+    let summary = import(source.clone(), &root, OnConflict::Error, &|| false).unwrap();
     assert_eq!((summary.rows, summary.days_written), (3, 2));
     let files = expand_paths(&["mbo/venue=SIM/instrument=BTCUSD".to_owned()], &root).unwrap();
     assert_eq!(play(spec(DataKind::Mbo, &files)).unwrap().records, play(source).unwrap().records);

@@ -204,9 +204,9 @@ impl Shape {
     }
 
     fn time_name(&self) -> &'static str {
-        match (self.layout, self.kind) {
-            (FileLayout::Catalog, DataKind::Bars { .. }) | (FileLayout::Float, _) => "ts",
-            (FileLayout::Catalog, _) => "ts_event",
+        match self.layout {
+            FileLayout::Catalog => self.kind.time_column(),
+            FileLayout::Float => "ts",
         }
     }
 

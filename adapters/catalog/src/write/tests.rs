@@ -149,7 +149,9 @@ fn the_footer_says_what_is_in_the_file() {
     let (first, last) = (Ts::from_nanos(0), Ts::from_nanos((rows - 1) * MINUTE_NS));
     assert_eq!((summary.first, summary.last), (first, last));
     let content_hash = blake3::Hash::from_bytes(summary.content_hash).to_hex().to_string();
-    assert_eq!(Footer::read(&path).unwrap(), Footer { content_hash, rows: rows as u64, first, last });
+    let (content_hash, range) = (Some(content_hash), Some((first, last)));
+    let expected = Footer { content_hash, rows: rows as u64, range, notes: Vec::new() };
+    assert_eq!(Footer::read(&path, MINUTE_BARS).unwrap(), expected);
 
     // Only the last group is read, and gives the same rows.
     let start = Ts::from_nanos((rows - 3) * MINUTE_NS);
@@ -221,7 +223,7 @@ fn unfinished_files_are_seen_by_nobody_and_go_away() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("data.parquet");
     let chunk = given(MINUTE_BARS, 10, 10, false).chunks.next().unwrap();
-    let mut writer = FileWriter::for_catalog(&path, &instrument(1), MINUTE_BARS, &chunk).unwrap();
+    let mut writer = FileWriter::for_catalog((&path, &path), &instrument(1), MINUTE_BARS, &chunk).unwrap();
     writer.write(&chunk, 0..10).unwrap();
     let finished = writer.finish().unwrap();
     assert_eq!(names(&folder).len(), 1, "it is there under another name");

@@ -8,7 +8,7 @@ mod recording;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use tapedeck_catalog::{CatalogError, DataKind, ImportSummary};
+use tapedeck_catalog::{CatalogError, DataKind, ImportSummary, OnConflict};
 use tapedeck_model::Instrument;
 use tapedeck_model::param::ParamValue;
 
@@ -33,8 +33,33 @@ pub struct Args {
     /// Name of the `[[data]]`; may be left out if there is one.
     #[arg(long, value_name = "NAME", requires = "scenario")]
     data: Option<String>,
+    /// What happens where the catalog has other records of the same instant: error (nothing is changed), keep (the
+    /// catalog's stay) or replace (the imported ones take their place).
+    #[arg(long, value_enum, default_value_t = Choice::Error)]
+    on_conflict: Choice,
     #[command(flatten)]
     described: Described,
+}
+
+/// What happens where catalog and import differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Choice {
+    /// The import ends.
+    Error,
+    /// What the catalog has stays.
+    Keep,
+    /// What is imported takes its place.
+    Replace,
+}
+
+impl From<Choice> for OnConflict {
+    fn from(choice: Choice) -> Self {
+        match choice {
+            Choice::Error => Self::Error,
+            Choice::Keep => Self::Keep,
+            Choice::Replace => Self::Replace,
+        }
+    }
 }
 
 /// Data described by arguments; they mean what the same keys of a scenario mean.
@@ -87,11 +112,11 @@ struct Described {
 /// Copies the data.
 ///
 /// # Errors
-/// [`Failure`]; days that were complete before it stay, but for Ctrl-C: the catalog is then as it was.
+/// [`Failure`]; the catalog is then as it was.
 pub fn import(args: &Args, registry: &Registry) -> Result<(), Failure> {
     interrupt::listen()?;
     if args.described.format.as_deref() == Some(recording::FORMAT) {
-        return recording::import(&args.described, &args.into, registry);
+        return recording::import(args, registry);
     }
     let set = match &args.scenario {
         Some(file) => {
@@ -104,7 +129,9 @@ pub fn import(args: &Args, registry: &Registry) -> Result<(), Failure> {
         let help = "write them with `sim data synth`";
         return Err(Failure::input_with_help("these data are made, not read from files", help));
     };
-    let summary = tapedeck_catalog::import(*spec, &args.into, &interrupt::heed).map_err(stopped_or_refused)?;
+    let on_conflict = args.on_conflict.into();
+    let summary = tapedeck_catalog::import(*spec, &args.into, on_conflict, &interrupt::heed);
+    let summary = summary.map_err(stopped_or_refused)?;
     print_out(&said(&summary, set.kind, &set.instrument))
 }
 
@@ -117,14 +144,29 @@ fn stopped_or_refused(error: CatalogError) -> Failure {
 
 /// What was imported, for people.
 fn said(summary: &ImportSummary, kind: DataKind, instrument: &Instrument) -> String {
-    let ImportSummary { rows, first, last, days_written, days_unchanged, issues } = summary;
+    let ImportSummary {
+        rows,
+        first,
+        last,
+        days_written,
+        days_merged,
+        days_unchanged,
+        conflicts_kept,
+        conflicts_replaced,
+        issues,
+    } = summary;
     let mut out = format!(
-        "{rows} {} of {}, {first} .. {last}: {days_written} days written, {days_unchanged} were there\n",
+        "{rows} {} of {}, {first} .. {last}: {days_written} days written, {days_merged} merged, {days_unchanged} were there\n",
         kind.text(),
         instrument.id
     );
+    for (what, count) in [("kept", conflicts_kept), ("replaced", conflicts_replaced)] {
+        if *count > 0 {
+            // Writing into a `String` cannot fail.
+            let _ = writeln!(out, "conflicts with the catalog, its records {what}: {count}");
+        }
+    }
     for (issue, count) in issues.iter().filter(|(_, count)| *count > 0) {
-        // Writing into a `String` cannot fail.
         let _ = writeln!(out, "{issue}: {count}");
     }
     out

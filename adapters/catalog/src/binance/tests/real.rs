@@ -82,7 +82,8 @@ fn recordings_give_what_independent_scripts_counted() {
         (instrument.price_scale, instrument.qty_scale) = (price_scale, qty_scale);
         let folder = TempDir::new().unwrap();
         let recording = Recording { instrument: instrument.clone(), ..recording(vec![path.clone()]) };
-        let summary = import_recording(&recording, &folder.path().join("catalog"), &|| false).unwrap();
+        let summary =
+            import_recording(&recording, &folder.path().join("catalog"), OnConflict::Error, &|| false).unwrap();
         let outcome = Outcome { folder, summary };
         let read = |kind: DataKind| {
             let files = expand_paths(&[kind.text().to_owned()], &outcome.folder.path().join("catalog")).unwrap();

@@ -1,14 +1,13 @@
 //! `sim data import --format binance-ws`.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use tapedeck_catalog::{
     DataKind, Recording, RecordingCounts, RecordingFile, RecordingSummary, Wanted, import_recording,
 };
 use tapedeck_model::Span;
 
-use super::{Described, described, said, stopped_or_refused};
+use super::{Args, Described, described, said, stopped_or_refused};
 use crate::assemble::data_set::Origin;
 use crate::command::print_out;
 use crate::failure::Failure;
@@ -22,7 +21,8 @@ pub(super) const FORMAT: &str = "binance-ws";
 ///
 /// # Errors
 /// [`Failure`] as `import`.
-pub(super) fn import(asked: &Described, into: &Path, registry: &Registry) -> Result<(), Failure> {
+pub(super) fn import(args: &Args, registry: &Registry) -> Result<(), Failure> {
+    let asked = &args.described;
     let wanted = match asked.kind.as_deref() {
         None => Wanted::All,
         Some("depth") => Wanted::Depth,
@@ -51,7 +51,9 @@ pub(super) fn import(asked: &Described, into: &Path, registry: &Registry) -> Res
         return Err(Failure::input_with_help("there are no recordings", "name their files"));
     };
     let recording = Recording { paths: spec.paths, instrument: set.instrument, wanted, on_error: spec.on_error };
-    let summary = import_recording(&recording, into, &interrupt::heed).map_err(stopped_or_refused)?;
+    let on_conflict = args.on_conflict.into();
+    let summary = import_recording(&recording, &args.into, on_conflict, &interrupt::heed);
+    let summary = summary.map_err(stopped_or_refused)?;
     let RecordingSummary { files, depth, trades, quotes, counts } = &summary;
     let mut out = String::new();
     for RecordingFile { path, lines, recv_shift } in files {

@@ -1,0 +1,127 @@
+//! Catalogs under bad conditions: writers that are killed, and writers that meet.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Stdio};
+
+use serde_json::Value;
+
+use super::{Said, Stage};
+
+const DAYS: u64 = 400;
+
+/// A bar a day of `symbol`, so that every row is a file.
+fn write_days(stage: &Stage, name: &str, days: std::ops::Range<u64>) {
+    let rows: Vec<String> = days.map(|day| format!("{},1,1,1,1,1\n", day * 86_400)).collect();
+    stage.write(name, &format!("ts,open,high,low,close,volume\n{}", rows.concat()));
+}
+
+fn import(symbol: &str, file: &str) -> Vec<String> {
+    let text = format!(
+        "data import --kind bars --venue SIM --symbol {symbol} --tick 0.01 --lot 0.1 --interval 1d \
+         --time-unit s --into catalog {file}"
+    );
+    text.split_whitespace().map(str::to_owned).collect()
+}
+
+fn start(stage: &Stage, args: &[String]) -> Child {
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    stage.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn done(stage: &Stage, args: &[String]) -> Said {
+    Said::from(start(stage, args).wait_with_output().unwrap())
+}
+
+fn listed(stage: &Stage) -> Value {
+    let said = stage.sim(&["data", "ls", "catalog", "--json"]);
+    assert_eq!((said.code, said.err.as_str()), (0, ""));
+    serde_json::from_str(&said.out).unwrap()
+}
+
+fn rows(stage: &Stage) -> Vec<u64> {
+    let list = listed(stage);
+    list["data"].as_array().unwrap().iter().map(|entry| entry["rows"].as_u64().unwrap()).collect()
+}
+
+/// Names in the catalog's folder, hidden ones too.
+fn top(stage: &Stage) -> Vec<String> {
+    let entries = fs::read_dir(stage.path("catalog")).unwrap();
+    let mut names: Vec<String> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn an_import_that_is_killed_happened_as_a_whole_or_not_at_all() {
+    let stage = Stage::new();
+    write_days(&stage, "first.csv", 0..2);
+    write_days(&stage, "all.csv", 0..DAYS);
+    let commit = Path::new("catalog/.staging/commit").to_owned();
+    let staged = |number: u64| Path::new("catalog/.staging").join(format!("{number}.parquet"));
+    let last = format!("date={}/part-0.parquet", "1970-01-09");
+    let published = Path::new("catalog/bars/venue=SIM/instrument=A/interval=1d").join(last);
+    // While it stages, as soon as it has committed, amid the renames.
+    for killed_at in [staged(3), staged(DAYS / 2), staged(DAYS), commit, published] {
+        let _ = fs::remove_dir_all(stage.path("catalog"));
+        done(&stage, &import("A", "first.csv")).check(0, &[]);
+        let mut child = start(&stage, &import("A", "all.csv"));
+        let sign = stage.folder.path().join(&killed_at);
+        while !sign.exists() && child.try_wait().unwrap().is_none() {
+            std::thread::yield_now();
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let committed = !killed_at.starts_with("catalog/.staging") || killed_at.ends_with("commit");
+        match rows(&stage).as_slice() {
+            [2] if !committed => {}
+            [DAYS] => assert_eq!(top(&stage), ["bars"], "what was committed has happened"),
+            other => panic!("{other:?} after {}", killed_at.display()),
+        }
+        done(&stage, &import("A", "all.csv")).check(0, &[&format!("{DAYS} bars of A.SIM")]);
+        assert_eq!(rows(&stage), [DAYS]);
+        assert_eq!(top(&stage), ["bars"], "the next writer clears up");
+    }
+}
+
+#[test]
+fn a_second_writer_is_told_who_the_first_is_and_changes_nothing() {
+    let stage = Stage::new();
+    write_days(&stage, "all.csv", 0..20_000);
+    write_days(&stage, "few.csv", 0..3);
+    let mut child = start(&stage, &import("A", "all.csv"));
+    while !stage.path("catalog/.staging/2.parquet").exists() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended too early");
+        std::thread::yield_now();
+    }
+    let process = format!("is being written by process {}", child.id());
+    done(&stage, &import("B", "few.csv")).check(2, &[&process, "since 20", "all.csv", "wait until"]);
+    assert_eq!(rows(&stage), Vec::<u64>::new(), "a reader needs no lock");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    done(&stage, &import("B", "few.csv")).check(0, &["3 days written"]);
+    assert_eq!((rows(&stage), top(&stage)), (vec![3], vec!["bars".to_owned()]));
+}
+
+#[test]
+fn many_processes_leave_a_whole_catalog() {
+    let stage = Stage::new();
+    write_days(&stage, "early.csv", 0..12);
+    write_days(&stage, "late.csv", 8..20);
+    let mut left: Vec<Vec<String>> = ["early.csv", "late.csv"].iter().map(|file| import("ALL", file)).collect();
+    left.extend((0..3).map(|number| import(&format!("OWN{number}"), "late.csv")));
+    left.extend(left.clone());
+    while !left.is_empty() {
+        let children: Vec<(Vec<String>, Child)> =
+            left.drain(..).map(|args| (args.clone(), start(&stage, &args))).collect();
+        for (args, child) in children {
+            let said = Said::from(child.wait_with_output().unwrap());
+            if said.code != 0 {
+                said.check(2, &["is being written by process"]);
+                left.push(args);
+            }
+        }
+    }
+    assert_eq!(rows(&stage), [20, 12, 12, 12]);
+    assert_eq!(top(&stage), ["bars"]);
+}
