@@ -121,6 +121,28 @@ pub enum CatalogError {
         /// How many there are.
         files: usize,
     },
+    /// A catalog does not have a series.
+    #[error("the catalog {} has no {wanted}; it has {}", root.display(), listed(known))]
+    NoSeries {
+        /// The catalog's folder.
+        root: PathBuf,
+        /// The series.
+        wanted: String,
+        /// All that it has.
+        known: Vec<String>,
+    },
+    /// A series has nothing in the period that is wanted.
+    #[error("the catalog {} has no {series} in this period; it has days from {first} to {last}", root.display())]
+    NoDays {
+        /// The catalog's folder.
+        root: PathBuf,
+        /// The series.
+        series: String,
+        /// Its first day.
+        first: Ts,
+        /// Its last day.
+        last: Ts,
+    },
     /// Somebody else writes into the catalog.
     #[error("{} is being written {owner}; wait until that ends", root.display())]
     Locked {
@@ -206,6 +228,17 @@ impl CatalogError {
 
     pub(crate) fn format(file: &Path, problem: impl ToString) -> Self {
         Self::Format { file: file.to_owned(), problem: problem.to_string() }
+    }
+}
+
+/// Some of what there is.
+fn listed(known: &[String]) -> String {
+    const QUOTED: usize = 12;
+    let quoted = known.iter().take(QUOTED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match known.len() {
+        0 => "nothing".to_owned(),
+        count if count > QUOTED => format!("{quoted} and {} more (`sim data ls`)", count - QUOTED),
+        _ => quoted,
     }
 }
 

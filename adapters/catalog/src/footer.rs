@@ -57,6 +57,11 @@ impl Footer {
     }
 }
 
+/// Refuses a file whose schema is of another version.
+pub(crate) fn check_schema(path: &Path) -> Result<(), CatalogError> {
+    is_ours(path, &metadata(path)?).map(|_| ())
+}
+
 /// What the file as a whole says of itself.
 pub(crate) fn metadata(path: &Path) -> Result<ParquetMetaData, CatalogError> {
     let file = File::open(path).map_err(|e| CatalogError::io(path, e))?;

@@ -26,6 +26,7 @@ mod order_latency;
 mod partition;
 mod paths;
 mod rows;
+mod series;
 mod settlements;
 mod source;
 mod spec;

@@ -19,8 +19,8 @@ use tapedeck_model::{Instrument, Ts};
 use crate::error::CatalogError;
 use crate::footer::Footer;
 use crate::spec::{DataKind, OnConflict};
-use crate::write::{FileWriter, WriteSummary};
-use cursor::Cursor;
+use crate::write::FileWriter;
+pub(crate) use cursor::Cursor;
 use rule::{Settled, settle_instant};
 use text::rows_text;
 
@@ -31,7 +31,7 @@ pub(crate) struct Pair<'a> {
     /// The file of the catalog.
     pub(crate) there: (&'a Path, &'a Footer),
     /// The one of the import.
-    pub(crate) new: (&'a Path, &'a WriteSummary),
+    pub(crate) new: (&'a Path, &'a Footer),
     /// What the import notes in its footers.
     pub(crate) notes: &'a [(String, String)],
 }
@@ -84,8 +84,7 @@ pub(crate) fn merge(
 impl Pair<'_> {
     /// Whether the same records are there, by their hashes.
     fn is_there(&self) -> bool {
-        let hash = blake3::Hash::from_bytes(self.new.1.content_hash).to_hex();
-        self.there.1.content_hash.as_deref() == Some(hash.as_str())
+        self.new.1.content_hash.is_some() && self.there.1.content_hash == self.new.1.content_hash
     }
 
     fn mixed(&self, problem: impl Into<String>) -> CatalogError {
@@ -166,25 +165,25 @@ impl Merging<'_> {
 
     /// Rows of books build on each other: one after the other, or one in the other.
     fn book(mut self) -> Result<(Merged, Conflicts), CatalogError> {
-        let (_, WriteSummary { first, last, .. }) = self.pair.new;
         let Some((there_first, there_last)) = self.pair.there.1.range else { return Ok((Merged::New, self.conflicts)) };
-        if there_last < *first || *last < there_first {
+        let Some((first, last)) = self.pair.new.1.range else { return Ok((Merged::There, self.conflicts)) };
+        if there_last < first || last < there_first {
             self.instants()?;
             return self.end();
         }
-        let outcome = if there_first <= *first && *last <= there_last {
+        let outcome = if there_first <= first && last <= there_last {
             match rule::first_stranger(&mut self.there, &mut self.new, self.stop)? {
                 None => return Ok((Merged::There, self.conflicts)),
                 // As long as the other, and it may be the one that holds more.
-                Some(_) if (there_first, there_last) == (*first, *last) => self.holds_there()?,
+                Some(_) if (there_first, there_last) == (first, last) => self.holds_there()?,
                 some => some,
             }
-        } else if *first <= there_first && there_last <= *last {
+        } else if first <= there_first && there_last <= last {
             self.holds_there()?
         } else {
             let there = format!("rows from {there_first} to {there_last}");
             let new = format!("rows from {first} to {last} (changes of a book cannot be put together from both)");
-            Some((there_first.max(*first).nanos(), there, new))
+            Some((there_first.max(first).nanos(), there, new))
         };
         let Some((at, there, new)) = outcome else { return Ok((Merged::New, self.conflicts)) };
         match self.on_conflict {

@@ -4,7 +4,7 @@
 //! Invariants: a name is read back as it was written; characters that mean something in a path are
 //! written as `%` and two hexadecimal digits, so a symbol never leads out of the catalog.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::path::{Path, PathBuf};
 
 use tapedeck_model::{InstrumentId, Span, Ts};
@@ -70,6 +70,27 @@ impl Series {
     }
 }
 
+impl fmt::Display for Series {
+    /// For people: `BTCUSD.SIM bars 1m`.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} {}", self.instrument, self.kind.text())?;
+        match self.kind {
+            DataKind::Bars { interval } => write!(out, " {interval}"),
+            DataKind::Trades
+            | DataKind::Quotes
+            | DataKind::Depth
+            | DataKind::Marks
+            | DataKind::Funding
+            | DataKind::Mbo => Ok(()),
+        }
+    }
+}
+
+/// The day of a folder's name, `YYYY-MM-DD`.
+pub(crate) fn date_of(text: &str) -> Option<Ts> {
+    text.parse().ok().filter(|ts: &Ts| text.len() == 10 && ts.nanos_of_day() == 0)
+}
+
 fn escaped(name: &str) -> String {
     let mut text = String::new();
     for byte in name.bytes() {
@@ -83,7 +104,7 @@ fn escaped(name: &str) -> String {
     text
 }
 
-fn unescaped(text: &str) -> Option<String> {
+pub(crate) fn unescaped(text: &str) -> Option<String> {
     let mut bytes = Vec::new();
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {

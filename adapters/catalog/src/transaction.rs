@@ -166,7 +166,7 @@ impl Transaction {
                 self.of(series).summary.days_written += 1;
                 Some(path)
             }
-            [file] => self.merge_day(series, file, (path, &new), stop)?,
+            [file] => self.merge_day(series, file, path, stop)?,
             several => {
                 let folder = self.stage.root.join(folder);
                 return Err(CatalogError::SeveralFiles { folder, files: several.len() });
@@ -183,18 +183,19 @@ impl Transaction {
         &mut self,
         series: SeriesIx,
         there: &Path,
-        (path, new): (PathBuf, &WriteSummary),
+        path: PathBuf,
         stop: &dyn Fn() -> bool,
     ) -> Result<Option<PathBuf>, CatalogError> {
-        let footer = Footer::read(there, self.of(series).series.kind)?;
+        let kind = self.of(series).series.kind;
+        let (footer, new) = (Footer::read(there, kind)?, Footer::read(&path, kind)?);
         let into = self.stage.next_path();
         let on_conflict = self.on_conflict;
         let days = self.of(series);
         let pair = Pair {
-            kind: days.series.kind,
+            kind,
             instrument: &days.instrument,
             there: (there, &footer),
-            new: (&path, new),
+            new: (&path, &new),
             notes: &days.notes,
         };
         let (merged, conflicts) = merge(&pair, on_conflict, &into, stop)?;

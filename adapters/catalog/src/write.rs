@@ -7,7 +7,7 @@
 mod columns;
 mod content;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::fs::File;
 use std::io;

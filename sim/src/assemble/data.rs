@@ -114,12 +114,9 @@ impl Builder<'_> {
         if let Some(chosen) = item.parts.get("synthetic") {
             return self.synthetic(item, chosen, instrument);
         }
-        let spec = file_spec(item, instrument, self.base_dir).map(|spec| FileSpec {
-            start: self.first_open(),
-            end: self.time("end"),
-            volume_optional: self.wants_volume(item, instrument).is_none(),
-            ..spec
-        });
+        let period = (self.first_open(), self.time("end"));
+        let spec = file_spec(item, instrument, self.base_dir, period)
+            .map(|spec| FileSpec { volume_optional: self.wants_volume(item, instrument).is_none(), ..spec });
         match spec.and_then(|spec| tapedeck_catalog::open(spec).map_err(|error| Refusal::Data(Box::new(error)))) {
             Ok(source) => Some(source),
             Err(refusal) => {
@@ -197,14 +194,31 @@ pub(super) fn data_kind(item: &Item) -> Result<DataKind, ParamError> {
     }
 }
 
-pub(super) fn file_spec(item: &Item, instrument: &Instrument, base_dir: &Path) -> Result<FileSpec, Refusal> {
+/// The files of a section, of which the records from the first to before the second time are wanted.
+pub(super) fn file_spec(
+    item: &Item,
+    instrument: &Instrument,
+    base_dir: &Path,
+    (start, end): (Option<Ts>, Option<Ts>),
+) -> Result<FileSpec, Refusal> {
     let params = &item.own.params;
+    let (name, kind) = (params.text("name")?, data_kind(item)?);
+    let on_error = match params.text("on_error")?.as_str() {
+        "skip" => OnError::Skip,
+        "repair" => OnError::Repair,
+        _ => OnError::Fail,
+    };
+    let strict_ticks = params.bool("strict_ticks")?;
+    let refuse = |error: CatalogError| Refusal::Data(Box::new(error));
+    if let Some(root) = params.text_opt("catalog")? {
+        let spec = FileSpec::in_catalog(&base_dir.join(root), kind, instrument, (start, end)).map_err(refuse)?;
+        return Ok(FileSpec { name, on_error, strict_ticks, ..spec });
+    }
     let scale = |key: &str| params.int_opt(key).map(|scale| scale.map(|scale| scale.clamp(0, 24) as u8));
-    let paths = tapedeck_catalog::expand_paths(&params.texts("path")?, base_dir)
-        .map_err(|error| Refusal::Data(Box::new(error)))?;
+    let paths = tapedeck_catalog::expand_paths(&params.texts("path")?, base_dir).map_err(refuse)?;
     Ok(FileSpec {
-        name: params.text("name")?,
-        kind: data_kind(item)?,
+        name,
+        kind,
         paths,
         format: match params.text_opt("format")?.as_deref() {
             Some("csv") => Some(Format::Csv),
@@ -217,14 +231,10 @@ pub(super) fn file_spec(item: &Item, instrument: &Instrument, base_dir: &Path) -
         qty_scale: scale("qty_scale")?,
         volume_unit: if params.text("volume_unit")? == "quote" { VolumeUnit::Quote } else { VolumeUnit::Base },
         volume_optional: false,
-        on_error: match params.text("on_error")?.as_str() {
-            "skip" => OnError::Skip,
-            "repair" => OnError::Repair,
-            _ => OnError::Fail,
-        },
-        strict_ticks: params.bool("strict_ticks")?,
-        start: None,
-        end: None,
+        on_error,
+        strict_ticks,
+        start,
+        end,
         instrument: instrument.clone(),
     })
 }

@@ -9,7 +9,7 @@ use super::data::{Refusal, data_kind, file_spec};
 use super::{Builder, Tables, Variant, currencies};
 use crate::failure::Failure;
 use crate::registry::Registry;
-use crate::scenario::{Item, Place, Problem, Scenario, suggest};
+use crate::scenario::{Item, Place, Problem, Scenario, did_you_mean, suggest};
 
 /// What can be done about bars without volume.
 const NO_VOLUME: &str = "fills are bound to a part of a bar's volume; for bars that have none write `participation = \"none\"` in [[venue]]";
@@ -93,7 +93,7 @@ impl Builder<'_> {
         let kind = self.take(&item.own, data_kind(item))?;
         let origin = match item.parts.get("synthetic") {
             Some(chosen) => Origin::Generator(self.synthetic(item, chosen, &instrument)?),
-            None => match file_spec(item, &instrument, self.base_dir) {
+            None => match file_spec(item, &instrument, self.base_dir, (None, None)) {
                 Ok(spec) => Origin::Files(Box::new(spec)),
                 Err(refusal) => {
                     self.refuse(item, refusal);
@@ -109,9 +109,16 @@ impl Builder<'_> {
         self.problems.push(match refusal {
             Refusal::Param(error) => item.own.refuse(&error),
             Refusal::Data(error) => {
-                let problem = Problem::new("data::refused", error.to_string(), item.own.place_of("path"));
-                match *error {
+                let key = if item.own.given("catalog") { "catalog" } else { "path" };
+                let problem = Problem::new("data::refused", error.to_string(), item.own.place_of(key));
+                match &*error {
                     CatalogError::NoVolume { .. } => problem.help(NO_VOLUME),
+                    CatalogError::NoSeries { wanted, known, .. } => {
+                        match did_you_mean(wanted, known.iter().map(String::as_str)) {
+                            Some(meant) => problem.help(format!("did you mean `{meant}`?")),
+                            None => problem,
+                        }
+                    }
                     _ => problem,
                 }
             }

@@ -254,22 +254,43 @@ fn is_default(own: &Section, key: &str) -> bool {
     default.is_some() && default.as_ref() == value.map(|(_, value)| value)
 }
 
+/// Data come from one place.
+fn check_origin(item: &Item, problems: &mut Vec<Problem>) {
+    let own = &item.own;
+    let synthetic = item.parts.get("synthetic").map(|chosen| &chosen.section.place);
+    let [path, catalog] = ["path", "catalog"].map(|key| own.given(key));
+    let message = |one: &str, other: &str| format!("`data` has both `{one}` and `{other}`: it can have one");
+    match (path, catalog, synthetic) {
+        (true, _, Some(place)) => {
+            problems.push(Problem::new("scenario::combination", message("path", "synthetic"), place.clone()));
+        }
+        (false, true, Some(place)) => {
+            problems.push(Problem::new("scenario::combination", message("catalog", "synthetic"), place.clone()));
+        }
+        (true, true, None) => problems.push(combination(message("path", "catalog"), own, "catalog")),
+        (false, false, None) => {
+            let message = "`data` needs `path`, `catalog` or `synthetic`";
+            let problem = Problem::new("scenario::missing_key", message, own.place.clone());
+            problems.push(
+                problem.help("write `path = \"bars.parquet\"`, `catalog = \"catalog\"`, or a table [data.synthetic]"),
+            );
+        }
+        (true, false, None) | (false, true, None) | (false, false, Some(_)) => {}
+    }
+    if catalog {
+        // A catalog's rows may be bad or off their ticks as any others.
+        let foreign = FILE_KEYS.into_iter().filter(|key| !["on_error", "strict_ticks"].contains(key));
+        for key in foreign.filter(|key| own.given(key) && !is_default(own, key)) {
+            problems.push(combination(format!("files of a catalog say themselves what `{key}` would say"), own, key));
+        }
+    }
+}
+
 fn check_data(item: &Item, scenario: &Scenario, problems: &mut Vec<Problem>) {
     let own = &item.own;
     let synthetic = item.parts.get("synthetic");
     let kind = own.text("kind");
-    match (own.given("path"), synthetic) {
-        (true, Some(chosen)) => {
-            let message = "`data` has both `path` and `synthetic`: it can have one";
-            problems.push(Problem::new("scenario::combination", message, chosen.section.place.clone()));
-        }
-        (false, None) => {
-            let problem =
-                Problem::new("scenario::missing_key", "`data` needs `path` or `synthetic`", own.place.clone());
-            problems.push(problem.help("write `path = \"bars.parquet\"`, or a table [data.synthetic]"));
-        }
-        (true, None) | (false, Some(_)) => {}
-    }
+    check_origin(item, problems);
     if let Some(chosen) = synthetic {
         if !scenario.general.own.given("start") {
             let message = "synthetic data need `start` in [scenario]: it is when they begin";

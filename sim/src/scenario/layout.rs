@@ -266,6 +266,12 @@ pub const DATA: SectionSpec = SectionSpec {
             "File, glob, folder or a list of them, relative to the scenario file.",
         ),
         ParamSpec::optional(
+            "catalog",
+            ParamKind::Text,
+            "",
+            "Folder of a catalog that has the series of this instrument, in place of `path`; relative to the scenario file.",
+        ),
+        ParamSpec::optional(
             "format",
             ParamKind::Choice(&["parquet", "csv"]),
             "",

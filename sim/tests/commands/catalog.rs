@@ -125,3 +125,41 @@ fn many_processes_leave_a_whole_catalog() {
     assert_eq!(rows(&stage), [20, 12, 12, 12]);
     assert_eq!(top(&stage), ["bars"]);
 }
+
+#[test]
+fn a_scenario_reads_a_series_of_a_catalog() {
+    let stage = Stage::new();
+    let rows: Vec<String> =
+        (0..4 * 1440).map(|n| format!("{},10,11,9,1{},5\n", 1_704_067_200 + n * 60, n % 2)).collect();
+    stage.write("bars.csv", &format!("ts,open,high,low,close,volume\n{}", rows.concat()));
+    let text = fs::read_to_string(super::scenario("random.toml")).unwrap();
+    let (synthetic, venue) = (text.find("[data.synthetic]").unwrap(), text.find("[[venue]]").unwrap());
+    let with = |name: &str, keys: &str| stage.write(name, &format!("{}{keys}{}", &text[..synthetic], &text[venue..]));
+    with("read.toml", "path = \"bars.csv\"\ntime_unit = \"s\"\n");
+    stage.sim(&["data", "import", "--scenario", "read.toml", "--into", "catalog"]).check(0, &["4 days written"]);
+    with("catalog.toml", "catalog = \"catalog\"\n");
+    let period = ["--set", "scenario.start=2024-01-02", "--set", "scenario.end=2024-01-03T06:00:00"];
+    let read = stage.run("read.toml", &[&period[..], &["--out", "read"]].concat());
+    let from_catalog = stage.run("catalog.toml", &[&period[..], &["--out", "catalog-run"]].concat());
+    assert!(read["fills"].as_u64().unwrap() > 0);
+    for key in ["inputs", "fills", "final_equity"] {
+        assert_eq!(read[key], from_catalog[key], "{key}");
+    }
+    stage.sim(&["verify", "catalog-run"]).check(0, &[]);
+    // A day outside of the period is not looked at.
+    let days = stage.path("catalog/bars/venue=SIM/instrument=BTCUSD/interval=1m");
+    fs::write(days.join("date=2024-01-04/part-0.parquet"), "no Parquet").unwrap();
+    stage.run("catalog.toml", &[&period[..], &["--out", "again"]].concat());
+
+    let refused = |keys: &str, parts: &[&str]| {
+        with("refused.toml", keys);
+        stage.sim(&[&["run", "refused.toml", "--out", "refused"], &period[..]].concat()).check(2, parts);
+        assert!(!stage.path("refused").exists());
+    };
+    refused("path = \"bars.csv\"\ncatalog = \"catalog\"\n", &["both `path` and `catalog`"]);
+    refused("catalog = \"catalog\"\ntime_unit = \"s\"\n", &["files of a catalog say themselves", "time_unit"]);
+    refused("catalog = \"nowhere\"\n", &["nowhere", "catalog = "]);
+    refused("", &["`data` needs `path`, `catalog` or `synthetic`"]);
+    fs::rename(&days, days.with_file_name("interval=5m")).unwrap();
+    refused("catalog = \"catalog\"\n", &["has no BTCUSD.SIM bars 1m", "did you mean `BTCUSD.SIM bars 5m`?"]);
+}

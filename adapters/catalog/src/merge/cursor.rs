@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::path::Path;
 
+use tapedeck_model::event::DataIssue;
 use tapedeck_model::market::Chunk;
 use tapedeck_model::{Instrument, InstrumentIx, MarketRecord, SourceError};
 
@@ -17,7 +18,7 @@ use crate::spec::{DataKind, FileSpec};
 const BATCH_ROWS: usize = 16_384;
 
 /// A file being read; its chunks hold at least the instant at which it stands.
-pub(super) struct Cursor {
+pub(crate) struct Cursor {
     spec: FileSpec,
     reader: FileReader,
     checker: Checker,
@@ -29,7 +30,7 @@ pub(super) struct Cursor {
 }
 
 impl Cursor {
-    pub(super) fn open(kind: DataKind, instrument: &Instrument, path: &Path) -> Result<Self, CatalogError> {
+    pub(crate) fn open(kind: DataKind, instrument: &Instrument, path: &Path) -> Result<Self, CatalogError> {
         let spec = FileSpec::of_catalog(kind, instrument, vec![path.to_owned()]);
         let reader = FileReader::open(&spec, path, BATCH_ROWS, Part::Wanted)?;
         let checker = Checker::of_part(&spec);
@@ -47,7 +48,8 @@ impl Cursor {
                 self.ended = true;
                 self.checker.end_file(&mut self.rows, &mut chunk);
                 let file = self.reader.path.display().to_string();
-                self.checker.finish().map_err(|problem| SourceError::File { file, problem })?;
+                let outcome = self.checker.finish().and_then(|()| self.check_whole());
+                outcome.map_err(|problem| SourceError::File { file, problem })?;
             }
             if !chunk.is_empty() {
                 self.chunks.push_back(chunk);
@@ -55,6 +57,16 @@ impl Cursor {
             }
         }
         Ok(false)
+    }
+
+    /// A merged file must not hold less than this one.
+    fn check_whole(&self) -> Result<(), String> {
+        let cut = self.checker.issues().iter().any(|(issue, count)| *issue == DataIssue::TruncatedQty && *count > 0);
+        if cut {
+            Err("its quantities have more decimals than `--lot` keeps; import with a finer one".to_owned())
+        } else {
+            Ok(())
+        }
     }
 
     /// The time of the row at which it stands; `None` at the end.
@@ -76,7 +88,7 @@ impl Cursor {
     }
 
     /// All rows of the instant at which it stands.
-    pub(super) fn instant(&mut self) -> Result<Vec<MarketRecord>, CatalogError> {
+    pub(crate) fn instant(&mut self) -> Result<Vec<MarketRecord>, CatalogError> {
         let mut records = Vec::new();
         let Some(at) = self.peek()? else { return Ok(records) };
         let (mut place, mut row) = (0, self.row);

@@ -266,6 +266,28 @@ fn rows_that_nobody_could_read_side_by_side_are_refused() {
     assert_eq!(stage.records().len(), 3);
 }
 
+#[test]
+fn an_import_that_keeps_fewer_decimals_takes_none_away() {
+    let stage = Stage::new(DataKind::Trades);
+    stage.import(&[(1, 1), (5, 5)], OnConflict::Error).unwrap();
+    let bytes = stage.bytes();
+    let import = |price_scale, qty_scale| {
+        let instrument = Instrument { price_scale, qty_scale, ..instrument(1) };
+        let mut transaction = Transaction::open(stage.folder.path(), OnConflict::Replace)?;
+        let series = transaction.series(stage.kind, &instrument, Vec::new());
+        transaction.add(series, &chunk(stage.kind, &[(3, 3)]), &|| false)?;
+        transaction.finish(&|| false)
+    };
+    let text = import(2, 2).unwrap_err().to_string();
+    assert!(text.contains("more decimals than `--lot` keeps"), "{text}");
+    let text = import(1, 3).unwrap_err().to_string();
+    assert!(text.contains("does not fit 1 decimals"), "{text}");
+    assert_eq!(stage.bytes(), bytes);
+    // More of them hold what is there as well.
+    import(3, 4).unwrap();
+    assert_eq!(crate::ls(stage.folder.path()).unwrap()[0].rows, 3);
+}
+
 /// The rule for trades, naively: every instant once.
 fn naive(there: &[Row], new: &[Row]) -> Option<Vec<Row>> {
     let by_time = |rows: &[Row]| {

@@ -36,6 +36,10 @@ impl Source for Given {
     }
 }
 
+pub(crate) fn of_chunks(chunks: Vec<Chunk>) -> Given {
+    Given { chunks: chunks.into_iter(), failure: None }
+}
+
 const KINDS: [DataKind; 7] = [
     MINUTE_BARS,
     DataKind::Trades,
