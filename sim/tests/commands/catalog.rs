@@ -130,7 +130,7 @@ fn many_processes_leave_a_whole_catalog() {
 fn a_scenario_reads_a_series_of_a_catalog() {
     let stage = Stage::new();
     let rows: Vec<String> =
-        (0..4 * 1440).map(|n| format!("{},10,11,9,1{},5\n", 1_704_067_200 + n * 60, n % 2)).collect();
+        (0..4 * 1440).map(|n| format!("{},42000,42010,41990,4200{},50\n", 1_704_067_200 + n * 60, n % 9)).collect();
     stage.write("bars.csv", &format!("ts,open,high,low,close,volume\n{}", rows.concat()));
     let text = fs::read_to_string(super::scenario("random.toml")).unwrap();
     let (synthetic, venue) = (text.find("[data.synthetic]").unwrap(), text.find("[[venue]]").unwrap());
