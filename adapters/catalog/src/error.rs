@@ -105,6 +105,22 @@ pub enum CatalogError {
         /// What is imported.
         new: String,
     },
+    /// Two files of a day tell different things of one instant.
+    #[error(
+        "{}: of {at} one file has {first}, another has {second}; nothing was changed; `--on-conflict keep` lets the file \
+         that comes first by its name count, `--on-conflict replace` the one that comes last",
+        folder.display()
+    )]
+    Disagree {
+        /// The folder of the day.
+        folder: PathBuf,
+        /// The instant; open time of a bar.
+        at: Ts,
+        /// What the one has.
+        first: String,
+        /// What the other has.
+        second: String,
+    },
     /// Rows of a day cannot be put into one file with those of the catalog.
     #[error("{}: {problem}; nothing was changed; import into another folder", file.display())]
     Mixed {

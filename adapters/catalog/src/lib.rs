@@ -31,6 +31,7 @@ mod settlements;
 mod source;
 mod spec;
 mod transaction;
+mod upkeep;
 mod write;
 
 pub use ahead::ReadAhead;
@@ -38,13 +39,14 @@ pub use binance::{Recording, RecordingCounts, RecordingFile, RecordingSummary, W
 pub use error::{CatalogError, LineProblem};
 pub use head::{Table, head};
 pub use import::import;
-pub use list::{CatalogEntry, ls};
+pub use list::{CatalogEntry, ColumnRange, Description, SeriesFilter, describe, first_files, ls};
 pub use order_latency::read_order_latency;
 pub use paths::expand_paths;
 pub use settlements::{MissingRate, Settlements, WholeFunding};
 pub use source::{FileSource, open};
 pub use spec::{DataKind, FileSpec, Format, OnConflict, OnError, TimeUnit, VolumeUnit};
 pub use transaction::{ImportSummary, SeriesIx, Transaction};
+pub use upkeep::{DayPlan, compact, plan_compaction, plan_pruning, prune};
 pub use write::{FileLayout, WriteSummary, write_source};
 
 #[cfg(test)]

@@ -32,6 +32,8 @@ pub(crate) struct Pair<'a> {
     pub(crate) there: (&'a Path, &'a Footer),
     /// The one of the import.
     pub(crate) new: (&'a Path, &'a Footer),
+    /// What messages call the file of both.
+    pub(crate) shown: &'a Path,
     /// What the import notes in its footers.
     pub(crate) notes: &'a [(String, String)],
 }
@@ -81,6 +83,19 @@ pub(crate) fn merge(
     merging.end()
 }
 
+/// Writes the file of the catalog anew at `into`, with the row groups that its rows need.
+pub(crate) fn rewrite(pair: &Pair<'_>, into: &Path, stop: &dyn Fn() -> bool) -> Result<(), CatalogError> {
+    let mut cursor = Cursor::open(pair.kind, pair.instrument, pair.there.0)?;
+    let mut out = Out { pair, into, writer: None, last: None };
+    while cursor.peek()?.is_some() {
+        if stop() {
+            return Err(CatalogError::Stopped);
+        }
+        cursor.pass_until(None, &mut out)?;
+    }
+    out.writer.map_or(Ok(()), |writer| writer.finish()?.replace().map(|_| ()))
+}
+
 impl Pair<'_> {
     /// Whether the same records are there, by their hashes.
     fn is_there(&self) -> bool {
@@ -88,7 +103,7 @@ impl Pair<'_> {
     }
 
     fn mixed(&self, problem: impl Into<String>) -> CatalogError {
-        CatalogError::Mixed { file: self.there.0.to_owned(), problem: problem.into() }
+        CatalogError::Mixed { file: self.shown.to_owned(), problem: problem.into() }
     }
 }
 
@@ -204,7 +219,7 @@ impl Merging<'_> {
 
     fn conflict(&self, at: i64, there: String, new: String) -> CatalogError {
         let at = Ts::from_nanos(at.saturating_sub(self.pair.kind.shift()));
-        CatalogError::Conflict { file: self.pair.there.0.to_owned(), at, there, new }
+        CatalogError::Conflict { file: self.pair.shown.to_owned(), at, there, new }
     }
 
     /// Ends the file; one with the records of a file that is there already was not needed.
@@ -236,8 +251,8 @@ impl Out<'_> {
         let mut writer = match self.writer.take() {
             Some(writer) => writer,
             None => {
-                let Pair { kind, instrument, there, .. } = self.pair;
-                let mut writer = FileWriter::for_catalog((self.into, there.0), instrument, *kind, chunk)?;
+                let Pair { kind, instrument, there, shown, .. } = self.pair;
+                let mut writer = FileWriter::for_catalog((self.into, shown), instrument, *kind, chunk)?;
                 writer.note(&joint_notes(&there.1.notes, self.pair.notes));
                 writer
             }

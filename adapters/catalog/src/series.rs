@@ -127,8 +127,8 @@ impl Series {
     }
 }
 
-/// Every series of a catalog that has a folder.
-fn known_series(root: &Path) -> Result<Vec<Series>, CatalogError> {
+/// Every series of a catalog that has a folder, sorted by kind, venue, symbol and interval.
+pub(crate) fn known_series(root: &Path) -> Result<Vec<Series>, CatalogError> {
     let mut known = Vec::new();
     for kind in folders_in(root)? {
         let mut folders = inner(vec![root.join(&kind)], |name| name.starts_with("venue="))?;
@@ -139,7 +139,7 @@ fn known_series(root: &Path) -> Result<Vec<Series>, CatalogError> {
         let below = folders.iter().filter_map(|folder| folder.strip_prefix(root).ok());
         known.extend(below.filter_map(|folder| Series::of_file(&folder.join("date=/any.parquet"))));
     }
-    known.sort_by_key(Series::to_string);
+    known.sort_by_key(|series| (series.kind.text(), series.instrument.clone(), series.kind.shift()));
     known.dedup();
     Ok(known)
 }

@@ -10,6 +10,7 @@ mod commit;
 mod lock;
 #[cfg(test)]
 mod tests;
+mod unite;
 
 use std::fs;
 use std::ops::Range;
@@ -196,6 +197,7 @@ impl Transaction {
             instrument: &days.instrument,
             there: (there, &footer),
             new: (&path, &new),
+            shown: there,
             notes: &days.notes,
         };
         let (merged, conflicts) = merge(&pair, on_conflict, &into, stop)?;
@@ -234,20 +236,24 @@ impl Changes {
         target: &Path,
         there: &[PathBuf],
     ) -> Result<(), CatalogError> {
-        let text = |path: &Path| {
-            let text = path.to_str().map(ToOwned::to_owned);
-            text.ok_or_else(|| CatalogError::format(path, "its name is not UTF-8; rename it"))
-        };
-        for file in there {
-            let below = file.strip_prefix(&stage.root).unwrap_or(file);
-            if below != target {
-                self.removals.push(text(below)?);
-            }
+        for file in there.iter().filter(|file| **file != stage.root.join(target)) {
+            self.remove(stage, file)?;
         }
         let name = staged.strip_prefix(&stage.folder).unwrap_or(staged);
-        self.moves.push((text(name)?, text(target)?));
+        self.moves.push((text_of(name)?, text_of(target)?));
         Ok(())
     }
+
+    /// A file of the catalog goes away.
+    fn remove(&mut self, stage: &Stage, file: &Path) -> Result<(), CatalogError> {
+        self.removals.push(text_of(file.strip_prefix(&stage.root).unwrap_or(file))?);
+        Ok(())
+    }
+}
+
+fn text_of(path: &Path) -> Result<String, CatalogError> {
+    let text = path.to_str().map(ToOwned::to_owned);
+    text.ok_or_else(|| CatalogError::format(path, "its name is not UTF-8; rename it"))
 }
 
 /// A series and its day that is being written.

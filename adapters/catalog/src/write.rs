@@ -31,7 +31,7 @@ use columns::Shape;
 use content::ContentHash;
 
 /// Rows to a row group.
-const GROUP_ROWS: usize = 128 * 1024;
+pub(crate) const GROUP_ROWS: usize = 128 * 1024;
 /// Zstandard's level.
 const COMPRESSION_LEVEL: i32 = 3;
 

@@ -5,10 +5,13 @@ use clap::Subcommand;
 use crate::failure::Failure;
 use crate::registry::Registry;
 
+mod describe;
+mod filter;
 mod head;
 mod import;
 mod ls;
 mod synth;
+mod upkeep;
 
 /// What to do with data.
 #[derive(Debug, Subcommand)]
@@ -19,8 +22,14 @@ pub enum Command {
     Import(Box<import::Args>),
     /// Lists what is in a catalog.
     Ls(ls::Args),
-    /// Prints the first rows of a Parquet or CSV file.
+    /// Prints the first rows of a Parquet or CSV file, or of a series of a catalog.
     Head(head::Args),
+    /// Tells all about the series of a catalog: columns, ranges, row groups, hashes.
+    Describe(describe::Args),
+    /// Makes one file of each day that has several, or many tiny row groups.
+    Compact(upkeep::CompactArgs),
+    /// Removes old days of a catalog.
+    Prune(upkeep::PruneArgs),
 }
 
 /// Does it.
@@ -33,6 +42,9 @@ pub fn data(command: &Command, registry: &Registry) -> Result<(), Failure> {
         Command::Import(args) => import::import(args, registry),
         Command::Ls(args) => ls::ls(args),
         Command::Head(args) => head::head(args),
+        Command::Describe(args) => describe::describe(args),
+        Command::Compact(args) => upkeep::compact(args),
+        Command::Prune(args) => upkeep::prune(args),
     }
 }
 

@@ -181,8 +181,8 @@ fn ticks_go_by_day_and_are_listed() {
 }
 
 fn line(entry: &CatalogEntry) -> String {
-    let CatalogEntry { kind, instrument, first, last, rows, files, bytes } = entry;
-    assert!(*bytes > 0);
+    let CatalogEntry { kind, instrument, first, last, rows, files, bytes, .. } = entry;
+    assert!(*bytes > 0 && entry.content_hash.is_some());
     format!("{} {instrument} {first} {last} {rows} rows {files} files", kind.text())
 }
 

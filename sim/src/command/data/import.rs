@@ -43,7 +43,7 @@ pub struct Args {
 
 /// What happens where catalog and import differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Choice {
+pub(super) enum Choice {
     /// The import ends.
     Error,
     /// What the catalog has stays.
@@ -135,7 +135,7 @@ pub fn import(args: &Args, registry: &Registry) -> Result<(), Failure> {
     print_out(&said(&summary, set.kind, &set.instrument))
 }
 
-fn stopped_or_refused(error: CatalogError) -> Failure {
+pub(super) fn stopped_or_refused(error: CatalogError) -> Failure {
     match error {
         CatalogError::Stopped => Failure::Interrupted,
         other => refused(other),

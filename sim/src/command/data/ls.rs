@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use tapedeck_catalog::{CatalogEntry, DataKind};
+use tapedeck_model::{Span, Ts};
 
 use super::refused;
 use crate::command::print_out;
@@ -32,27 +33,54 @@ pub fn ls(args: &Args) -> Result<(), Failure> {
     }
     let mut out = String::new();
     for entry in &entries {
-        let what = format!("{} {}{}", entry.instrument, entry.kind.text(), interval(entry.kind, " "));
-        let CatalogEntry { first, last, rows, files, bytes, .. } = entry;
+        let CatalogEntry { first, last, rows, files, bytes, days, .. } = entry;
+        let missing = match missing_days(entry) {
+            0 => String::new(),
+            count => format!(", {count} days missing"),
+        };
+        let by = if entry.content_hash.is_some() { "" } else { ", not all files are ours" };
         // Writing into a `String` cannot fail.
-        let _ = writeln!(out, "{what:<32} {first} .. {last}  {rows} rows, {files} files, {bytes} bytes");
+        let _ = writeln!(
+            out,
+            "{:<32} {first} .. {last}  {rows} rows, {files} files, {bytes} bytes, {days} days{missing}{by}",
+            name(entry)
+        );
     }
     print_out(&out)
 }
 
-fn interval(kind: DataKind, before: &str) -> String {
+/// What a data set is called: `BTCUSD.SIM bars 1m`.
+pub(super) fn name(entry: &CatalogEntry) -> String {
+    let interval = interval(entry.kind).map(|text| format!(" {text}")).unwrap_or_default();
+    format!("{} {}{interval}", entry.instrument, entry.kind.text())
+}
+
+fn interval(kind: DataKind) -> Option<String> {
     match kind {
-        DataKind::Bars { interval } => format!("{before}{interval}"),
+        DataKind::Bars { interval } => Some(interval.to_string()),
         DataKind::Trades | DataKind::Quotes | DataKind::Depth | DataKind::Marks | DataKind::Funding | DataKind::Mbo => {
-            String::new()
+            None
         }
     }
 }
 
-fn to_json(entry: &CatalogEntry) -> Value {
+/// Days without records between the first and the last.
+fn missing_days(entry: &CatalogEntry) -> i64 {
+    let days = |(first, last): &(Ts, Ts)| last.saturating_since(*first).nanos() / Span::DAY.nanos() + 1;
+    entry.missing.iter().map(days).sum()
+}
+
+/// The day of a time.
+pub(super) fn date(day: Ts) -> String {
+    day.to_string().split('T').next().unwrap_or_default().to_owned()
+}
+
+/// A data set for programs.
+pub(super) fn to_json(entry: &CatalogEntry) -> Value {
+    let missing = entry.missing.iter().map(|(first, last)| json!([date(*first), date(*last)]));
     json!({
         "kind": entry.kind.text(),
-        "interval": Some(interval(entry.kind, "")).filter(|text| !text.is_empty()),
+        "interval": interval(entry.kind),
         "venue": entry.instrument.venue,
         "symbol": entry.instrument.symbol,
         "first": entry.first.to_string(),
@@ -60,5 +88,9 @@ fn to_json(entry: &CatalogEntry) -> Value {
         "rows": entry.rows,
         "files": entry.files,
         "bytes": entry.bytes,
+        "days": entry.days,
+        "missing_days": missing_days(entry),
+        "missing": missing.collect::<Vec<Value>>(),
+        "content_hash": entry.content_hash,
     })
 }
