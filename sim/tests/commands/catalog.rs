@@ -163,3 +163,50 @@ fn a_scenario_reads_a_series_of_a_catalog() {
     fs::rename(&days, days.with_file_name("interval=5m")).unwrap();
     refused("catalog = \"catalog\"\n", &["has no BTCUSD.SIM bars 1m", "did you mean `BTCUSD.SIM bars 5m`?"]);
 }
+
+#[test]
+fn a_catalog_is_described_compacted_and_pruned() {
+    let stage = Stage::new();
+    write_days(&stage, "early.csv", 0..3);
+    write_days(&stage, "late.csv", 5..6);
+    done(&stage, &import("A", "early.csv")).check(0, &[]);
+    done(&stage, &import("A", "late.csv")).check(0, &[]);
+    stage.sim(&["data", "ls", "catalog"]).check(0, &["A.SIM bars 1d", "4 rows, 4 files", "4 days, 2 days missing"]);
+    let entry = &listed(&stage)["data"][0];
+    assert_eq!(entry["missing"], serde_json::json!([["1970-01-04", "1970-01-05"]]));
+    assert_eq!(entry["content_hash"].as_str().unwrap().len(), 64);
+    stage.sim(&["data", "head", "catalog", "--kind", "bars", "-n", "1"]).check(0, &["close", "1970-01-01T00:00:00Z"]);
+    let head = stage.sim(&["data", "head", "catalog", "--instrument", "A.SIM", "--json"]);
+    assert_eq!(serde_json::from_str::<Value>(&head.out).unwrap()["columns"][0], "ts");
+    let expected = [
+        "rows          4 in 4 days",
+        "1970-01-04..1970-01-05",
+        "column        close: Decimal",
+        ", 1 .. 1",
+        "schema        1",
+    ];
+    stage.sim(&["data", "describe", "catalog"]).check(0, &expected);
+    let described = stage.sim(&["data", "describe", "catalog", "--interval", "1d", "--json"]);
+    let described: Value = serde_json::from_str(&described.out).unwrap();
+    assert_eq!(described["data"][0]["rows_per_day"], serde_json::json!({ "min": 1, "median": 1, "max": 1 }));
+    assert_eq!(described["data"][0]["ranges"]["close"], serde_json::json!({ "min": "1", "max": "1" }));
+    stage.sim(&["data", "describe", "catalog", "--instrument", "B"]).check(2, &["has no B; it has A.SIM bars 1d"]);
+
+    let day = stage.path("catalog/bars/venue=SIM/instrument=A/interval=1d/date=1970-01-02");
+    fs::copy(day.join("part-0.parquet"), day.join("part-1.parquet")).unwrap();
+    done(&stage, &import("A", "early.csv")).check(2, &["2 files", "sim data compact"]);
+    stage.sim(&["data", "compact", "catalog"]).check(0, &["1970-01-02  2 files", "nothing was changed, add --yes"]);
+    assert!(day.join("part-1.parquet").exists());
+    stage.sim(&["data", "compact", "catalog", "--yes"]).check(0, &["1 days are one file each now"]);
+    assert!(!day.join("part-1.parquet").exists());
+    assert_eq!(rows(&stage), [4]);
+
+    let prune = ["data", "prune", "catalog", "--older-than", "1970-01-03"];
+    stage.sim(&prune).check(0, &["2 days before 1970-01-03 would be removed; nothing was changed"]);
+    assert_eq!(rows(&stage), [4]);
+    stage.sim(&[&prune[..], &["--yes"]].concat()).check(0, &["2 days before 1970-01-03 are removed"]);
+    assert_eq!(rows(&stage), [2]);
+    stage.sim(&["data", "prune", "catalog", "--older-than", "soon"]).check(2, &["neither a day nor a duration"]);
+    stage.sim(&["data", "prune", "catalog", "--older-than", "90d", "--yes"]).check(0, &["2 days before"]);
+    assert_eq!(top(&stage), Vec::<String>::new());
+}
