@@ -330,6 +330,20 @@ fn bad_terms_of_borrowing_are_refused_at_the_line() {
     }
 }
 
+/// What moves together does so bar by bar: all data of a basket have one interval.
+#[test]
+fn a_basket_of_two_intervals_is_refused_at_the_line() {
+    let data = |interval: &str, basket: &str| {
+        format!(
+            "\n[[data]]\nname = \"{interval}\"\ninstrument = \"BTCUSD\"\nkind = \"mark\"\ninterval = \"{interval}\"\n\
+             synthetic = {{ generator = \"basket\", basket = \"{basket}\", loading = 1 }}\n"
+        )
+    };
+    let two = |second: &str| format!("{GOOD}{}{}", data("1m", "coins"), data("5m", second));
+    load(&two("stocks"), &[]).unwrap();
+    refuses(&two("coins"), "scenario::combination", "interval = \"5m\"", "need one `interval`, 1m");
+}
+
 /// The good scenario with a second coin, in which fees are paid.
 fn with_token() -> String {
     let coin = |symbol: &str, base: &str, quote: &str| {

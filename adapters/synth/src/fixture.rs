@@ -2,11 +2,11 @@
 
 use tapedeck_model::param::{ParamKind, ParamSpec};
 use tapedeck_model::{
-    Amount, Chunk, CurrencyIx, DatedRules, Draws, Instrument, InstrumentId, InstrumentIx, InstrumentKind, MarketRecord,
-    ParamError, ParamValue, Params, Price, Qty, Source, Span, Ts,
+    Amount, Bar, Chunk, CurrencyIx, DatedRules, Instrument, InstrumentId, InstrumentIx, InstrumentKind, MarketRecord,
+    ParamError, ParamValue, Params, Price, Qty, Source, Span, Ts, math,
 };
 
-use crate::{SynthComponent, SynthContext, SynthKind, components, draws};
+use crate::{SynthComponent, SynthContext, SynthKind, components};
 
 pub(crate) const MINUTES: SynthKind = SynthKind::Bars { interval: Span::MINUTE };
 
@@ -36,8 +36,7 @@ pub(crate) fn instrument() -> Instrument {
 
 /// A context that starts at 1000 s and has no end.
 pub(crate) fn context(instrument: &Instrument, kind: SynthKind, seed: u64) -> SynthContext<'_> {
-    let key: Draws = draws(seed, instrument);
-    SynthContext { instrument, draws: key, start: Ts::from_nanos(1_000_000_000_000), end: None, kind }
+    SynthContext { instrument, seed, start: Ts::from_nanos(1_000_000_000_000), end: None, kind }
 }
 
 pub(crate) fn find(name: &str) -> SynthComponent {
@@ -49,6 +48,10 @@ fn value(spec: &ParamSpec, text: &str) -> ParamValue {
         ParamKind::Int { .. } => ParamValue::Int(text.parse().unwrap()),
         ParamKind::Decimal { .. } => ParamValue::Decimal(text.parse().unwrap()),
         ParamKind::Span => ParamValue::Span(text.parse().unwrap()),
+        ParamKind::DecimalList { .. } => {
+            ParamValue::DecimalList(text.split(',').map(|part| part.parse().unwrap()).collect())
+        }
+        ParamKind::Texts => ParamValue::Texts(text.split(',').map(str::to_owned).collect()),
         _ => ParamValue::Text(text.to_owned()),
     }
 }
@@ -86,4 +89,35 @@ pub(crate) fn records(source: &mut dyn Source) -> Vec<MarketRecord> {
     assert!(all.is_sorted_by_key(MarketRecord::ts_event));
     assert!(all.iter().all(|record| record.instrument() == InstrumentIx(3)));
     all
+}
+
+/// The bars of a source.
+pub(crate) fn bars_of(source: &mut dyn Source) -> Vec<Bar> {
+    let only_bars = |record| if let MarketRecord::Bar(bar) = record { bar } else { panic!("not a bar") };
+    records(source).into_iter().map(only_bars).collect()
+}
+
+pub(crate) fn bars(name: &str, given: &str, kind: SynthKind) -> Vec<Bar> {
+    bars_of(&mut *build(name, given, kind).unwrap())
+}
+
+/// Log returns from close to close.
+pub(crate) fn returns(bars: &[Bar]) -> Vec<f64> {
+    bars.windows(2).map(|pair| math::ln(pair[1].close.raw() as f64 / pair[0].close.raw() as f64)).collect()
+}
+
+pub(crate) struct Moments {
+    pub mean: f64,
+    pub variance: f64,
+    pub excess_kurtosis: f64,
+}
+
+/// Those of a sample, not corrected for its size.
+pub(crate) fn moments(values: &[f64]) -> Moments {
+    let number = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / number;
+    let squares: Vec<f64> = values.iter().map(|value| (value - mean) * (value - mean)).collect();
+    let variance = squares.iter().sum::<f64>() / number;
+    let fourth = squares.iter().map(|square| square * square).sum::<f64>() / number;
+    Moments { mean, variance, excess_kurtosis: fourth / (variance * variance) - 3.0 }
 }

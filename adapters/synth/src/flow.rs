@@ -374,7 +374,7 @@ pub(crate) fn tape(params: &Params, context: &SynthContext<'_>) -> Result<FlowTa
     Ok(FlowTape {
         instrument: context.instrument.ix,
         market: Market::from_params(params, context)?,
-        blocks: Blocks::new(&context.draws),
+        blocks: Blocks::new(&context.draws()),
         rows: Rows { output, waiting: VecDeque::new(), flags_next: DepthFlags::NONE, open: 0 },
         number: 0,
         left,

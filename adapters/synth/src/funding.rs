@@ -101,7 +101,7 @@ fn build(params: &Params, context: &SynthContext<'_>) -> Result<Box<dyn Source>,
     Ok(Box::new(FundingTape {
         instrument: context.instrument.ix,
         shape: shape(params)?,
-        draws: context.draws.clone(),
+        draws: context.draws(),
         number: 0,
         next: next.nanos(),
         interval: interval.nanos(),

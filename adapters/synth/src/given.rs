@@ -1,7 +1,7 @@
 //! Parameters as raw numbers on the instrument's grids, and the specs that generators share.
 
 use tapedeck_model::param::{ParamKind, ParamSpec};
-use tapedeck_model::{DatedRules, ParamError, Params, Price, Qty, Ts};
+use tapedeck_model::{DatedRules, Decimal, ParamError, Params, Price, Qty, Span, Ts};
 
 use crate::SynthContext;
 
@@ -61,6 +61,32 @@ pub(crate) fn lots(params: &Params, name: &str, context: &SynthContext<'_>) -> R
         return Err(ParamError::new(name, "must not be negative"));
     }
     Ok(qty.raw() / rules(context).lot_size.raw())
+}
+
+/// 365 days: markets that do not close.
+const YEAR_NS: f64 = 365.0 * Span::DAY.nanos() as f64;
+
+/// The length of a bar in years. A kind without an interval is refused by the tape.
+pub(crate) fn years(context: &SynthContext<'_>) -> f64 {
+    context.kind.interval().nanos() as f64 / YEAR_NS
+}
+
+/// A decimal as a float.
+pub(crate) fn float(params: &Params, name: &str) -> Result<f64, ParamError> {
+    params.decimal(name).and_then(|value| as_float(name, value))
+}
+
+/// A decimal of at least zero as a float.
+pub(crate) fn float_from_zero(params: &Params, name: &str) -> Result<f64, ParamError> {
+    let value = float(params, name)?;
+    if value < 0.0 { Err(ParamError::new(name, "must not be negative")) } else { Ok(value) }
+}
+
+/// A decimal of at most 12 decimals as a float; the same on every platform.
+pub(crate) fn as_float(name: &str, value: Decimal) -> Result<f64, ParamError> {
+    // Whatever it is called, the scaled number is exact and so is what it is divided by.
+    let raw = Price::from_decimal(value, 12).map_err(|error| ParamError::new(name, error.to_string()))?;
+    Ok(raw.to_f64(12))
 }
 
 /// A whole number of at least `min`.

@@ -12,12 +12,17 @@
 #![deny(missing_docs)]
 #![deny(unsafe_code)]
 
+mod basket;
 mod closed;
 mod flow;
 mod funding;
 mod garch;
+mod gbm;
 mod given;
+mod jump_diffusion;
 mod marks;
+mod path;
+mod regimes;
 mod tape;
 mod ticks;
 
@@ -79,8 +84,8 @@ impl SynthKind {
 pub struct SynthContext<'a> {
     /// Of what.
     pub instrument: &'a Instrument,
-    /// The streams; see [`draws`].
-    pub draws: Draws,
+    /// Of all random streams.
+    pub seed: u64,
     /// When the first bar opens or the first quote comes.
     pub start: Ts,
     /// Records at or after this (bars: that open at or after it) are not made; `None` needs the
@@ -90,10 +95,17 @@ pub struct SynthContext<'a> {
     pub kind: SynthKind,
 }
 
-/// The streams of an instrument's synthetic market. Trades and quotes that are to describe the same
-/// market need the same streams, so the key is the instrument and not the name of the source.
-pub fn draws(seed: u64, instrument: &Instrument) -> Draws {
-    Draws::new(seed, &format!("synth/{}", instrument.id))
+impl SynthContext<'_> {
+    /// The streams of the instrument's synthetic market. Trades and quotes that are to describe the same
+    /// market need the same streams, so the key is the instrument and not the name of the source.
+    pub(crate) fn draws(&self) -> Draws {
+        Draws::new(self.seed, &format!("synth/{}", self.instrument.id))
+    }
+
+    /// The streams that the instruments of a basket share.
+    pub(crate) fn basket_draws(&self, basket: &str) -> Draws {
+        Draws::new(self.seed, &format!("synth-basket/{basket}"))
+    }
 }
 
 /// Builds a generator.
@@ -104,12 +116,16 @@ pub type SynthComponent = Component<BuildSynth>;
 /// Every generator, sorted by name.
 pub fn components() -> &'static [SynthComponent] {
     &[
+        basket::COMPONENT,
         closed::CONSTANT,
         flow::COMPONENT,
         funding::COMPONENT,
         closed::GAP,
         garch::COMPONENT,
+        gbm::COMPONENT,
+        jump_diffusion::COMPONENT,
         closed::RAMP,
+        regimes::COMPONENT,
         closed::SINE,
         closed::STEP,
         ticks::COMPONENT,

@@ -96,7 +96,7 @@ pub(crate) fn content_hash(name: &str, params: &Params, context: &SynthContext<'
     for number in [context.start.nanos(), end, interval].into_iter().chain(scales).chain(grids) {
         hasher.update(&number.to_le_bytes());
     }
-    let mut key = context.draws.stream(u64::MAX);
+    let mut key = context.draws().stream(u64::MAX);
     for _ in 0..4 {
         hasher.update(&key.bits().to_le_bytes());
     }
@@ -173,7 +173,7 @@ impl<M: BarMaker> BarTape<M> {
             name,
             instrument: context.instrument.ix,
             schedule: schedule(params, context)?,
-            blocks: Blocks::new(&context.draws),
+            blocks: Blocks::new(&context.draws()),
             maker,
             failed: false,
             hash: content_hash(name, params, context),

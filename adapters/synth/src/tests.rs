@@ -1,11 +1,43 @@
 use super::*;
-use crate::fixture::{MINUTES, build, context, find, instrument, params, records};
+use crate::fixture::{self, MINUTES, build, context, find, instrument, moments, params, records, returns};
 use proptest::prelude::{Just, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use tapedeck_model::{Bar, Chunk, InstrumentIx, MarketRecord, QuoteTick, Side, TradeTick, math};
 
 fn bars(name: &str, given: &str) -> Vec<Bar> {
-    let only_bars = |record| if let MarketRecord::Bar(bar) = record { bar } else { panic!("not a bar") };
-    records(&mut *build(name, given, MINUTES).unwrap()).into_iter().map(only_bars).collect()
+    fixture::bars(name, given, MINUTES)
+}
+
+/// What each generator of random bars needs besides its defaults.
+const RANDOM_BARS: [(&str, &str); 5] = [
+    ("basket", "basket=x loading=-0.8"),
+    ("garch", ""),
+    ("gbm", ""),
+    ("jump_diffusion", "jump_rate=50000"),
+    ("regimes", "drifts=1,-1 volatilities=0.5,2 durations=30m,10m"),
+];
+
+/// A tape of random bars in chunks of so many rows.
+fn chunked(name: &'static str, given: &str, chunk_rows: u64) -> Vec<MarketRecord> {
+    fn tape<M: tape::BarMaker>(
+        name: &'static str,
+        given: &Params,
+        context: &SynthContext<'_>,
+        maker: Result<M, ParamError>,
+        chunk_rows: u64,
+    ) -> Vec<MarketRecord> {
+        let tape = tape::BarTape::new(name, given, context, maker.unwrap()).unwrap();
+        records(&mut tape.with_chunk_rows(chunk_rows))
+    }
+    let item = instrument();
+    let (given, context) = (params(name, given), context(&item, MINUTES, 1));
+    match name {
+        "basket" => tape(name, &given, &context, basket::maker(&given, &context), chunk_rows),
+        "garch" => tape(name, &given, &context, garch::maker(&given, &context), chunk_rows),
+        "gbm" => tape(name, &given, &context, gbm::maker(&given, &context), chunk_rows),
+        "jump_diffusion" => tape(name, &given, &context, jump_diffusion::maker(&given, &context), chunk_rows),
+        "regimes" => tape(name, &given, &context, regimes::maker(&given, &context), chunk_rows),
+        _ => panic!("no random bars: {name}"),
+    }
 }
 
 fn market(given: &str, seed: u64) -> (Vec<QuoteTick>, Vec<TradeTick>) {
@@ -138,11 +170,12 @@ fn a_price_out_of_range_is_an_error() {
 #[test]
 fn chunk_sizes_change_nothing() {
     let item = instrument();
-    let given = params("garch", "count=9000");
-    let expected = records(&mut garch::tape(&given, &context(&item, MINUTES, 1)).unwrap());
-    for rows in [1, 4095, 4096, 10_000] {
-        let mut tape = garch::tape(&given, &context(&item, MINUTES, 1)).unwrap().with_chunk_rows(rows);
-        assert!(records(&mut tape) == expected, "{rows}");
+    for (name, given) in RANDOM_BARS {
+        let given = format!("count=9000 {given}");
+        let expected = records(&mut *build(name, &given, MINUTES).unwrap());
+        for rows in [1, 4095, 4096, 10_000] {
+            assert!(chunked(name, &given, rows) == expected, "{name} {rows}");
+        }
     }
     let given = params("ticks", "count=9000");
     for kind in [SynthKind::Trades, SynthKind::Quotes] {
@@ -157,26 +190,40 @@ fn chunk_sizes_change_nothing() {
 #[test]
 fn the_seed_decides_and_the_hash_tells() {
     let item = instrument();
-    let played = |seed, given: &str, kind| {
-        let name = if kind == MINUTES { "garch" } else { "ticks" };
+    let played = |name: &str, seed, given: &str, kind| {
         let mut source = (find(name).build)(&params(name, given), &context(&item, kind, seed)).unwrap();
         (records(&mut *source), source.content_hash())
     };
-    for (kind, other) in [(MINUTES, "count=500 drift=1"), (SynthKind::Trades, "count=500 spread=2")] {
-        let first = played(1, "count=500", kind);
-        assert!(first == played(1, "count=500", kind));
-        for changed in [played(2, "count=500", kind), played(1, other, kind)] {
-            assert!(first.0 != changed.0 && first.1 != changed.1);
+    let ticks = ("ticks", "", SynthKind::Trades, "spread=2");
+    let bars = RANDOM_BARS.map(|(name, given)| (name, given, MINUTES, "start_price=101"));
+    for (name, given, kind, other) in bars.into_iter().chain([ticks]) {
+        let (same, other) = (format!("count=500 {given}"), format!("count=500 {given} {other}"));
+        let first = played(name, 1, &same, kind);
+        assert!(first == played(name, 1, &same, kind));
+        for changed in [played(name, 2, &same, kind), played(name, 1, &other, kind)] {
+            assert!(first.0 != changed.0 && first.1 != changed.1, "{name}");
         }
     }
+}
+
+/// Without clusters garch is geometric Brownian motion, shock for shock.
+#[test]
+fn garch_without_clusters_is_gbm() {
+    let given = "count=2000 drift=0.5 volatility=0.8";
+    assert_eq!(bars("gbm", given), bars("garch", &format!("{given} alpha=0 beta=0")));
+    let found = moments(&returns(&bars("gbm", "count=400000 start_price=1000000000 volatility=0.6 drift=5")));
+    let (variance, mean) = (0.36 / 525_600.0, (5.0 - 0.18) / 525_600.0);
+    // Five standard errors: 0.011 of the variance, 0.04 of the kurtosis.
+    assert!((found.variance / variance - 1.0).abs() < 0.011, "{}", found.variance);
+    assert!((found.mean - mean).abs() < 5.0 * math::sqrt(variance / 400_000.0), "{}", found.mean);
+    assert!(found.excess_kurtosis.abs() < 0.04, "{}", found.excess_kurtosis);
 }
 
 /// Volatility is 0.6 per year: a million minutes are 1.9 years of shocks.
 #[test]
 fn garch_has_its_variance_and_clusters() {
     let bars = bars("garch", "count=1000000 start_price=50000 volatility=0.6 alpha=0.1 beta=0.8");
-    let returns: Vec<f64> =
-        bars.windows(2).map(|pair| math::ln(pair[1].close.raw() as f64 / pair[0].close.raw() as f64)).collect();
+    let returns = returns(&bars);
     let mean_of = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
     let squares: Vec<f64> = returns.iter().map(|r| r * r).collect();
     let variance = mean_of(&squares);
@@ -220,14 +267,21 @@ fn ticks_have_their_rates() {
 proptest! {
     #[test]
     fn bars_are_consistent(
-        start in 1_i64..200_000, volatility in 0_i64..1_000, drift in -1_000_i64..1_000, volume in 0_i64..5_000
+        which in 0..RANDOM_BARS.len(), start in 1_i64..200_000, volatility in 0_i64..1_000,
+        drift in -1_000_i64..1_000, volume in 0_i64..5_000
     ) {
+        let (name, more) = RANDOM_BARS[which];
         // Prices from one tick on, where rounding is coarsest.
         let (start, volatility) = (start as f64 * 0.05, volatility as f64 / 100.0);
         let drift = drift as f64 / 100.0;
-        let given = format!("count=300 start_price={start:.2} volatility={volatility} drift={drift} volume={volume}");
+        let motion = if name == "regimes" {
+            format!("drifts={drift},-1 volatilities={volatility},2 durations=30m,10m")
+        } else {
+            format!("{more} drift={drift} volatility={volatility}")
+        };
+        let given = format!("count=300 start_price={start:.2} volume={volume} {motion}");
         let mut last = None;
-        for bar in bars("garch", &given) {
+        for bar in bars(name, &given) {
             prop_assert!(bar.low <= bar.open.min(bar.close) && bar.high >= bar.open.max(bar.close));
             prop_assert!(bar.low.raw() >= 5 && bar.volume.raw() >= 0);
             for px in [bar.open, bar.high, bar.low, bar.close] {

@@ -184,7 +184,7 @@ pub(crate) fn tape(params: &Params, context: &SynthContext<'_>) -> Result<TickTa
         instrument: context.instrument.ix,
         output,
         market: Market::from_params(params, context)?,
-        blocks: Blocks::new(&context.draws),
+        blocks: Blocks::new(&context.draws()),
         left,
         end,
         failed: false,

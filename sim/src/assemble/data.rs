@@ -134,13 +134,8 @@ impl Builder<'_> {
     ) -> Option<Box<dyn Source>> {
         let component = find(&self.registry.synthetic, &chosen.name)?;
         let kind = self.take(&item.own, synth_kind(item))?;
-        let context = SynthContext {
-            instrument,
-            draws: tapedeck_synth::draws(self.seed, instrument),
-            start: self.first_open()?,
-            end: self.time("end"),
-            kind,
-        };
+        let context =
+            SynthContext { instrument, seed: self.seed, start: self.first_open()?, end: self.time("end"), kind };
         let built = (component.build)(&chosen.section.params, &context);
         self.take(&chosen.section, built)
     }

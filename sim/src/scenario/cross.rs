@@ -9,6 +9,7 @@ use super::problem::{Problem, suggest};
 use super::section::{Item, Section};
 use super::{Scenario, layout, value};
 
+mod basket;
 mod borrow;
 mod delisting;
 mod redenomination;
@@ -32,6 +33,7 @@ pub fn check(scenario: &Scenario, problems: &mut Vec<Problem>) {
         check_books(item, scenario, problems);
         check_drill_down(item, scenario, problems);
     }
+    basket::check(scenario, problems);
     check_told_once(scenario, problems);
     check_money(scenario, problems);
     for account in scenario.accounts() {
