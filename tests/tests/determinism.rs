@@ -4,7 +4,7 @@
 
 use proptest::prelude::*;
 use tapedeck_model::{Deal, Event, Record, Side, Span, Ts};
-use tapedeck_tests::{declared, play};
+use tapedeck_tests::{declared, play, root};
 
 const HEAD: &str = r#"
 [scenario]
@@ -168,6 +168,20 @@ fn an_unrelated_instrument_and_strategy_change_no_other_fill() {
         assert!(!fills_of(&crowded.records, "BBB").is_empty());
         assert_eq!(expected, fills_of(&crowded.records, "AAA"));
     }
+}
+
+/// What is common to a basket depends on its name and the seed, not on its members.
+#[test]
+fn a_member_of_a_basket_more_or_less_changes_no_other_fill() {
+    let whole = std::fs::read_to_string(root().join("scenarios/basket.toml")).expect("the scenario");
+    let sections: Vec<&str> = whole.split("\n[[").filter(|section| !section.contains("SOLUSDT")).collect();
+    let (whole, less) = (play(&whole).records, play(&sections.join("\n[[")).records);
+    for symbol in ["BTCUSDT", "ETHUSDT"] {
+        let fills = fills_of(&whole, symbol);
+        assert!(!fills.is_empty());
+        assert_eq!(fills, fills_of(&less, symbol), "{symbol}");
+    }
+    assert!(!fills_of(&whole, "SOLUSDT").is_empty() && fills_of(&less, "SOLUSDT").is_empty());
 }
 
 #[test]

@@ -21,7 +21,7 @@ use crate::given::{self, COUNT, VOLUME};
 use crate::marks::{PREMIUM, PREMIUM_NOISE, source};
 use crate::path::{Move, Path, Returns, START_PRICE};
 use crate::tape::Blocks;
-use crate::{SynthComponent, SynthContext};
+use crate::{BuildSynth, SynthComponent, SynthContext};
 
 pub(crate) const COMPONENT: SynthComponent = SynthComponent {
     name: "basket",
@@ -47,7 +47,7 @@ pub(crate) const COMPONENT: SynthComponent = SynthComponent {
         PREMIUM_NOISE,
         COUNT,
     ],
-    build,
+    build: BuildSynth::Alone(build),
 };
 
 pub(crate) struct Member {
@@ -92,7 +92,7 @@ mod tests {
     use tapedeck_model::Bar;
 
     use super::*;
-    use crate::fixture::{MINUTES, bars_of, build as built, find, instrument, moments, params, returns};
+    use crate::fixture::{MINUTES, bars_of, build as built, find, instrument, made, moments, params, returns};
 
     const PARAMS: &str = "count=200000 start_price=1000000000 volatility=0.5";
 
@@ -101,7 +101,7 @@ mod tests {
         symbol.clone_into(&mut item.id.symbol);
         let given = params("basket", &format!("{PARAMS} basket={basket} loading={loading}"));
         let context = crate::fixture::context(&item, MINUTES, seed);
-        bars_of(&mut *(find("basket").build)(&given, &context).unwrap())
+        bars_of(&mut *made(&find("basket"), &given, &context).unwrap())
     }
 
     fn correlation(a: &[Bar], b: &[Bar]) -> f64 {

@@ -17,7 +17,7 @@ use tapedeck_model::{ParamError, Params, Source, Stream, math};
 use crate::given::{self, COUNT, PRICE, PRICE_CHANGE, VOLUME};
 use crate::marks::{PREMIUM, PREMIUM_NOISE, source};
 use crate::tape::{BarMaker, RawBar};
-use crate::{BuildSynth, SynthComponent, SynthContext};
+use crate::{BuildAlone, BuildSynth, SynthComponent, SynthContext};
 
 const START_PRICE: ParamSpec =
     ParamSpec::required("price", PRICE, "quote per unit", "Open of the first bar, a multiple of the tick.").or("100");
@@ -79,9 +79,9 @@ const fn component(
     name: &'static str,
     help: &'static str,
     params: &'static [ParamSpec],
-    build: BuildSynth,
+    build: BuildAlone,
 ) -> SynthComponent {
-    SynthComponent { name, help, params, build }
+    SynthComponent { name, help, params, build: BuildSynth::Alone(build) }
 }
 
 /// When within its bar a jump happens.

@@ -6,7 +6,7 @@ use tapedeck_model::{
     ParamError, ParamValue, Params, Price, Qty, Source, Span, Ts, math,
 };
 
-use crate::{SynthComponent, SynthContext, SynthKind, components};
+use crate::{BuildSynth, SynthComponent, SynthContext, SynthKind, components};
 
 pub(crate) const MINUTES: SynthKind = SynthKind::Bars { interval: Span::MINUTE };
 
@@ -73,7 +73,26 @@ pub(crate) fn params(name: &str, given: &str) -> Params {
 }
 
 pub(crate) fn build(name: &str, given: &str, kind: SynthKind) -> Result<Box<dyn Source>, ParamError> {
-    (find(name).build)(&params(name, given), &context(&instrument(), kind, 1))
+    made(&find(name), &params(name, given), &context(&instrument(), kind, 1))
+}
+
+/// A component built; what resamples draws from [`origin`].
+pub(crate) fn made(
+    component: &SynthComponent,
+    params: &Params,
+    context: &SynthContext<'_>,
+) -> Result<Box<dyn Source>, ParamError> {
+    match component.build {
+        BuildSynth::Alone(build) => build(params, context),
+        BuildSynth::Resample(build) => build(params, context, origin("count=5000")),
+    }
+}
+
+/// Bars to draw from.
+pub(crate) fn origin(given: &str) -> Box<dyn Source> {
+    let given = params("garch", given);
+    let item = instrument();
+    made(&find("garch"), &given, &context(&item, MINUTES, 99)).unwrap()
 }
 
 /// Every record, with the checks that hold for all sources.

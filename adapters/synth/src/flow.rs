@@ -11,6 +11,8 @@
 //!   2 `size` - 1 lots joins a level 1 to `levels` ticks, uniform, from the opposite best, never below one
 //!   tick.
 //!
+//! With `excitation` or `cross_excitation` steps call forth steps, see [`excitation`].
+//!
 //! As `trades` a market order gives one print per level, at the step's time. As `depth` every step gives one
 //! message: a snapshot at the step's time, else a microsecond after it, so that the venue tells of a print
 //! before it tells of what the print left. As `mbo` every step gives one message at its time, order by order: a
@@ -29,7 +31,11 @@ use tapedeck_model::{
 
 use crate::given::{self, COUNT, PRICE};
 use crate::tape::{self, Blocks, HALF, out_of_range, restart, scaled};
-use crate::{SynthComponent, SynthContext, SynthKind};
+use crate::{BuildSynth, SynthComponent, SynthContext, SynthKind};
+
+mod excitation;
+
+use excitation::Excitation;
 
 /// Rows per chunk.
 const CHUNK_ROWS: usize = 8192;
@@ -38,6 +44,7 @@ const DEPTH_DELAY_NS: i64 = 1_000;
 /// Shortest time between two steps.
 const GAP_MIN_NS: i64 = 2 * DEPTH_DELAY_NS;
 const RATE: ParamKind = ParamKind::Decimal { min: "0", max: "1" };
+const EXCITATION: ParamKind = ParamKind::Decimal { min: "0", max: "0.99" };
 
 pub(crate) const COMPONENT: SynthComponent = SynthComponent {
     name: "flow",
@@ -65,9 +72,27 @@ pub(crate) const COMPONENT: SynthComponent = SynthComponent {
         ParamSpec::required("market_rate", RATE, "orders per step", "Probability that a step is a market order.")
             .or("0.1"),
         ParamSpec::required("cancel_rate", RATE, "cancels per step", "Probability that a step is a cancel.").or("0.4"),
+        ParamSpec::optional(
+            "excitation",
+            EXCITATION,
+            "steps per step",
+            "How many further steps of its own kind, market order or change of the book, a step calls forth (Hawkes 1971); absent: none.",
+        ),
+        ParamSpec::optional(
+            "cross_excitation",
+            EXCITATION,
+            "steps per step",
+            "How many of either kind, by their rates; together with `excitation` below 1; absent: none.",
+        ),
+        ParamSpec::optional(
+            "decay",
+            ParamKind::Span,
+            "duration",
+            "How long after a step those that it calls forth come on the mean; 1us to 1d; needed with excitation.",
+        ),
         COUNT,
     ],
-    build,
+    build: BuildSynth::Alone(build),
 };
 
 /// One row of either output.
@@ -104,6 +129,7 @@ struct Market {
     takers: u64,
     cancels: u64,
     mean_gap_ns: f64,
+    excitation: Option<Excitation>,
     start: (i64, i64),
     ts: i64,
     book: Book,
@@ -135,6 +161,7 @@ impl Market {
             return Err(ParamError::new("cancel_rate", "must be at most 1 less `market_rate`"));
         }
         let bid = given::price(params, "start_price", context)? / rules.tick_size.raw();
+        let mean_gap_ns = (gap.nanos() - GAP_MIN_NS) as f64;
         Ok(Self {
             tick: rules.tick_size.raw(),
             lot: rules.lot_size.raw(),
@@ -142,7 +169,8 @@ impl Market {
             size,
             takers: market_rate,
             cancels: cancel_rate,
-            mean_gap_ns: (gap.nanos() - GAP_MIN_NS) as f64,
+            mean_gap_ns,
+            excitation: Excitation::from_params(params, market_rate, mean_gap_ns)?,
             start: (bid, given::int_from(params, "spread", 1)?),
             ts: context.start.nanos(),
             book: Book::new(),
@@ -157,16 +185,16 @@ impl Market {
         if number == 0 {
             return self.snapshot(rows);
         }
-        let (gap, chance, place) = (stream.uniform(), stream.bits(), stream.bits());
-        // 1 - gap lies in (0, 1], so the logarithm is finite; the time is at most 37 means.
-        let gap_ns = GAP_MIN_NS + (-math::ln(1.0 - gap) * self.mean_gap_ns) as i64;
-        self.ts = self.ts.checked_add(gap_ns)?;
+        let gap_ns = self.gap_ns(stream);
+        self.ts = self.ts.checked_add(GAP_MIN_NS)?.checked_add(gap_ns)?;
+        let (chance, place) = (stream.bits(), stream.bits());
         let side = if chance & 1 == 1 { Side::Buy } else { Side::Sell };
         let sized = 1 + scaled((chance % HALF) & !1, 2 * self.size.unsigned_abs() - 1);
         let what = chance >> 32;
-        if what < self.takers {
+        let (takers, cancels) = self.rates_now(what);
+        if what < takers {
             self.market_order(side, sized, rows)?;
-        } else if what < self.takers + self.cancels && self.book.depth(side) > 1 {
+        } else if what < takers + cancels && self.book.depth(side) > 1 {
             let nth = scaled(place >> 32, self.book.depth(side) as u64) as usize;
             let level = self.book.levels(side).nth(nth)?;
             let part = 1 + scaled(place % HALF, level.qty.raw().unsigned_abs().min(HALF - 1)) as i64;
@@ -183,6 +211,26 @@ impl Market {
         }
         rows.end_message();
         Some(())
+    }
+
+    /// Time to the next step, less what steps are apart at least.
+    fn gap_ns(&mut self, stream: &mut Stream) -> i64 {
+        let gap = stream.uniform();
+        let wait = match &mut self.excitation {
+            Some(excitation) => excitation.wait(gap, stream),
+            // 1 - gap lies in (0, 1], so the logarithm is finite; the time is at most 37 means.
+            None => -math::ln(1.0 - gap) * self.mean_gap_ns,
+        };
+        wait as i64
+    }
+
+    /// Probabilities of a market order and of a cancel in the step that draws `what`.
+    fn rates_now(&mut self, what: u64) -> (u64, u64) {
+        let Some(excitation) = &mut self.excitation else { return (self.takers, self.cancels) };
+        let takers = excitation.takers_now();
+        excitation.add(what < takers);
+        // Cancels keep their part of what is no market order.
+        (takers, (HALF - takers) * self.cancels / (HALF - self.takers).max(1))
     }
 
     fn snapshot(&mut self, rows: &mut Rows) -> Option<()> {

@@ -18,7 +18,7 @@ use tapedeck_model::{
 
 use crate::given::{self, COUNT};
 use crate::tape::{content_hash, restart};
-use crate::{SynthComponent, SynthContext, SynthKind};
+use crate::{BuildSynth, SynthComponent, SynthContext, SynthKind};
 
 /// Units of 1e-12 in the step of a rate.
 const STEP: i64 = 10_000;
@@ -61,7 +61,7 @@ pub(crate) const COMPONENT: SynthComponent = SynthComponent {
         ),
         COUNT,
     ],
-    build,
+    build: BuildSynth::Alone(build),
 };
 
 enum Shape {

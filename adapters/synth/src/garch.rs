@@ -18,7 +18,7 @@ use crate::gbm::{DRIFT, PER_ROOT_YEAR};
 use crate::given::{self, COUNT, VOLUME};
 use crate::marks::{PREMIUM, PREMIUM_NOISE, source};
 use crate::path::{Move, Path, Returns, START_PRICE};
-use crate::{SynthComponent, SynthContext};
+use crate::{BuildSynth, SynthComponent, SynthContext};
 
 const SHARE: ParamKind = ParamKind::Decimal { min: "0", max: "0.999" };
 
@@ -48,7 +48,7 @@ pub(crate) const COMPONENT: SynthComponent = SynthComponent {
         PREMIUM_NOISE,
         COUNT,
     ],
-    build,
+    build: BuildSynth::Alone(build),
 };
 
 pub(crate) struct Garch {

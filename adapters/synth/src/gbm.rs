@@ -15,7 +15,7 @@ use tapedeck_model::{ParamError, Params, Source, Stream, math};
 use crate::given::{self, COUNT, VOLUME};
 use crate::marks::{PREMIUM, PREMIUM_NOISE, source};
 use crate::path::{Move, Path, Returns, START_PRICE};
-use crate::{SynthComponent, SynthContext};
+use crate::{BuildSynth, SynthComponent, SynthContext};
 
 /// The kind of a drift.
 pub(crate) const PER_YEAR: ParamKind = ParamKind::Decimal { min: "-10", max: "10" };
@@ -37,7 +37,7 @@ pub(crate) const COMPONENT: SynthComponent = SynthComponent {
     name: "gbm",
     help: "Geometric Brownian motion: volatility never changes (Osborne 1959).",
     params: &[START_PRICE, DRIFT, VOLATILITY, VOLUME, PREMIUM, PREMIUM_NOISE, COUNT],
-    build,
+    build: BuildSynth::Alone(build),
 };
 
 /// A Brownian motion of log prices, per bar.

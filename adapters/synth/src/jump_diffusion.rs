@@ -20,7 +20,7 @@ use crate::gbm::{DRIFT, Diffusion, VOLATILITY};
 use crate::given::{self, COUNT, VOLUME};
 use crate::marks::{PREMIUM, PREMIUM_NOISE, source};
 use crate::path::{Move, Path, Returns, START_PRICE};
-use crate::{SynthComponent, SynthContext};
+use crate::{BuildSynth, SynthComponent, SynthContext};
 
 /// Mean number of jumps in a bar, at most: beyond it e to its negative is no use to draw with.
 const PER_BAR_MAX: f64 = 100.0;
@@ -58,7 +58,7 @@ pub(crate) const COMPONENT: SynthComponent = SynthComponent {
         PREMIUM_NOISE,
         COUNT,
     ],
-    build,
+    build: BuildSynth::Alone(build),
 };
 
 pub(crate) struct JumpDiffusion {

@@ -1,6 +1,6 @@
-//! Synthetic tapes, generated from a seed without any file.
+//! Synthetic tapes, generated from a seed; the `bootstrap` from bars of another source as well.
 //!
-//! Enters: parameters, an instrument, a start, random streams. Leaves: a [`Source`]. Invariants: the
+//! Enters: parameters, an instrument, a start, random streams, perhaps a [`Source`]. Leaves: a [`Source`]. Invariants: the
 //! same context and parameters give the same records whatever the sizes of the chunks; prices lie on
 //! the tick grid of the instrument at `start` and above zero; quantities lie on its lot grid.
 //! Deliberately absent: files, clocks, and any claim that such a market exists.
@@ -13,6 +13,7 @@
 #![deny(unsafe_code)]
 
 mod basket;
+mod bootstrap;
 mod closed;
 mod flow;
 mod funding;
@@ -108,8 +109,19 @@ impl SynthContext<'_> {
     }
 }
 
+/// Builds a generator from the seed alone.
+pub type BuildAlone = fn(&Params, &SynthContext<'_>) -> Result<Box<dyn Source>, ParamError>;
+/// Builds a generator from the seed and other bars, of the same interval and instrument, which it reads to their end.
+pub type BuildResampled = fn(&Params, &SynthContext<'_>, Box<dyn Source>) -> Result<Box<dyn Source>, ParamError>;
+
 /// Builds a generator.
-pub type BuildSynth = fn(&Params, &SynthContext<'_>) -> Result<Box<dyn Source>, ParamError>;
+#[derive(Debug, Clone, Copy)]
+pub enum BuildSynth {
+    /// From the seed alone.
+    Alone(BuildAlone),
+    /// From the seed and other bars.
+    Resample(BuildResampled),
+}
 /// A generator that a scenario can choose.
 pub type SynthComponent = Component<BuildSynth>;
 
@@ -117,6 +129,7 @@ pub type SynthComponent = Component<BuildSynth>;
 pub fn components() -> &'static [SynthComponent] {
     &[
         basket::COMPONENT,
+        bootstrap::COMPONENT,
         closed::CONSTANT,
         flow::COMPONENT,
         funding::COMPONENT,

@@ -158,11 +158,11 @@ mod tests {
     use tapedeck_model::{MarketRecord, Span};
 
     use super::*;
-    use crate::fixture::{context, find, instrument, params};
+    use crate::fixture::{context, find, instrument, made, params};
 
     fn records(name: &str, given: &str, kind: SynthKind) -> Vec<MarketRecord> {
         let instrument = instrument();
-        let mut source = (find(name).build)(&params(name, given), &context(&instrument, kind, 7)).unwrap();
+        let mut source = made(&find(name), &params(name, given), &context(&instrument, kind, 7)).unwrap();
         let (mut chunk, mut all) = (Chunk::new(instrument.ix), Vec::new());
         while source.next_chunk(&mut chunk).unwrap() {
             all.extend((0..chunk.len()).map(|row| chunk.record(row)));
@@ -209,7 +209,7 @@ mod tests {
         let instrument = instrument();
         let kind = SynthKind::Bars { interval: Span::MINUTE };
         let built =
-            (find("constant").build)(&params("constant", "premium_bps=1 count=1"), &context(&instrument, kind, 7));
+            made(&find("constant"), &params("constant", "premium_bps=1 count=1"), &context(&instrument, kind, 7));
         assert_eq!(built.err().map(|error| error.name), Some("premium_bps".to_owned()));
     }
 }

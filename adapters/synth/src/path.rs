@@ -68,6 +68,11 @@ impl Grid {
     pub(crate) fn ticks(&self, raw: i64) -> f64 {
         (raw / self.tick) as f64
     }
+
+    /// The whole lots of a raw quantity, raw.
+    pub(crate) fn whole_lots(&self, raw: i64) -> i64 {
+        raw - raw % self.lot
+    }
 }
 
 /// A maker of bars from log returns.

@@ -12,7 +12,7 @@ use crate::gbm::Diffusion;
 use crate::given::{self, COUNT, VOLUME};
 use crate::marks::{PREMIUM, PREMIUM_NOISE, source};
 use crate::path::{Move, Path, Returns, START_PRICE};
-use crate::{SynthComponent, SynthContext};
+use crate::{BuildSynth, SynthComponent, SynthContext};
 
 /// How many regimes there may be.
 const NUMBERS: std::ops::RangeInclusive<usize> = 2..=4;
@@ -47,7 +47,7 @@ pub(crate) const COMPONENT: SynthComponent = SynthComponent {
         PREMIUM_NOISE,
         COUNT,
     ],
-    build,
+    build: BuildSynth::Alone(build),
 };
 
 #[derive(Debug, Clone, Copy)]

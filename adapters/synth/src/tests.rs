@@ -1,5 +1,7 @@
 use super::*;
-use crate::fixture::{self, MINUTES, build, context, find, instrument, moments, params, records, returns};
+use crate::fixture::{
+    self, MINUTES, build, context, find, instrument, made, moments, origin, params, records, returns,
+};
 use proptest::prelude::{Just, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use tapedeck_model::{Bar, Chunk, InstrumentIx, MarketRecord, QuoteTick, Side, TradeTick, math};
 
@@ -8,8 +10,9 @@ fn bars(name: &str, given: &str) -> Vec<Bar> {
 }
 
 /// What each generator of random bars needs besides its defaults.
-const RANDOM_BARS: [(&str, &str); 5] = [
+const RANDOM_BARS: [(&str, &str); 6] = [
     ("basket", "basket=x loading=-0.8"),
+    ("bootstrap", "block=20"),
     ("garch", ""),
     ("gbm", ""),
     ("jump_diffusion", "jump_rate=50000"),
@@ -32,6 +35,10 @@ fn chunked(name: &'static str, given: &str, chunk_rows: u64) -> Vec<MarketRecord
     let (given, context) = (params(name, given), context(&item, MINUTES, 1));
     match name {
         "basket" => tape(name, &given, &context, basket::maker(&given, &context), chunk_rows),
+        "bootstrap" => {
+            let maker = bootstrap::maker(&given, &context, &mut *origin("count=5000"));
+            tape(name, &given, &context, maker, chunk_rows)
+        }
         "garch" => tape(name, &given, &context, garch::maker(&given, &context), chunk_rows),
         "gbm" => tape(name, &given, &context, gbm::maker(&given, &context), chunk_rows),
         "jump_diffusion" => tape(name, &given, &context, jump_diffusion::maker(&given, &context), chunk_rows),
@@ -44,7 +51,7 @@ fn market(given: &str, seed: u64) -> (Vec<QuoteTick>, Vec<TradeTick>) {
     let (mut quotes, mut trades) = (Vec::new(), Vec::new());
     for kind in [SynthKind::Quotes, SynthKind::Trades] {
         let item = instrument();
-        let mut source = (find("ticks").build)(&params("ticks", given), &context(&item, kind, seed)).unwrap();
+        let mut source = made(&find("ticks"), &params("ticks", given), &context(&item, kind, seed)).unwrap();
         for record in records(&mut *source) {
             match record {
                 MarketRecord::Quote(quote) => quotes.push(quote),
@@ -114,10 +121,10 @@ fn nothing_is_made_at_or_after_the_end() {
         let item = instrument();
         let mut given = context(&item, MINUTES, 1);
         given.end = Some(Ts::from_nanos((1_000 + end) * 1_000_000_000));
-        let mut source = (find("constant").build)(&params("constant", "count=3"), &given).unwrap();
+        let mut source = made(&find("constant"), &params("constant", "count=3"), &given).unwrap();
         assert_eq!(records(&mut *source).len(), expected, "{end}");
         given.kind = SynthKind::Trades;
-        let mut source = (find("ticks").build)(&params("ticks", "gap=1s"), &given).unwrap();
+        let mut source = made(&find("ticks"), &params("ticks", "gap=1s"), &given).unwrap();
         assert!(records(&mut *source).iter().all(|record| record.ts_event() < given.end.unwrap()));
     }
 }
@@ -191,7 +198,7 @@ fn chunk_sizes_change_nothing() {
 fn the_seed_decides_and_the_hash_tells() {
     let item = instrument();
     let played = |name: &str, seed, given: &str, kind| {
-        let mut source = (find(name).build)(&params(name, given), &context(&item, kind, seed)).unwrap();
+        let mut source = made(&find(name), &params(name, given), &context(&item, kind, seed)).unwrap();
         (records(&mut *source), source.content_hash())
     };
     let ticks = ("ticks", "", SynthKind::Trades, "spread=2");
@@ -274,12 +281,12 @@ proptest! {
         // Prices from one tick on, where rounding is coarsest.
         let (start, volatility) = (start as f64 * 0.05, volatility as f64 / 100.0);
         let drift = drift as f64 / 100.0;
-        let motion = if name == "regimes" {
-            format!("drifts={drift},-1 volatilities={volatility},2 durations=30m,10m")
-        } else {
-            format!("{more} drift={drift} volatility={volatility}")
+        let motion = match name {
+            "bootstrap" => more.to_owned(),
+            "regimes" => format!("volume={volume} drifts={drift},-1 volatilities={volatility},2 durations=30m,10m"),
+            _ => format!("volume={volume} {more} drift={drift} volatility={volatility}"),
         };
-        let given = format!("count=300 start_price={start:.2} volume={volume} {motion}");
+        let given = format!("count=300 start_price={start:.2} {motion}");
         let mut last = None;
         for bar in bars(name, &given) {
             prop_assert!(bar.low <= bar.open.min(bar.close) && bar.high >= bar.open.max(bar.close));

@@ -19,7 +19,7 @@ use tapedeck_model::{
 
 use crate::given::{self, COUNT, PRICE};
 use crate::tape::{self, Blocks, HALF, out_of_range, restart, scaled};
-use crate::{SynthComponent, SynthContext, SynthKind};
+use crate::{BuildSynth, SynthComponent, SynthContext, SynthKind};
 
 /// Records per chunk.
 const CHUNK_ROWS: usize = 8192;
@@ -54,7 +54,7 @@ pub(crate) const COMPONENT: SynthComponent = SynthComponent {
         ),
         COUNT,
     ],
-    build,
+    build: BuildSynth::Alone(build),
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use tapedeck_model::param::ParamError;
 use tapedeck_model::port::Leg;
 use tapedeck_model::{Instrument, InstrumentIx, Source, Span, Ts};
 use tapedeck_reports::Series;
-use tapedeck_synth::{SynthContext, SynthKind};
+use tapedeck_synth::{BuildSynth, SynthContext, SynthKind};
 
 use super::tap::{Chart, Meter, Tap};
 use super::{Builder, Tables, find};
@@ -114,7 +114,16 @@ impl Builder<'_> {
         if let Some(chosen) = item.parts.get("synthetic") {
             return self.synthetic(item, chosen, instrument);
         }
-        let period = (self.first_open(), self.time("end"));
+        self.files(item, instrument, (self.first_open(), self.time("end")))
+    }
+
+    /// What the files of some data hold for a period.
+    fn files(
+        &mut self,
+        item: &Item,
+        instrument: &Instrument,
+        period: (Option<Ts>, Option<Ts>),
+    ) -> Option<Box<dyn Source>> {
         let spec = file_spec(item, instrument, self.base_dir, period)
             .map(|spec| FileSpec { volume_optional: self.wants_volume(item, instrument).is_none(), ..spec });
         match spec.and_then(|spec| tapedeck_catalog::open(spec).map_err(|error| Refusal::Data(Box::new(error)))) {
@@ -136,7 +145,12 @@ impl Builder<'_> {
         let kind = self.take(&item.own, synth_kind(item))?;
         let context =
             SynthContext { instrument, seed: self.seed, start: self.first_open()?, end: self.time("end"), kind };
-        let built = (component.build)(&chosen.section.params, &context);
+        let params = &chosen.section.params;
+        let built = match component.build {
+            BuildSynth::Alone(build) => build(params, &context),
+            // All that the files hold, whatever the scenario's period.
+            BuildSynth::Resample(build) => build(params, &context, self.files(item, instrument, (None, None))?),
+        };
         self.take(&chosen.section, built)
     }
 }
@@ -190,6 +204,16 @@ pub(super) fn data_kind(item: &Item) -> Result<DataKind, ParamError> {
 }
 
 /// The files of a section, of which the records from the first to before the second time are wanted.
+/// What the files hold: marks that are made from files are made from bars.
+fn file_kind(item: &Item) -> Result<DataKind, ParamError> {
+    Ok(match data_kind(item)? {
+        DataKind::Marks if item.parts.contains_key("synthetic") => {
+            DataKind::Bars { interval: item.own.params.span("interval")? }
+        }
+        kind => kind,
+    })
+}
+
 pub(super) fn file_spec(
     item: &Item,
     instrument: &Instrument,
@@ -197,7 +221,7 @@ pub(super) fn file_spec(
     (start, end): (Option<Ts>, Option<Ts>),
 ) -> Result<FileSpec, Refusal> {
     let params = &item.own.params;
-    let (name, kind) = (params.text("name")?, data_kind(item)?);
+    let (name, kind) = (params.text("name")?, file_kind(item)?);
     let on_error = match params.text("on_error")?.as_str() {
         "skip" => OnError::Skip,
         "repair" => OnError::Repair,

@@ -256,10 +256,16 @@ fn is_default(own: &Section, key: &str) -> bool {
     default.is_some() && default.as_ref() == value.map(|(_, value)| value)
 }
 
-/// Data come from one place.
+/// Whether data are made from others, which files hold.
+fn is_resampled(item: &Item) -> bool {
+    item.parts.get("synthetic").is_some_and(|chosen| chosen.name == "bootstrap")
+}
+
+/// Data come from one place, but for those that are made from files.
 fn check_origin(item: &Item, problems: &mut Vec<Problem>) {
     let own = &item.own;
     let synthetic = item.parts.get("synthetic").map(|chosen| &chosen.section.place);
+    let synthetic = synthetic.filter(|_| !is_resampled(item));
     let [path, catalog] = ["path", "catalog"].map(|key| own.given(key));
     let message = |one: &str, other: &str| format!("`data` has both `{one}` and `{other}`: it can have one");
     match (path, catalog, synthetic) {
@@ -270,6 +276,11 @@ fn check_origin(item: &Item, problems: &mut Vec<Problem>) {
             problems.push(Problem::new("scenario::combination", message("catalog", "synthetic"), place.clone()));
         }
         (true, true, None) => problems.push(combination(message("path", "catalog"), own, "catalog")),
+        (false, false, None) if is_resampled(item) => {
+            let message = "`bootstrap` draws from bars in files: `data` needs `path` or `catalog`";
+            let problem = Problem::new("scenario::missing_key", message, own.place.clone());
+            problems.push(problem.help("write for example `path = \"bars.parquet\"`"));
+        }
         (false, false, None) => {
             let message = "`data` needs `path`, `catalog` or `synthetic`";
             let problem = Problem::new("scenario::missing_key", message, own.place.clone());
@@ -299,7 +310,8 @@ fn check_data(item: &Item, scenario: &Scenario, problems: &mut Vec<Problem>) {
             let problem = Problem::new("scenario::combination", message, chosen.section.place.clone());
             problems.push(problem.help("write for example `start = \"2024-01-01\"` in [scenario]"));
         }
-        for key in FILE_KEYS.into_iter().filter(|key| own.given(key) && !is_default(own, key)) {
+        let foreign = FILE_KEYS.into_iter().filter(|_| !is_resampled(item));
+        for key in foreign.filter(|key| own.given(key) && !is_default(own, key)) {
             problems.push(combination(format!("`{key}` is about files, but the data are synthetic"), own, key));
         }
     }

@@ -33,6 +33,47 @@ fn a_synthetic_file_gives_the_same_prices_as_the_generator() {
     }
 }
 
+/// Bars from a file in another order: as a run, as a file, and with all that can be wrong.
+#[test]
+fn a_file_can_be_resampled() {
+    let stage = Stage::new();
+    let file = scenario("buy_and_hold.toml");
+    let end = "scenario.end=2024-01-03";
+    for (seed, out) in [("1", "first.parquet"), ("2", "second.parquet")] {
+        stage.sim(&["data", "synth", &file, "--out", out, "--set", end, "--seed", seed]).check(0, &["2880 bars"]);
+    }
+    let text = fs::read_to_string(&file).unwrap();
+    let (synthetic, venue) = (text.find("[data.synthetic]").unwrap(), text.find("[[venue]]").unwrap());
+    let write = |path: &str, generator: &str| {
+        let data = format!("{path}\n[data.synthetic]\ngenerator = {generator}\n\n");
+        stage.write("resample.toml", &format!("{}{data}{}", &text[..synthetic], &text[venue..]));
+    };
+    let bootstrap = "\"bootstrap\"\nblock = 60\nstart_price = 42000";
+    let run = |path: &str, name: &str| {
+        write(path, bootstrap);
+        // A period of which the file has nothing: the bars are drawn from all of it.
+        let args = ["--set", "scenario.start=2025-01-01", "--set", "scenario.end=2025-02-01", "--out", name];
+        stage.run("resample.toml", &args)
+    };
+    let (first, again) = (run("path = \"first.parquet\"", "a"), run("path = \"first.parquet\"", "b"));
+    let second = run("path = \"second.parquet\"", "c");
+    assert_eq!(first["fingerprint"], again["fingerprint"]);
+    assert_ne!(first["fingerprint"], second["fingerprint"]);
+    assert!(first["fills"].as_u64().is_some_and(|fills| fills > 0));
+    let synth = ["data", "synth", "resample.toml", "--out", "made.parquet", "--set", "scenario.end=2024-01-02"];
+    stage.sim(&synth).check(0, &["1440 bars of BTCUSD.SIM, 2024-01-01"]);
+
+    write("", bootstrap);
+    stage.sim(&["run", "resample.toml"]).check(2, &["`data` needs `path` or", "catalog`"]);
+    write("path = \"none.parquet\"", bootstrap);
+    stage.sim(&["run", "resample.toml"]).check(2, &["none.parquet"]);
+    stage.write("bad.csv", "ts,open,high,low,close,volume\n2024-01-01,1,2,1,-1,5\n");
+    write("path = \"bad.csv\"", bootstrap);
+    stage.sim(&["run", "resample.toml"]).check(2, &["bad.csv, row 1, column `close`"]);
+    write("path = \"first.parquet\"", "\"garch\"");
+    stage.sim(&["run", "resample.toml"]).check(2, &["both `path` and `synthetic`"]);
+}
+
 #[test]
 fn an_import_is_listed_and_repeated_without_change() {
     let stage = Stage::new();

@@ -1,7 +1,7 @@
 //! One market from two sides.
 
 use super::*;
-use crate::fixture::{context, instrument, params, records};
+use crate::fixture::{context, instrument, moments, params, records};
 use tapedeck_model::{DepthTick, MarketRecord, TradeTick};
 
 fn depth_and_trades(given: &str, seed: u64) -> (Vec<DepthTick>, Vec<TradeTick>) {
@@ -99,11 +99,13 @@ fn orders_and_levels_are_one_market() {
 fn chunk_sizes_and_the_other_kind_change_nothing() {
     let item = instrument();
     for kind in [SynthKind::Depth, SynthKind::Mbo, SynthKind::Trades] {
-        let made = |rows: usize| {
-            let given = params("flow", "count=3000 market_rate=0.3");
-            records(&mut tape(&given, &context(&item, kind, 3)).unwrap().with_chunk_rows(rows))
-        };
-        assert_eq!(made(7), made(8_192));
+        for more in ["", "excitation=0.5 cross_excitation=0.2 decay=1s"] {
+            let made = |rows: usize| {
+                let given = params("flow", &format!("count=3000 market_rate=0.3 {more}"));
+                records(&mut tape(&given, &context(&item, kind, 3)).unwrap().with_chunk_rows(rows))
+            };
+            assert_eq!(made(7), made(8_192));
+        }
     }
     assert_ne!(depth_and_trades("count=50", 1).0, depth_and_trades("count=50", 2).0);
 }
@@ -140,4 +142,41 @@ fn wrong_parameters_are_named_and_a_price_out_of_range_is_an_error() {
     let mut chunk = Chunk::new(InstrumentIx(0));
     assert!(source.next_chunk(&mut chunk).is_err());
     assert_eq!(source.next_chunk(&mut chunk), Ok(false));
+}
+
+/// Excited steps come in clusters, at the same mean rate and with the same part of market orders.
+#[test]
+fn excitation_clusters_and_keeps_the_rates() {
+    let given = "count=60000 gap=1s size=0.02 market_rate=0.1";
+    let fano_and_rates = |more: &str| {
+        let (depth, trades) = depth_and_trades(&format!("{given} {more}"), 11);
+        let start = depth[0].ts_event.nanos();
+        let messages: Vec<i64> = depth
+            .iter()
+            .filter(|row| row.flags.has(DepthFlags::LAST))
+            .map(|row| row.ts_event.nanos() - start)
+            .collect();
+        let end = messages[messages.len() - 1];
+        let window = 100_000_000_000;
+        let mut counts = vec![0.0; (end / window) as usize];
+        for ts in &messages {
+            if let Some(count) = counts.get_mut((ts / window) as usize) {
+                *count += 1.0;
+            }
+        }
+        let found = moments(&counts);
+        let mut orders: Vec<i64> =
+            trades.iter().map(|trade| trade.ts_event.nanos() - start).filter(|ts| *ts <= end).collect();
+        orders.dedup();
+        (found.variance / found.mean, found.mean / 100.0, orders.len() as f64 / messages.len() as f64)
+    };
+    let (fano, rate, orders) = fano_and_rates("");
+    assert!(
+        (fano - 1.0).abs() < 0.2 && (rate - 1.0).abs() < 0.02 && (orders - 0.1).abs() < 0.005,
+        "{fano} {rate} {orders}"
+    );
+    let (fano, rate, orders) = fano_and_rates("excitation=0.4 cross_excitation=0.2 decay=1s");
+    // 1 / (1 - 0.6)^2 = 6.25, and a little less in windows of a hundred seconds.
+    assert!((5.0..7.5).contains(&fano), "{fano}");
+    assert!((rate - 1.0).abs() < 0.05 && (orders - 0.1).abs() < 0.01, "{rate} {orders}");
 }
