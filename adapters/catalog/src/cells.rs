@@ -316,7 +316,10 @@ pub(crate) fn times(array: &dyn Array, unit: Option<TimeUnit>, out: &mut Vec<i64
 /// The whole column at once; `false` if any cell needs a closer look.
 fn fast_times(array: &dyn Array, unit: Option<TimeUnit>, out: &mut Vec<i64>) -> bool {
     let (steps, step): (&[i64], i64) = match (array.data_type(), unit) {
-        (DataType::Int64, Some(unit)) => (array.as_primitive::<Int64Type>().values(), unit.nanos()),
+        (DataType::Int64, Some(unit)) => match unit.step() {
+            Some(step) => (array.as_primitive::<Int64Type>().values(), step),
+            None => return false,
+        },
         (DataType::Timestamp(ArrowUnit::Second, _), _) => {
             (array.as_primitive::<TimestampSecondType>().values(), 1_000_000_000)
         }
@@ -347,7 +350,6 @@ fn fast_times(array: &dyn Array, unit: Option<TimeUnit>, out: &mut Vec<i64>) -> 
 
 /// Reads times cell by cell, in nanoseconds.
 pub(crate) fn time_reader(array: &dyn Array, unit: Option<TimeUnit>) -> Read<'_, i64> {
-    let step = unit.map_or(1, TimeUnit::nanos);
     match array.data_type() {
         DataType::Timestamp(ArrowUnit::Second, _) => steps::<TimestampSecondType>(array, 1_000_000_000),
         DataType::Timestamp(ArrowUnit::Millisecond, _) => steps::<TimestampMillisecondType>(array, 1_000_000),
@@ -355,14 +357,18 @@ pub(crate) fn time_reader(array: &dyn Array, unit: Option<TimeUnit>) -> Read<'_,
         DataType::Timestamp(ArrowUnit::Nanosecond, _) => steps::<TimestampNanosecondType>(array, 1),
         DataType::Date32 => steps::<Date32Type>(array, 86_400_000_000_000),
         DataType::Date64 => steps::<Date64Type>(array, 1_000_000),
-        DataType::Int32 => steps::<Int32Type>(array, step),
-        DataType::Int64 => steps::<Int64Type>(array, step),
-        DataType::UInt32 => steps::<UInt32Type>(array, step),
-        DataType::UInt64 => steps::<UInt64Type>(array, step),
+        DataType::Int32 => counts::<Int32Type>(array, unit),
+        DataType::Int64 => counts::<Int64Type>(array, unit),
+        DataType::UInt32 => counts::<UInt32Type>(array, unit),
+        DataType::UInt64 => counts::<UInt64Type>(array, unit),
         DataType::Float64 => primitive::<Float64Type, _>(array, move |v| {
             finite(v)?;
-            let nanos = (v * step as f64).round_ties_even();
-            if nanos.abs() < i64::MAX as f64 { Ok(nanos as i64) } else { Err(Bad::TooLarge) }
+            let count = v.trunc() as i128;
+            let step = unit.map_or(1, |unit| unit.nanos(count));
+            // Whole steps stay whole: their product with a step may not fit a float.
+            let rest = ((v - v.trunc()) * step as f64).round_ties_even() as i128;
+            let whole = count.checked_mul(i128::from(step)).and_then(|whole| whole.checked_add(rest));
+            whole.and_then(|nanos| i64::try_from(nanos).ok()).ok_or(Bad::TooLarge)
         }),
         _ => text_reader(array, move |text| time_from_text(text, unit)),
     }
@@ -375,6 +381,16 @@ where
     primitive::<T, _>(array, move |v| nanos(v.into(), step))
 }
 
+fn counts<T: ArrowPrimitiveType>(array: &dyn Array, unit: Option<TimeUnit>) -> Read<'_, i64>
+where
+    T::Native: Into<i128>,
+{
+    primitive::<T, _>(array, move |v| {
+        let count = v.into();
+        nanos(count, unit.map_or(1, |unit| unit.nanos(count)))
+    })
+}
+
 fn nanos(count: i128, step: i64) -> Result<i64, Bad> {
     count.checked_mul(i128::from(step)).and_then(|n| i64::try_from(n).ok()).ok_or(Bad::TooLarge)
 }
@@ -385,10 +401,26 @@ fn time_from_text(text: &str, unit: Option<TimeUnit>) -> Result<i64, Bad> {
     {
         let scaling = Scaling { scale: 9, stated: None, cut: true };
         let (steps, _) = rescale(number.mantissa(), number.scale() as i32, scaling)?;
-        let whole = steps.checked_mul(i128::from(unit.nanos())).ok_or(Bad::TooLarge)? / pow10(9);
+        let step = unit.nanos(steps / pow10(9));
+        let whole = steps.checked_mul(i128::from(step)).ok_or(Bad::TooLarge)? / pow10(9);
         return i64::try_from(whole).map_err(|_| Bad::TooLarge);
     }
-    text.parse::<Ts>().map(Ts::nanos).map_err(|_| Bad::NotReadable)
+    text.parse::<Ts>().ok().or_else(|| compact_time(text)).map(Ts::nanos).ok_or(Bad::NotReadable)
+}
+
+/// A day and a time as `YYYYMMDD HH:MM` or with seconds.
+fn compact_time(text: &str) -> Option<Ts> {
+    let (day, time) = text.split_once(' ')?;
+    let seconds = if time.len() == 5 { ":00" } else { "" };
+    format!("{}T{time}{seconds}Z", dashed(day)?).parse().ok()
+}
+
+/// `YYYYMMDD` as `YYYY-MM-DD`.
+pub(crate) fn dashed(day: &str) -> Option<String> {
+    if day.len() != 8 || !day.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    Some(format!("{}-{}-{}", day.get(..4)?, day.get(4..6)?, day.get(6..)?))
 }
 
 /// A whole column of sides as we write it; `None` if any cell needs a closer look.
@@ -586,6 +618,22 @@ mod tests {
             let [whole, cells] = both_ways(&millis);
             assert_eq!(whole, cells, "{steps:?}");
         }
+    }
+
+    #[test]
+    fn floats_of_whole_steps_are_times_to_the_last_digit() {
+        let cells = vec![1_570_963_540_053.0, 1_570_963_540_053.5, -1.25, 1e300, f64::NAN];
+        let array = arrow_array::Float64Array::from(cells);
+        let read = time_reader(&array, Some(TimeUnit::Millis));
+        let times: Vec<_> = (0..array.len()).map(read).collect();
+        let expected = [
+            Ok(1_570_963_540_053_000_000),
+            Ok(1_570_963_540_053_500_000),
+            Ok(-1_250_000),
+            Err(Bad::TooLarge),
+            Err(Bad::Missing),
+        ];
+        assert_eq!(times, expected);
     }
 
     #[test]

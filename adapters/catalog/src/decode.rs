@@ -5,6 +5,8 @@
 //! Parquet file only row groups that touch the wanted times are read.
 
 mod csv_file;
+mod feather_file;
+mod json_file;
 mod parquet_file;
 
 use std::path::{Path, PathBuf};
@@ -19,14 +21,14 @@ use tapedeck_model::number::format_scaled;
 use tapedeck_model::{FundingTick, MboAction, SourceError, Ts};
 
 use crate::cells::{
-    Read, Scaling, actions, buyer_maker_reader, fast_flags, fast_sides, flags_reader, level_side_reader, number_reader,
-    numbers, order_ids, side_from_text, take_numbers, take_times, text_reader, times,
+    Read, Scaling, actions, buyer_maker_reader, dashed, fast_flags, fast_sides, flags_reader, level_side_reader,
+    number_reader, numbers, order_ids, side_from_text, take_numbers, take_times, text_reader, times,
 };
 use crate::error::CatalogError;
 use crate::layout::{Field, Layout, VOLUME, may_be_unknown};
 use crate::paths::format_of;
 use crate::rows::{Bad, Fault, Rows};
-use crate::spec::{DataKind, FileSpec, Format, VolumeUnit};
+use crate::spec::{DataKind, FileSpec, Format, TimeBase, VolumeUnit};
 
 /// Decimals of hours between two settlements.
 const HOURS_SCALE: u8 = 4;
@@ -91,6 +93,8 @@ pub(crate) struct FileReader {
     pub(crate) layout: Layout,
     /// Where each column of the layout stands in a batch.
     places: Vec<usize>,
+    /// Added to the times of the file.
+    offset: i64,
     batches: Batches,
     next_row: u64,
 }
@@ -98,9 +102,10 @@ pub(crate) struct FileReader {
 impl FileReader {
     /// Opens a file and checks that it can be read as `spec` says.
     pub(crate) fn open(spec: &FileSpec, path: &Path, batch_rows: usize, part: Part) -> Result<Self, CatalogError> {
-        let opened = open(path, spec.format)?;
+        let opened = open(path, spec.format, spec.custom.names)?;
+        let offset = offset(spec, path)?;
         let mut layout = Layout::resolve(spec, path, &opened.schema)?;
-        let range = wanted_range(spec, &layout, &opened.schema);
+        let range = wanted_range(spec, &layout, &opened.schema, offset);
         if part == Part::Times {
             let time = layout.time_position();
             layout.columns = layout.columns.into_iter().skip(time).take(1).collect();
@@ -112,7 +117,7 @@ impl FileReader {
         let range = if part == Part::Wanted { range } else { None };
         let (batches, passed) =
             (opened.start)(&positions, batch_rows, range).map_err(|e| CatalogError::format(path, e))?;
-        Ok(Self { path: path.to_owned(), layout, places, batches, next_row: passed + 1 })
+        Ok(Self { path: path.to_owned(), layout, places, offset, batches, next_row: passed + 1 })
     }
 
     /// The next batch into `rows`, or `false` at the end of the file.
@@ -138,6 +143,11 @@ impl FileReader {
         }
         if is_quote_volume(spec) {
             self.decode_quote_volume(spec, &arrays, rows);
+        }
+        if self.offset != 0 {
+            for ts in rows.ts.iter_mut().chain(&mut rows.ts_recv) {
+                *ts = ts.saturating_add(self.offset);
+            }
         }
         if matches!(spec.kind, DataKind::Bars { .. }) && self.layout.position(VOLUME).is_none() {
             let [_, _, _, _, volume] = &mut rows.values;
@@ -302,20 +312,22 @@ fn side_reader(kind: DataKind, field: Field, array: &dyn Array) -> Read<'_, i8> 
 }
 
 /// Opens a file of a stated format, or of the one that its ending names.
-fn open(path: &Path, format: Option<Format>) -> Result<Opened, CatalogError> {
-    let format = format
-        .or_else(|| format_of(path))
-        .ok_or_else(|| CatalogError::format(path, "its ending is neither .parquet nor .csv; state `format`"))?;
+fn open(path: &Path, format: Option<Format>, names: &[&str]) -> Result<Opened, CatalogError> {
+    let format = format.or_else(|| format_of(path)).ok_or_else(|| {
+        CatalogError::format(path, "its ending is neither .parquet nor .csv (.csv.gz, .zip); state `format`")
+    })?;
     match format {
         Format::Parquet => parquet_file::open(path),
-        Format::Csv => csv_file::open(path),
+        Format::Csv => csv_file::open(path, names),
+        Format::Feather => feather_file::open(path),
+        Format::Json => json_file::open(path, names),
     }
 }
 
 /// Whether a file that can be read as `spec` says tells by itself that its first rows have times, so that they
 /// need not be looked at.
 pub(crate) fn tells_of_times(spec: &FileSpec, path: &Path) -> Result<bool, CatalogError> {
-    let opened = open(path, spec.format)?;
+    let opened = open(path, spec.format, spec.custom.names)?;
     let layout = Layout::resolve(spec, path, &opened.schema)?;
     let Some((metadata, column)) = opened.metadata.zip(layout.columns.get(layout.time_position())) else {
         return Ok(false);
@@ -326,7 +338,7 @@ pub(crate) fn tells_of_times(spec: &FileSpec, path: &Path) -> Result<bool, Catal
 
 /// The columns of any file and its first rows, at most `rows` (one batch).
 pub(crate) fn first_rows(path: &Path, rows: usize) -> Result<(Schema, Option<RecordBatch>), CatalogError> {
-    let Opened { schema, start, .. } = open(path, None)?;
+    let Opened { schema, start, .. } = open(path, None, &[])?;
     let positions: Vec<usize> = (0..schema.fields().len()).collect();
     let refuse = |problem: String| CatalogError::format(path, problem);
     let (mut batches, _) = start(&positions, rows.max(1), None).map_err(refuse)?;
@@ -344,7 +356,7 @@ pub(crate) fn batches_of(
     mut take: impl FnMut(&[ArrayRef]) -> Result<(), CatalogError>,
 ) -> Result<(), CatalogError> {
     let refuse = |problem: String| CatalogError::format(path, problem);
-    let Opened { schema, start, .. } = open(path, None)?;
+    let Opened { schema, start, .. } = open(path, None, &[])?;
     let mut at = Vec::with_capacity(wanted.len());
     for names in wanted {
         let found = names.iter().find_map(|name| schema.index_of(name).ok());
@@ -390,13 +402,27 @@ fn exact(array: &dyn Array, scale: u8) -> Scaling {
     Scaling { scale, stated: array.data_type().is_integer().then_some(0), cut: false }
 }
 
-fn wanted_range(spec: &FileSpec, layout: &Layout, schema: &Schema) -> Option<TimeRange> {
+/// What is added to the times of a file.
+fn offset(spec: &FileSpec, path: &Path) -> Result<i64, CatalogError> {
+    let shift = spec.custom.shift.nanos();
+    let base = match spec.custom.base {
+        TimeBase::Epoch => return Ok(shift),
+        TimeBase::DayOfName => path.file_name().and_then(|name| name.to_str()?.get(..8)).and_then(dashed),
+    };
+    let day = base.and_then(|day| day.parse::<Ts>().ok());
+    let day = day.ok_or_else(|| {
+        CatalogError::format(path, "its times count from midnight, but its name does not begin with a day (YYYYMMDD)")
+    })?;
+    Ok(day.nanos().saturating_add(shift))
+}
+
+fn wanted_range(spec: &FileSpec, layout: &Layout, schema: &Schema, offset: i64) -> Option<TimeRange> {
     let column = layout.columns.get(layout.time_position())?;
     let shift = match (column.field, spec.kind) {
         (Field::CloseTime, DataKind::Bars { interval }) => interval.nanos(),
         _ => 0,
     };
-    let bound = |ts: Option<Ts>, open: i64| ts.map_or(open, |t| t.nanos().saturating_add(shift));
+    let bound = |ts: Option<Ts>, open: i64| ts.map_or(open, |t| t.nanos().saturating_add(shift - offset));
     let data = schema.field(column.index).data_type();
     let step = parquet_file::step_of(data, spec.time_unit)?;
     // Levels before the start make the book at the start.

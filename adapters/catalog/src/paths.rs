@@ -14,14 +14,23 @@ use crate::spec::Format;
 /// # Errors
 /// [`CatalogError::NoFiles`] for a path that names none, or what the system refuses.
 pub fn expand_paths(paths: &[String], base_dir: &Path) -> Result<Vec<PathBuf>, CatalogError> {
+    expand(paths, base_dir, &|path| format_of(path).is_some())
+}
+
+/// The same where `counts` tells which files in folders count.
+pub(crate) fn expand(
+    paths: &[String],
+    base_dir: &Path,
+    counts: &dyn Fn(&Path) -> bool,
+) -> Result<Vec<PathBuf>, CatalogError> {
     let mut files = BTreeSet::new();
     for pattern in paths {
         let full = base_dir.join(pattern);
         let mut named = Vec::new();
         if full.exists() {
-            collect(&full, &mut named)?;
+            collect_those(&full, counts, &mut named)?;
         } else {
-            expand_pattern(pattern, &full, &mut named)?;
+            expand_pattern(pattern, &full, counts, &mut named)?;
         }
         let found = !named.is_empty();
         files.extend(named);
@@ -35,18 +44,27 @@ pub fn expand_paths(paths: &[String], base_dir: &Path) -> Result<Vec<PathBuf>, C
     Ok(files.into_iter().collect())
 }
 
-fn expand_pattern(pattern: &str, full: &Path, named: &mut Vec<PathBuf>) -> Result<(), CatalogError> {
+fn expand_pattern(
+    pattern: &str,
+    full: &Path,
+    counts: &dyn Fn(&Path) -> bool,
+    named: &mut Vec<PathBuf>,
+) -> Result<(), CatalogError> {
     let refuse = |problem: String| CatalogError::Pattern { pattern: pattern.to_owned(), problem };
     let text = full.to_str().ok_or_else(|| refuse("it is not UTF-8".to_owned()))?;
     for entry in glob::glob(text).map_err(|e| refuse(e.to_string()))? {
         let path = entry.map_err(|e| refuse(e.to_string()))?;
-        collect(&path, named)?;
+        collect_those(&path, counts, named)?;
     }
     Ok(())
 }
 
 /// Onto `files`: `path` itself, or the data files in it, in no order.
 pub(crate) fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), CatalogError> {
+    collect_those(path, &|file| format_of(file).is_some(), files)
+}
+
+fn collect_those(path: &Path, counts: &dyn Fn(&Path) -> bool, files: &mut Vec<PathBuf>) -> Result<(), CatalogError> {
     if !path.is_dir() {
         files.push(path.to_owned());
         return Ok(());
@@ -54,8 +72,8 @@ pub(crate) fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), Catal
     for entry in std::fs::read_dir(path).map_err(|e| CatalogError::io(path, e))? {
         let entry = entry.map_err(|e| CatalogError::io(path, e))?.path();
         let hidden = entry.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        if !hidden && (entry.is_dir() || format_of(&entry).is_some()) {
-            collect(&entry, files)?;
+        if !hidden && (entry.is_dir() || counts(&entry)) {
+            collect_those(&entry, counts, files)?;
         }
     }
     Ok(())
@@ -74,9 +92,10 @@ pub(crate) fn day_files(folder: &Path) -> Result<Vec<PathBuf>, CatalogError> {
 
 /// The format that a file's ending names.
 pub(crate) fn format_of(path: &Path) -> Option<Format> {
-    let ending = path.extension()?.to_str()?;
-    if ending.eq_ignore_ascii_case("parquet") {
+    let name = path.file_name()?.to_str()?.to_ascii_lowercase();
+    if name.ends_with(".parquet") {
         return Some(Format::Parquet);
     }
-    ending.eq_ignore_ascii_case("csv").then_some(Format::Csv)
+    let is_text = [".csv", ".csv.gz", ".csv.zip"].iter().any(|ending| name.ends_with(ending));
+    is_text.then_some(Format::Csv)
 }

@@ -71,8 +71,12 @@ impl DataKind {
 pub enum Format {
     /// Apache Parquet.
     Parquet,
-    /// Comma-separated text with a header line.
+    /// Comma-separated text, also as gzip or as the one file of a zip.
     Csv,
+    /// An Arrow file, which is also called Feather.
+    Feather,
+    /// A JSON array of rows, each an array or a dictionary, also as gzip.
+    Json,
 }
 
 /// What one step of a numeric time column is.
@@ -86,16 +90,35 @@ pub enum TimeUnit {
     Micros,
     /// Nanoseconds.
     Nanos,
+    /// Milliseconds below 10^14 (the year 5138), microseconds from there on (1973): files of one publisher
+    /// that has gone over from the one to the other.
+    MillisOrMicros,
 }
 
 impl TimeUnit {
-    /// Nanoseconds of one step.
-    pub const fn nanos(self) -> i64 {
+    /// Nanoseconds of one step of a time that is `count` steps.
+    #[inline]
+    pub const fn nanos(self, count: i128) -> i64 {
         match self {
             Self::Seconds => 1_000_000_000,
             Self::Millis => 1_000_000,
             Self::Micros => 1_000,
             Self::Nanos => 1,
+            Self::MillisOrMicros => {
+                if count.unsigned_abs() < 100_000_000_000_000 {
+                    1_000_000
+                } else {
+                    1_000
+                }
+            }
+        }
+    }
+
+    /// Nanoseconds of one step of any time, if they are the same.
+    pub const fn step(self) -> Option<i64> {
+        match self {
+            Self::MillisOrMicros => None,
+            Self::Seconds | Self::Millis | Self::Micros | Self::Nanos => Some(self.nanos(0)),
         }
     }
 
@@ -109,6 +132,27 @@ impl TimeUnit {
             _ => None,
         }
     }
+}
+
+/// What files of a publisher leave out or say in another way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Custom {
+    /// Names of the columns of text files without a header line; where there are none, `#1`, `#2` and so on.
+    pub names: &'static [&'static str],
+    /// What times count from.
+    pub base: TimeBase,
+    /// Added to every time: the length of the stretch where a value of its end stands at its beginning.
+    pub shift: Span,
+}
+
+/// What times count from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TimeBase {
+    /// The Unix epoch.
+    #[default]
+    Epoch,
+    /// Midnight in UTC of the day with which the file's name begins, as `YYYYMMDD`.
+    DayOfName,
 }
 
 /// What the volume of a bar counts.
@@ -166,6 +210,8 @@ pub struct FileSpec {
     pub columns: BTreeMap<String, String>,
     /// Unit of numeric time columns, which are refused without.
     pub time_unit: Option<TimeUnit>,
+    /// What is the publisher's own.
+    pub custom: Custom,
     /// Decimals of integer price columns, which are refused without in Parquet.
     pub price_scale: Option<u8>,
     /// Decimals of integer quantity columns, which are refused without in Parquet.

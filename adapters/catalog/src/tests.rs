@@ -64,6 +64,7 @@ pub(crate) fn spec(kind: DataKind, paths: &[PathBuf]) -> FileSpec {
         format: None,
         columns: BTreeMap::new(),
         time_unit: None,
+        custom: crate::spec::Custom::default(),
         price_scale: None,
         qty_scale: None,
         volume_unit: VolumeUnit::Base,

@@ -29,7 +29,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use tapedeck_benches::parquet_tape::{raw_decode, write_bars};
 use tapedeck_benches::{finish, instrument, median};
-use tapedeck_catalog::{DataKind, FileSpec, OnError, ReadAhead, VolumeUnit};
+use tapedeck_catalog::{Custom, DataKind, FileSpec, OnError, ReadAhead, VolumeUnit};
 use tapedeck_model::{Chunk, Instrument, InstrumentIx, Source, Span};
 
 const ROWS: usize = 1_000_000;
@@ -198,6 +198,7 @@ fn file_spec(path: PathBuf) -> FileSpec {
         format: None,
         columns: BTreeMap::new(),
         time_unit: None,
+        custom: Custom::default(),
         price_scale: None,
         qty_scale: None,
         volume_unit: VolumeUnit::Base,

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use tapedeck_catalog::{
-    CatalogError, DataKind, FileSpec, Format, MissingRate, OnError, ReadAhead, Settlements, TimeUnit, VolumeUnit,
-    WholeFunding,
+    CatalogError, Custom, DataKind, FileSpec, Format, MissingRate, OnError, ReadAhead, Settlements, TimeUnit,
+    VolumeUnit, WholeFunding,
 };
 use tapedeck_kernel::spec::SourceSlot;
 use tapedeck_kernel::venue::RecordKind;
@@ -246,6 +246,7 @@ pub(super) fn file_spec(
         },
         columns: params.text_map_opt("columns")?.unwrap_or_default(),
         time_unit: params.text_opt("time_unit")?.as_deref().and_then(TimeUnit::from_text),
+        custom: Custom::default(),
         price_scale: scale("price_scale")?,
         qty_scale: scale("qty_scale")?,
         volume_unit: if params.text("volume_unit")? == "quote" { VolumeUnit::Quote } else { VolumeUnit::Base },

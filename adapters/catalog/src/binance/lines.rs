@@ -1,24 +1,19 @@
-//! The lines of one recording, plain or gzip.
+//! The lines of one recording, however they are packed.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
 
-use flate2::read::MultiGzDecoder;
 use serde::de::Error as _;
 use tapedeck_model::Ts;
 
 use super::message::{Message, parse};
 use crate::error::{CatalogError, LineProblem};
-
-const BUFFER_BYTES: usize = 256 * 1024;
-/// How a gzip file begins.
-const GZIP: [u8; 2] = [0x1f, 0x8b];
+use crate::packed;
 
 /// A recording being read.
 pub(super) struct Lines {
     path: PathBuf,
-    reader: Box<dyn BufRead>,
+    reader: Box<dyn BufRead + Send>,
     bytes: Vec<u8>,
     /// Lines read so far.
     number: u64,
@@ -31,10 +26,7 @@ pub(super) type Outcome<'a> = (u64, Result<(i64, Message<'a>), LineProblem>);
 
 impl Lines {
     pub(super) fn open(path: &Path) -> Result<Self, CatalogError> {
-        let refuse = |e| CatalogError::io(path, e);
-        let mut file = BufReader::with_capacity(BUFFER_BYTES, File::open(path).map_err(refuse)?);
-        let zipped = file.fill_buf().map_err(refuse)?.starts_with(&GZIP);
-        let reader: Box<dyn BufRead> = if zipped { unzipped(file) } else { Box::new(file) };
+        let reader = packed::open(path)?;
         Ok(Self { path: path.to_owned(), reader, bytes: Vec::new(), number: 0, last_local: i64::MIN, ended: false })
     }
 
@@ -88,9 +80,4 @@ impl Lines {
         }
         Ok(false)
     }
-}
-
-fn unzipped(file: impl Read + 'static) -> Box<dyn BufRead> {
-    let file = BufReader::with_capacity(BUFFER_BYTES, file);
-    Box::new(BufReader::with_capacity(BUFFER_BYTES, MultiGzDecoder::new(file)))
 }

@@ -1,8 +1,8 @@
 //! CSV as columns of text. A byte order mark and CRLF are fine. A first line with numbers in it is no
-//! header but a row; the columns are then named by their positions: `#1`, `#2` and so on. A line with
-//! a wrong number of fields keeps its place as a row without cells, with a note.
+//! header but a row; the columns are then named as their publisher does, else by their positions: `#1`, `#2`
+//! and so on. A line with a wrong number of fields keeps its place as a row without cells, with a note.
 
-use std::fs::File;
+use std::io::BufRead;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,8 +13,13 @@ use csv::{Reader, ReaderBuilder, StringRecord, Trim};
 
 use super::{Batch, Batches, Opened, TimeRange, Torn};
 use crate::error::CatalogError;
+use crate::packed;
 
-pub(super) fn open(path: &Path) -> Result<Opened, CatalogError> {
+/// What text is read from.
+type Text = Box<dyn BufRead + Send>;
+
+/// Opens a file whose columns are called `names` if it has no header line.
+pub(super) fn open(path: &Path, names: &[&str]) -> Result<Opened, CatalogError> {
     let mut reader = read(path, true)?;
     let header = reader.headers().map_err(|e| CatalogError::format(path, e))?.clone();
     if header.is_empty() {
@@ -24,7 +29,8 @@ pub(super) fn open(path: &Path) -> Result<Opened, CatalogError> {
     if nameless {
         reader = read(path, false)?;
     }
-    let named = |(nth, name): (usize, &str)| if nameless { column_at(nth + 1) } else { name.to_owned() };
+    let known = |nth: usize| names.get(nth).map_or_else(|| column_at(nth + 1), |name| (*name).to_owned());
+    let named = |(nth, name): (usize, &str)| if nameless { known(nth) } else { name.to_owned() };
     let names = header.iter().enumerate().map(named);
     let fields: Vec<Field> = names.map(|name| Field::new(name, DataType::Utf8, true)).collect();
     let fields_expected = header.len();
@@ -37,11 +43,10 @@ pub(super) fn open(path: &Path) -> Result<Opened, CatalogError> {
     Ok(Opened { schema: Schema::new(fields), metadata: None, start })
 }
 
-fn read(path: &Path, has_headers: bool) -> Result<Reader<File>, CatalogError> {
-    let file = File::open(path).map_err(|e| CatalogError::io(path, e))?;
+fn read(path: &Path, has_headers: bool) -> Result<Reader<Text>, CatalogError> {
     let mut builder = ReaderBuilder::new();
     builder.has_headers(has_headers).flexible(true).trim(Trim::All).buffer_capacity(256 * 1024);
-    Ok(builder.from_reader(file))
+    Ok(builder.from_reader(packed::open(path)?))
 }
 
 /// The name of a column of a file without a header line; the first is 1.
@@ -50,7 +55,7 @@ pub(crate) fn column_at(position: usize) -> String {
 }
 
 struct Lines {
-    reader: Reader<File>,
+    reader: Reader<Text>,
     record: StringRecord,
     positions: Vec<usize>,
     batch_rows: usize,

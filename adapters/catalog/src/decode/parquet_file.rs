@@ -68,7 +68,7 @@ pub(super) fn step_of(data: &DataType, unit: Option<TimeUnit>) -> Option<i64> {
         DataType::Timestamp(ArrowUnit::Microsecond, _) => Some(1_000),
         DataType::Timestamp(ArrowUnit::Nanosecond, _) => Some(1),
         DataType::Date32 => Some(86_400_000_000_000),
-        DataType::Int32 | DataType::Int64 => unit.map(TimeUnit::nanos),
+        DataType::Int32 | DataType::Int64 => unit.and_then(TimeUnit::step),
         _ => None,
     }
 }
