@@ -35,15 +35,32 @@ pub fn import(
     on_conflict: OnConflict,
     stop: &dyn Fn() -> bool,
 ) -> Result<ImportSummary, CatalogError> {
-    let (kind, instrument) = (spec.kind, spec.instrument.clone());
-    let mut source = ReadAhead::spawn(open(spec)?, READ_AHEAD_CHUNKS);
+    Ok(import_all(vec![spec], root, on_conflict, stop)?.pop().unwrap_or_default())
+}
+
+/// The same for several data sets of different series: all of them, or none.
+///
+/// # Errors
+/// As of [`import`].
+pub fn import_all(
+    specs: Vec<FileSpec>,
+    root: &Path,
+    on_conflict: OnConflict,
+    stop: &dyn Fn() -> bool,
+) -> Result<Vec<ImportSummary>, CatalogError> {
     let mut transaction = Transaction::open(root, on_conflict)?;
-    let series = transaction.series(kind, &instrument, Vec::new());
     let mut chunk = Chunk::new(InstrumentIx(0));
-    while source.next_chunk(&mut chunk)? {
-        transaction.add(series, &chunk, stop)?;
+    let mut issues = Vec::new();
+    for spec in specs {
+        let series = transaction.series(spec.kind, &spec.instrument, Vec::new());
+        let mut source = ReadAhead::spawn(open(spec)?, READ_AHEAD_CHUNKS);
+        while source.next_chunk(&mut chunk)? {
+            transaction.add(series, &chunk, stop)?;
+        }
+        transaction.end(series, stop)?;
+        issues.push(source.issues());
     }
     // A data set without one row has failed as a source already.
-    let summary = transaction.finish(stop)?.pop().unwrap_or_default();
-    Ok(ImportSummary { issues: source.issues(), ..summary })
+    let summaries = transaction.finish(stop)?;
+    Ok(summaries.into_iter().zip(issues).map(|(summary, issues)| ImportSummary { issues, ..summary }).collect())
 }

@@ -40,7 +40,7 @@ pub use ahead::ReadAhead;
 pub use binance::{Recording, RecordingCounts, RecordingFile, RecordingSummary, Wanted, import_recording};
 pub use error::{CatalogError, LineProblem};
 pub use head::{Table, head};
-pub use import::import;
+pub use import::{import, import_all};
 pub use list::{CatalogEntry, ColumnRange, Description, SeriesFilter, describe, first_files, ls};
 pub use order_latency::read_order_latency;
 pub use paths::expand_paths;

@@ -38,8 +38,8 @@ pub(crate) fn open(path: &Path) -> Result<Box<dyn BufRead + Send>, CatalogError>
 
 /// The one file of a zip.
 fn only_entry(path: &Path, mut file: BufReader<File>) -> Result<Checked, CatalogError> {
-    let refuse = |problem: String| CatalogError::format(path, problem);
-    let damaged = |e: zip::result::ZipError| refuse(format!("it is not a readable zip: {e}"));
+    let refuse = |problem: &str| CatalogError::format(path, problem);
+    let damaged = |e: zip::result::ZipError| refuse(&format!("it is not a readable zip: {e}"));
     let mut archive = ZipArchive::new(&mut file).map_err(damaged)?;
     let mut found = Vec::new();
     for at in 0..archive.len() {
@@ -49,14 +49,14 @@ fn only_entry(path: &Path, mut file: BufReader<File>) -> Result<Checked, Catalog
         }
     }
     let [at] = found.as_slice() else {
-        return Err(refuse(format!("it holds {} files, expected one; unpack it", found.len())));
+        return Err(refuse(&format!("it holds {} files, expected one; unpack it", found.len())));
     };
     let entry = archive.by_index_raw(*at).map_err(damaged)?;
     if entry.encrypted() {
-        return Err(refuse(format!("its file has a password; unpack it")));
+        return Err(refuse("its file has a password; unpack it"));
     }
     let (method, packed, size, sum) = (entry.compression(), entry.compressed_size(), entry.size(), entry.crc32());
-    let start = entry.data_start().ok_or_else(|| refuse(format!("its file has no beginning")))?;
+    let start = entry.data_start().ok_or_else(|| refuse("its file has no beginning"))?;
     drop(entry);
     drop(archive);
     file.seek(SeekFrom::Start(start)).map_err(|e| CatalogError::io(path, e))?;
@@ -64,7 +64,7 @@ fn only_entry(path: &Path, mut file: BufReader<File>) -> Result<Checked, Catalog
     let bytes: Box<dyn Read + Send> = match method {
         CompressionMethod::Stored => Box::new(raw),
         CompressionMethod::DEFLATE => Box::new(DeflateDecoder::new(raw)),
-        other => return Err(refuse(format!("its file is packed by {other}, expected deflate; unpack it"))),
+        other => return Err(refuse(&format!("its file is packed by {other}, expected deflate; unpack it"))),
     };
     Ok(Checked { bytes: CrcReader::new(bytes), size, sum })
 }

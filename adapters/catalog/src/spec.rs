@@ -242,6 +242,7 @@ impl FileSpec {
             format: Some(Format::Parquet),
             columns: BTreeMap::from([("ts".to_owned(), kind.time_column().to_owned())]),
             time_unit: None,
+            custom: Custom::default(),
             price_scale: None,
             qty_scale: None,
             volume_unit: VolumeUnit::Base,

@@ -156,6 +156,17 @@ impl Transaction {
         Ok(writer)
     }
 
+    /// Tells that a series is whole, so that nothing of it is kept open.
+    ///
+    /// # Errors
+    /// As of [`Transaction::add`].
+    ///
+    /// # Panics
+    /// If `series` is of another transaction.
+    pub fn end(&mut self, series: SeriesIx, stop: &dyn Fn() -> bool) -> Result<(), CatalogError> {
+        self.end_day(series, stop)
+    }
+
     fn end_day(&mut self, series: SeriesIx, stop: &dyn Fn() -> bool) -> Result<(), CatalogError> {
         let Some((day, writer)) = self.of(series).day.take() else { return Ok(()) };
         let (path, new) = writer.finish()?.replace()?;

@@ -164,3 +164,29 @@ fn a_recording_becomes_depth_trades_and_quotes() {
     stage.write("recording", &lines[1].replace("BTCUSD", "ETHUSD"));
     stage.sim(&import(&[])).check(2, &["recording, line 1: the message is of `ETHUSD`"]);
 }
+
+#[test]
+fn published_files_say_themselves_what_they_hold() {
+    let stage = Stage::new();
+    fs::create_dir(stage.path("dump")).unwrap();
+    stage.write("dump/XRPETH-aggTrades-2019-10-11.csv", "7,0.0014,23.00000000,1,2,1570752011620,True,True\n");
+    stage.write(
+        "dump/XRPETH-1m-2019-10-11.csv",
+        "1570752000000,0.0014,0.0015,0.0013,0.0014,8,1570752059999,0,2,0,0,0\n",
+    );
+    stage.write("dump/notes.txt", "not data");
+    let import = |rest: &str| {
+        let text = format!("data import binance dump --into catalog {rest}");
+        stage.sim(&text.split(' ').filter(|word| !word.is_empty()).collect::<Vec<&str>>())
+    };
+    import("--lot 1").check(2, &["--tick is missing", "its decimals are kept"]);
+    import("--tick 0.01 --lot 1").check(2, &["1m-2019-10-11.csv", "row 1", "does not fit 2 decimals"]);
+    let expected = ["1 bars of XRPETH.binance", "1 trades of XRPETH.binance", "1 days written"];
+    import("--tick 0.0001 --lot 1").check(0, &expected);
+    import("--tick 0.0001 --lot 1").check(0, &["0 days written, 1 were there"]);
+    stage.sim(&["data", "ls", "catalog"]).check(0, &["XRPETH.binance bars 1m", "XRPETH.binance trades"]);
+    import("--tick 0.0001 --lot 1 --time-unit s").check(2, &["--time-unit means nothing with files of binance"]);
+    import("--tick 0.0001 --lot 1 --format nonsense").check(2, &["`nonsense` is no format", "known: parquet, csv"]);
+    stage.write("dump/XRPETH-metrics-2019-10-11.csv", "1,2\n");
+    import("--tick 0.0001 --lot 1").check(2, &["`metrics` is none that is read"]);
+}

@@ -4,7 +4,7 @@
 //! memory holds those, whatever the length of the file. A row with a wrong number of cells keeps its place, with a note.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray};
@@ -41,7 +41,7 @@ pub(super) fn open(path: &Path, names: &[&str]) -> Result<Opened, CatalogError> 
             names: columns.fields().iter().map(|field| field.name().clone()).collect(),
             kept,
             positions: positions.to_vec(),
-            batch_rows,
+            height: batch_rows,
             cells: Vec::new(),
             torn: Vec::new(),
         };
@@ -58,14 +58,15 @@ struct Rows {
     names: Vec<String>,
     kept: SchemaRef,
     positions: Vec<usize>,
-    batch_rows: usize,
+    /// Rows to a batch.
+    height: usize,
     /// Those of the batch, each with the cells that are kept.
     cells: Vec<Vec<Value>>,
     torn: Vec<Torn>,
 }
 
 impl Rows {
-    fn read(mut self, path: &PathBuf) {
+    fn read(mut self, path: &Path) {
         let text = packed::open(path).map_err(|e| e.to_string());
         let outcome = text.and_then(|text| {
             let mut json = serde_json::Deserializer::from_reader(text);
@@ -97,7 +98,7 @@ impl Rows {
         }
         let kept = self.positions.iter().map(|at| cells.get_mut(*at).map(Value::take).unwrap_or_default());
         self.cells.push(kept.collect());
-        if self.cells.len() < self.batch_rows {
+        if self.cells.len() < self.height {
             return true;
         }
         let batch = self.batch();

@@ -161,18 +161,32 @@ fn is(sum: Decimal, measured: &Value) -> bool {
     (sum - measured).abs() <= 1e-12 * measured.abs()
 }
 
+/// Whose layout a file of the measured ones has, if it is one that is read.
+fn publisher_of(name: &str) -> Option<Publisher> {
+    match name.split_once('/')?.0 {
+        "freqtrade" if ![".h5", ".csv"].iter().any(|ending| name.ends_with(ending)) => Some(Publisher::Freqtrade),
+        "lean" if name.starts_with("lean/crypto") => Some(Publisher::Lean),
+        "derived" => Some(Publisher::Binance),
+        _ => None,
+    }
+}
+
+/// A time as it was measured, also in LEAN's form.
+fn time(measured: &Value) -> Ts {
+    let text = measured.as_str().unwrap();
+    text.parse().unwrap_or_else(|_| {
+        let day = crate::cells::dashed(&text[..8]).unwrap();
+        format!("{day}T{}Z", &text[9..]).parse().unwrap()
+    })
+}
+
 #[test]
 fn real_files_hold_what_was_measured_of_them() {
     let Some(shared) = shared() else { return };
     let truth = truth(&shared);
     let mut looked_at = 0;
     for (name, about) in truth.as_object().unwrap() {
-        let publisher = match name.split_once('/').map(|(folder, _)| folder) {
-            Some("freqtrade") if !name.contains(".h5") && !name.ends_with(".csv") => Publisher::Freqtrade,
-            Some("lean") if name.starts_with("lean/crypto") => Publisher::Lean,
-            Some("derived") => Publisher::Binance,
-            _ => continue,
-        };
+        let Some(publisher) = publisher_of(name) else { continue };
         looked_at += 1;
         let set = one(publisher, &shared.join("data").join(name), None).unwrap();
         if about["rows"] == 0 {
@@ -183,67 +197,56 @@ fn real_files_hold_what_was_measured_of_them() {
         let coin = coin(set.venue.as_deref(), &set.symbol);
         let played = play(set.spec(coin, OnError::Fail)).unwrap_or_else(|problem| panic!("{name}: {problem}"));
         assert_eq!(played.records.len() as u64, about["rows"].as_u64().unwrap(), "{name}");
-        let times = |at: fn(&MarketRecord) -> Ts| {
-            let [first, last] = [played.records.first(), played.records.last()].map(|record| at(record.unwrap()));
-            [first, last].map(|ts| Ts::from_nanos(ts.nanos() - set.custom.shift.nanos()))
+        let stamp = |record: Option<&MarketRecord>| match record.unwrap() {
+            MarketRecord::Bar(bar) => bar.ts_open(),
+            other => Ts::from_nanos(other.ts_event().nanos() - set.custom.shift.nanos()),
         };
-        let stated = ["first", "last"].map(|key| {
-            let text = about[key].as_str().unwrap();
-            text.parse::<Ts>().unwrap_or_else(|_| {
-                let day = crate::cells::dashed(&text[..8]).unwrap();
-                format!("{day}T{}Z", &text[9..]).parse().unwrap()
-            })
-        });
-        let missing = |issue| played.issues.iter().filter(|(known, _)| *known == issue).map(|(_, n)| *n).sum::<u64>();
-        match played.records[0] {
-            MarketRecord::Bar(_) => {
-                let bars = || {
-                    played.records.iter().filter_map(|r| if let MarketRecord::Bar(bar) = r { Some(bar) } else { None })
-                };
-                assert_eq!(
-                    times(|r| if let MarketRecord::Bar(bar) = r { bar.ts_open() } else { Ts::MIN }),
-                    stated,
-                    "{name}"
-                );
-                assert!(is(sum(bars().map(|bar| bar.volume.raw())), &about["sum_volume"]), "{name}");
-                assert_eq!(bars().map(|bar| bar.low.raw()).min(), Some(near(&about["min_low"])));
-                assert_eq!(bars().map(|bar| bar.high.raw()).max(), Some(near(&about["max_high"])));
-                assert_eq!(missing(DataIssue::Gap), about["gap_places"].as_u64().unwrap(), "{name}");
-            }
-            MarketRecord::Trade(_) => {
-                let trades = || {
-                    played
-                        .records
-                        .iter()
-                        .filter_map(|r| if let MarketRecord::Trade(trade) = r { Some(trade) } else { None })
-                };
-                assert_eq!(times(MarketRecord::ts_event), stated, "{name}");
-                assert!(is(sum(trades().map(|trade| trade.qty.raw())), &about["sum_amount"]), "{name}");
-                let bought = trades().filter(|trade| trade.aggressor == Some(Side::Buy)).count() as u64;
-                let sides = &about["sides"];
-                let stated = sides.get("buy").or_else(|| sides.get("False")).and_then(Value::as_u64).unwrap();
-                assert_eq!(bought, stated, "{name}");
-            }
-            MarketRecord::Quote(first) => {
-                assert_eq!(times(MarketRecord::ts_event), stated, "{name}");
-                let [bid, ask] = [0, 1].map(|side| about["first_close_bid_ask"][side].as_str().unwrap());
-                assert_eq!((first.bid_px, first.ask_px), (px(bid), px(ask)), "{name}");
-            }
-            MarketRecord::Funding(_) => {
-                let rates =
-                    played.records.iter().map(|r| if let MarketRecord::Funding(tick) = r { tick.rate } else { 0 });
-                let sum = Decimal::from_i128_with_scale(rates.map(i128::from).sum(), 12).normalize();
-                assert_eq!(times(MarketRecord::ts_event), stated, "{name}");
-                assert!(is(sum, &about["sum_rate"]), "{name}: {sum}");
-            }
-            MarketRecord::Mark(first) => {
-                assert_eq!(times(MarketRecord::ts_event), stated, "{name}");
-                assert_eq!(first.mark_px.raw(), near(&about["first_close"]), "{name}");
-            }
-            MarketRecord::Depth(_) | MarketRecord::Mbo(_) => panic!("{name} holds no book"),
+        let [first, last] = [played.records.first(), played.records.last()].map(stamp);
+        assert_eq!((first, last), (time(&about["first"]), time(&about["last"])), "{name}");
+        let gaps: u64 = played.issues.iter().filter(|(issue, _)| *issue == DataIssue::Gap).map(|(_, n)| *n).sum();
+        if matches!(set.kind, DataKind::Bars { .. }) {
+            assert_eq!(gaps, about["gap_places"].as_u64().unwrap(), "{name}");
         }
+        check(&played.records, about, name);
     }
     assert!(looked_at >= 50, "only {looked_at} files of the publishers");
+}
+
+/// Sums, extremes and first values of one file's records.
+fn check(records: &[MarketRecord], about: &Value, name: &str) {
+    let raws = |of: fn(&MarketRecord) -> Option<i64>| records.iter().filter_map(of);
+    match &records[0] {
+        MarketRecord::Bar(_) => {
+            let volume = raws(|r| if let MarketRecord::Bar(bar) = r { Some(bar.volume.raw()) } else { None });
+            assert!(is(sum(volume), &about["sum_volume"]), "{name}");
+            let lows = raws(|r| if let MarketRecord::Bar(bar) = r { Some(bar.low.raw()) } else { None });
+            let highs = raws(|r| if let MarketRecord::Bar(bar) = r { Some(bar.high.raw()) } else { None });
+            assert_eq!(
+                (lows.min(), highs.max()),
+                (Some(near(&about["min_low"])), Some(near(&about["max_high"]))),
+                "{name}"
+            );
+        }
+        MarketRecord::Trade(_) => {
+            let qty = raws(|r| if let MarketRecord::Trade(trade) = r { Some(trade.qty.raw()) } else { None });
+            assert!(is(sum(qty), &about["sum_amount"]), "{name}");
+            let bought =
+                |r: &&MarketRecord| matches!(r, MarketRecord::Trade(trade) if trade.aggressor == Some(Side::Buy));
+            let stated = ["buy", "False"].iter().find_map(|side| about["sides"].get(side)?.as_u64());
+            assert_eq!(Some(records.iter().filter(bought).count() as u64), stated, "{name}");
+        }
+        MarketRecord::Quote(first) => {
+            let [bid, ask] = [0, 1].map(|side| about["first_close_bid_ask"][side].as_str().unwrap());
+            assert_eq!((first.bid_px, first.ask_px), (px(bid), px(ask)), "{name}");
+        }
+        MarketRecord::Funding(_) => {
+            let rates = raws(|r| if let MarketRecord::Funding(tick) = r { Some(tick.rate) } else { None });
+            let sum = Decimal::from_i128_with_scale(rates.map(i128::from).sum(), 12);
+            assert!(is(sum, &about["sum_rate"]), "{name}: {sum}");
+        }
+        MarketRecord::Mark(first) => assert_eq!(first.mark_px.raw(), near(&about["first_close"]), "{name}"),
+        MarketRecord::Depth(_) | MarketRecord::Mbo(_) => panic!("{name} holds no book"),
+    }
 }
 
 #[test]

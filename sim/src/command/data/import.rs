@@ -3,12 +3,13 @@
 //! What is read is described by a `[[data]]` section: of a scenario, or of one that is made from the
 //! arguments, so that both are checked by the same tables.
 
+mod published;
 mod recording;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use tapedeck_catalog::{CatalogError, DataKind, ImportSummary, OnConflict};
+use tapedeck_catalog::{CatalogError, DataKind, ImportSummary, OnConflict, Publisher};
 use tapedeck_model::Instrument;
 use tapedeck_model::param::ParamValue;
 
@@ -65,20 +66,21 @@ impl From<Choice> for OnConflict {
 /// Data described by arguments; they mean what the same keys of a scenario mean.
 #[derive(Debug, Clone, clap::Args)]
 struct Described {
-    /// bars, trades, quotes, depth, mark or funding; of recordings depth, trades or quotes, or all if it is left out.
-    #[arg(long, required_unless_present_any = ["scenario", "format"])]
+    /// bars, trades, quotes, depth, mark or funding; of recordings depth, trades or quotes, or all if it is left out;
+    /// of published files what their names leave open.
+    #[arg(long)]
     kind: Option<String>,
-    /// The venue.
-    #[arg(long, required_unless_present = "scenario")]
+    /// The venue; published files may name it.
+    #[arg(long)]
     venue: Option<String>,
-    /// The venue's symbol.
-    #[arg(long, required_unless_present = "scenario")]
+    /// The venue's symbol; published files name it.
+    #[arg(long)]
     symbol: Option<String>,
     /// Step of a price; its decimals are kept.
-    #[arg(long, required_unless_present = "scenario", value_name = "DECIMAL")]
+    #[arg(long, value_name = "DECIMAL")]
     tick: Option<String>,
     /// Step of a quantity; its decimals are kept.
-    #[arg(long, required_unless_present = "scenario", value_name = "DECIMAL")]
+    #[arg(long, value_name = "DECIMAL")]
     lot: Option<String>,
     /// Length of a bar.
     #[arg(long)]
@@ -98,14 +100,15 @@ struct Described {
     /// Unit of a bar's volume: base or quote.
     #[arg(long)]
     volume_unit: Option<String>,
-    /// parquet, csv, or binance-ws for recordings of Binance's streams; default: by the files' names.
+    /// The same as the word before the paths.
     #[arg(long)]
     format: Option<String>,
     /// What happens to bad rows: fail, skip or repair.
     #[arg(long)]
     on_error: Option<String>,
-    /// Files, globs or folders.
-    #[arg(required_unless_present = "scenario")]
+    /// Files, globs or folders; before them whose layout they have: parquet or csv (default: by the files' names),
+    /// binance (bulk files), binance-ws (recordings of its streams), freqtrade or lean.
+    #[arg(required_unless_present = "scenario", value_name = "[FORMAT] PATH")]
     paths: Vec<String>,
 }
 
@@ -115,15 +118,22 @@ struct Described {
 /// [`Failure`]; the catalog is then as it was.
 pub fn import(args: &Args, registry: &Registry) -> Result<(), Failure> {
     interrupt::listen()?;
-    if args.described.format.as_deref() == Some(recording::FORMAT) {
-        return recording::import(args, registry);
+    let asked = with_format(&args.described)?;
+    match asked.format.as_deref() {
+        Some(recording::FORMAT) => return recording::import(args, &asked, registry),
+        Some(format) => {
+            if let Some(publisher) = Publisher::from_text(format) {
+                return published::import(publisher, args, &asked, registry);
+            }
+        }
+        None => {}
     }
     let set = match &args.scenario {
         Some(file) => {
             let loaded = load(file, &[], registry)?;
             data_set(&loaded.scenario, registry, &loaded.base_dir, args.data.as_deref())?
         }
-        None => described(&args.described, registry)?,
+        None => described(&asked, registry)?,
     };
     let Origin::Files(spec) = set.origin else {
         let help = "write them with `sim data synth`";
@@ -133,6 +143,25 @@ pub fn import(args: &Args, registry: &Registry) -> Result<(), Failure> {
     let summary = tapedeck_catalog::import(*spec, &args.into, on_conflict, &interrupt::heed);
     let summary = summary.map_err(stopped_or_refused)?;
     print_out(&said(&summary, set.kind, &set.instrument))
+}
+
+/// The format out of the paths, where it is the first of them.
+fn with_format(asked: &Described) -> Result<Described, Failure> {
+    let mut asked = asked.clone();
+    let known = || ["parquet", "csv", recording::FORMAT].into_iter().chain(Publisher::ALL.map(Publisher::text));
+    if asked.format.is_none()
+        && let [first, _, ..] = asked.paths.as_slice()
+        && known().any(|word| word == first)
+    {
+        asked.format = Some(asked.paths.remove(0));
+    }
+    match asked.format.as_deref() {
+        Some(format) if known().all(|word| word != format) => {
+            let help = format!("known: {}", known().collect::<Vec<_>>().join(", "));
+            Err(Failure::input_with_help(format!("`{format}` is no format of files"), help))
+        }
+        _ => Ok(asked),
+    }
 }
 
 pub(super) fn stopped_or_refused(error: CatalogError) -> Failure {
@@ -173,8 +202,16 @@ fn said(summary: &ImportSummary, kind: DataKind, instrument: &Instrument) -> Str
 }
 
 fn described(asked: &Described, registry: &Registry) -> Result<DataSet, Failure> {
-    if asked.kind.is_none() {
-        return Err(Failure::input_with_help("--kind is missing", "bars, trades, quotes, depth, mark or funding"));
+    for (value, missing, help) in [
+        (&asked.kind, "--kind is missing", "bars, trades, quotes, depth, mark or funding"),
+        (&asked.venue, "--venue is missing", "the name of the venue in your scenarios"),
+        (&asked.symbol, "--symbol is missing", "the name of the instrument in your scenarios"),
+        (&asked.tick, "--tick is missing", "the step of its prices, for example 0.01: its decimals are kept"),
+        (&asked.lot, "--lot is missing", "the step of its quantities, for example 0.001: its decimals are kept"),
+    ] {
+        if value.is_none() {
+            return Err(Failure::input_with_help(missing, help));
+        }
     }
     let text = scenario_text(asked)?;
     let origin = scenario::Origin { file: "(arguments)", text: &text, overrides: &[] };

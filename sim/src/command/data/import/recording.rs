@@ -21,8 +21,7 @@ pub(super) const FORMAT: &str = "binance-ws";
 ///
 /// # Errors
 /// [`Failure`] as `import`.
-pub(super) fn import(args: &Args, registry: &Registry) -> Result<(), Failure> {
-    let asked = &args.described;
+pub(super) fn import(args: &Args, asked: &Described, registry: &Registry) -> Result<(), Failure> {
     let wanted = match asked.kind.as_deref() {
         None => Wanted::All,
         Some("depth") => Wanted::Depth,
