@@ -4,6 +4,7 @@
 //! Invariants: only the columns of the layout are decoded; memory holds one batch; of a sorted
 //! Parquet file only row groups that touch the wanted times are read.
 
+mod book_file;
 mod csv_file;
 mod feather_file;
 mod json_file;
@@ -11,6 +12,8 @@ mod parquet_file;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+pub(crate) use csv_file::first_cells;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type};
@@ -321,6 +324,7 @@ fn open(path: &Path, format: Option<Format>, names: &[&str]) -> Result<Opened, C
         Format::Csv => csv_file::open(path, names),
         Format::Feather => feather_file::open(path),
         Format::Json => json_file::open(path, names),
+        Format::Book(form) => book_file::open(path, form),
     }
 }
 

@@ -47,7 +47,7 @@ pub use paths::expand_paths;
 pub use published::{Published, Publisher, published};
 pub use settlements::{MissingRate, Settlements, WholeFunding};
 pub use source::{FileSource, open};
-pub use spec::{Custom, DataKind, FileSpec, Format, OnConflict, OnError, TimeBase, TimeUnit, VolumeUnit};
+pub use spec::{BookForm, Custom, DataKind, FileSpec, Format, OnConflict, OnError, TimeBase, TimeUnit, VolumeUnit};
 pub use transaction::{ImportSummary, SeriesIx, Transaction};
 pub use upkeep::{DayPlan, compact, plan_compaction, plan_pruning, prune};
 pub use write::{FileLayout, WriteSummary, write_source};

@@ -7,6 +7,7 @@
 mod binance;
 mod freqtrade;
 mod lean;
+mod tardis;
 #[cfg(test)]
 mod tests;
 
@@ -29,11 +30,13 @@ pub enum Publisher {
     Freqtrade,
     /// LEAN's zips of crypto and crypto futures: bars, quotes and ticks, and its files of funding rates.
     Lean,
+    /// Tardis' CSV files: trades, quotes, updates and snapshots of books.
+    Tardis,
 }
 
 impl Publisher {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Binance, Self::Freqtrade, Self::Lean];
+    pub const ALL: [Self; 4] = [Self::Binance, Self::Freqtrade, Self::Lean, Self::Tardis];
 
     /// The word for the command line.
     pub const fn text(self) -> &'static str {
@@ -41,6 +44,7 @@ impl Publisher {
             Self::Binance => "binance",
             Self::Freqtrade => "freqtrade",
             Self::Lean => "lean",
+            Self::Tardis => "tardis",
         }
     }
 
@@ -56,6 +60,7 @@ impl Publisher {
             Self::Binance => &[".zip", ".csv"],
             Self::Freqtrade => &[".feather", ".parquet", ".json", ".json.gz"],
             Self::Lean => &[".zip", ".csv"],
+            Self::Tardis => &[".csv", ".csv.gz"],
         };
         endings.iter().any(|ending| name.ends_with(ending))
     }
@@ -65,6 +70,7 @@ impl Publisher {
             Self::Binance => binance::recognise(path, kind),
             Self::Freqtrade => freqtrade::recognise(path, kind),
             Self::Lean => lean::recognise(path),
+            Self::Tardis => tardis::recognise(path),
         }
     }
 }

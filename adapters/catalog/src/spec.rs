@@ -77,6 +77,19 @@ pub enum Format {
     Feather,
     /// A JSON array of rows, each an array or a dictionary, also as gzip.
     Json,
+    /// Comma-separated text of a book as a publisher writes it.
+    Book(BookForm),
+}
+
+/// How a publisher writes a book.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BookForm {
+    /// Tardis' `incremental_book_L2`: a level to a line, snapshots among them.
+    TardisUpdates,
+    /// Tardis' `book_snapshot_N`: N levels of both sides to a line.
+    TardisBooks,
+    /// Binance's historical depth: a level to a line, files of snapshots and of updates.
+    BinanceUpdates,
 }
 
 /// What one step of a numeric time column is.

@@ -49,6 +49,17 @@ fn read(path: &Path, has_headers: bool) -> Result<Reader<Text>, CatalogError> {
     Ok(builder.from_reader(packed::open(path)?))
 }
 
+/// The names of the columns, and the cells of the first row, if there is one.
+pub(crate) fn first_cells(path: &Path) -> Result<[Vec<String>; 2], CatalogError> {
+    let refuse = |e| CatalogError::format(path, e);
+    let mut reader = read(path, true)?;
+    let cells = |record: &StringRecord| record.iter().map(str::to_owned).collect();
+    let names = cells(reader.headers().map_err(refuse)?);
+    let mut first = StringRecord::new();
+    reader.read_record(&mut first).map_err(refuse)?;
+    Ok([names, cells(&first)])
+}
+
 /// The name of a column of a file without a header line; the first is 1.
 pub(crate) fn column_at(position: usize) -> String {
     format!("#{position}")

@@ -1,4 +1,5 @@
-//! Binance's bulk files (data.binance.vision): `SYMBOL-KIND-DATE.zip` or `.csv`.
+//! Binance's bulk files (data.binance.vision): `SYMBOL-KIND-DATE.zip` or `.csv`, and its historical depth of futures,
+//! `SYMBOL_T_DEPTH_DATE_depth_snap.csv` and `..._depth_update.csv`.
 //!
 //! Files until 2021 or so have no header line; those of spot count microseconds from 2025 on, milliseconds before.
 //! Source: <https://github.com/binance/binance-public-data>.
@@ -7,7 +8,7 @@ use std::path::Path;
 
 use super::{Published, folders_of, interval_of, name_of};
 use crate::error::CatalogError;
-use crate::spec::{Custom, DataKind, Format, TimeUnit};
+use crate::spec::{BookForm, Custom, DataKind, Format, TimeUnit};
 
 const KLINES: &[&str] = &[
     "open_time",
@@ -46,13 +47,21 @@ const BOOK_TICKER: &[&str] = &[
 const FUNDING: &[&str] = &["calc_time", "funding_interval_hours", "last_funding_rate"];
 
 const READ: &str = "klines, aggTrades, trades, bookTicker, fundingRate or markPriceKlines, named as in \
-                    BTCUSDT-1m-2024-01.zip";
+                    BTCUSDT-1m-2024-01.zip, or depth as in BTCUSDT_T_DEPTH_2022-11-01_depth_snap.csv";
 
 /// What a file holds.
 pub(super) fn recognise(path: &Path, kind: Option<&str>) -> Result<Published, CatalogError> {
     let name = name_of(path);
     let refuse = |what: &str| CatalogError::format(path, format!("{what}; expected {READ}"));
     let stem = name.split_once('.').map_or(name, |(stem, _)| stem);
+    if let Some((symbol, what)) = stem.split_once("_T_DEPTH_")
+        && ["_depth_snap", "_depth_update"].iter().any(|end| what.ends_with(end))
+    {
+        let mut set = Published::new(path, symbol, DataKind::Depth, Format::Book(BookForm::BinanceUpdates));
+        set.venue = Some("binance".to_owned());
+        set.time_unit = Some(TimeUnit::Millis);
+        return Ok(set);
+    }
     let (symbol, rest) = stem.split_once('-').ok_or_else(|| refuse("its name does not say what it holds"))?;
     let (what, _date) = rest.split_once('-').ok_or_else(|| refuse("its name has no date"))?;
     let with = |kind, names, columns| {

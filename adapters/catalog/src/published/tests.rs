@@ -142,6 +142,119 @@ fn json_that_is_damaged_is_refused_with_its_file() {
     }
 }
 
+/// Rows of depth in short: side, price, quantity (in thousandths) and flags.
+fn levels(records: &[MarketRecord]) -> Vec<String> {
+    let level = |record: &MarketRecord| {
+        let MarketRecord::Depth(row) = record else { panic!("depth, not {record:?}") };
+        let side = row.side.map_or("-", |side| if side == Side::Buy { "bid" } else { "ask" });
+        format!(
+            "{} {side} {} {} {}",
+            row.ts_recv.nanos(),
+            row.px.raw() / 1_000_000,
+            row.qty.raw() / 100_000,
+            row.flags.bits()
+        )
+    };
+    records.iter().map(level).collect()
+}
+
+#[test]
+fn books_come_as_updates_and_as_whole_books() {
+    let folder = tempfile::tempdir().unwrap();
+    let updates = "exchange,symbol,timestamp,local_timestamp,is_snapshot,side,price,amount\n\
+        d,P,1,5,true,bid,1.5,2\nd,P,1,5,true,ask,1.6,3\nd,P,2,6,true,ask,1.7,1\nd,P,3,7,false,bid,1.5,0\n\
+        d,P,3,8,false,bid,1.4,1\nd,P,4,9,true,bid,1.3,1\n";
+    let file = write_text(&folder, "updates.csv", updates);
+    let set = one(Publisher::Tardis, &file, None).unwrap();
+    assert_eq!((set.venue.as_deref(), set.symbol.as_str(), set.kind), (Some("d"), "P", DataKind::Depth));
+    let expected = [
+        "5000 bid 150 2000 2",
+        "5000 ask 160 3000 1",
+        "6000 ask 170 1000 1",
+        "7000 bid 150 0 1",
+        "8000 bid 140 1000 1",
+        "9000 bid 130 1000 3",
+    ];
+    assert_eq!(levels(&records(&set).unwrap()), expected);
+    for rows in 1..4 {
+        let coin = coin(None, "P");
+        let played = crate::tests::play_in(set.spec(coin, OnError::Fail), rows).unwrap();
+        assert_eq!(levels(&played.records), expected, "batches of {rows}");
+    }
+    let books = "exchange,symbol,timestamp,local_timestamp,asks[0].price,asks[0].amount,bids[0].price,bids[0].amount,\
+        asks[1].price,asks[1].amount,bids[1].price,bids[1].amount\n\
+        d,P,1,5,1.6,3,1.5,2,1.7,1,,\nd,P,1,5,,,,,,,,\n";
+    let file = write_text(&folder, "books.csv", books);
+    let played = records(&one(Publisher::Tardis, &file, None).unwrap()).unwrap();
+    assert_eq!(levels(&played), ["5000 bid 150 2000 2", "5000 ask 160 3000 0", "5000 ask 170 1000 1", "5000 - 0 0 3"]);
+    let depth = "symbol,timestamp,first_update_id,last_update_id,side,update_type,price,qty,pu\n\
+        A,1,7,9,b,snap,1.5,2,-1\nA,1,7,9,a,snap,1.6,3,-1\nA,2,10,11,a,set,1.6,0,9\nA,2,12,12,a,set,1.7,1,11\n";
+    let file = write_text(&folder, "A_T_DEPTH_2022-11-01_depth_snap.csv", depth);
+    let played = records(&one(Publisher::Binance, &file, None).unwrap()).unwrap();
+    let expected =
+        ["1000000 bid 150 2000 2", "1000000 ask 160 3000 1", "2000000 ask 160 0 1", "2000000 ask 170 1000 1"];
+    assert_eq!(levels(&played), expected);
+    for (name, text, problem) in [
+        ("torn.csv", updates.replace("bid,1.5,2", "bid,1.5"), "fields"),
+        ("word.csv", updates.replace("bid,1.5,2", "middle,1.5,2"), "cannot be read"),
+        ("less.csv", updates.replace("amount", "size"), "no column `amount`"),
+        ("nobody.csv", "exchange,symbol\n".to_owned(), "no rows"),
+        ("other.csv", "exchange,symbol,funding_rate\nd,P,1\n".to_owned(), "its columns are none that are known"),
+    ] {
+        let file = write_text(&folder, name, &text);
+        let refused = one(Publisher::Tardis, &file, None).and_then(|set| records(&set)).unwrap_err();
+        assert!(refused.contains(problem) && refused.contains(name), "{name}: {refused}");
+    }
+}
+
+#[test]
+fn real_books_of_publishers_hold_what_was_measured_of_them() {
+    let Some(shared) = shared() else { return };
+    let truth = truth(&shared);
+    let folder = tempfile::tempdir().unwrap();
+    let tardis = |name: &str| {
+        let path = format!("nautilus/tardis/{name}.csv");
+        (truth[&path].clone(), one(Publisher::Tardis, &shared.join("data").join(&path), None).unwrap())
+    };
+    let messages = |records: &[MarketRecord]| levels(records).iter().filter(|row| row.ends_with(" 1")).count() as u64;
+    for name in ["binance-futures_book_snapshot_25_BTCUSDT", "binance-futures_book_snapshot_5_BTCUSDT"] {
+        let (about, set) = tardis(name);
+        let played = records(&set).unwrap();
+        assert_eq!(messages(&played), about["rows"].as_u64().unwrap(), "{name}");
+        let [first, last] = [played.first(), played.last()].map(|record| record.unwrap().ts_event());
+        assert_eq!((first, last), (time(&about["first"]), time(&about["last"])), "{name}");
+        let best = |side: Side, better: fn(i64, i64) -> i64| {
+            let last = |r: &&MarketRecord| r.ts_event() == last;
+            let px = |r: &MarketRecord| {
+                if let MarketRecord::Depth(row) = r { (row.side == Some(side)).then_some(row.px.raw()) } else { None }
+            };
+            played.iter().filter(last).filter_map(px).reduce(better)
+        };
+        let stated = ["last_best_bid", "last_best_ask"].map(|key| Some(px(about[key].as_str().unwrap()).raw()));
+        assert_eq!([best(Side::Buy, i64::max), best(Side::Sell, i64::min)], stated, "{name}");
+    }
+    let (about, set) = tardis("deribit_incremental_book_L2_BTC-PERPETUAL");
+    let played = records(&set).unwrap();
+    assert_eq!((played.len() as u64, messages(&played)), (about["rows"].as_u64().unwrap(), 1));
+    for name in ["bitmex_trades_XBTUSD", "huobi-dm-swap_quotes_BTC-USD"] {
+        let (about, set) = tardis(name);
+        let played = records(&set).unwrap();
+        assert_eq!(played.len() as u64, about["rows"].as_u64().unwrap(), "{name}");
+        assert_eq!(played[0].ts_event().to_string()[..23], about["first"].as_str().unwrap()[..23], "{name}");
+    }
+    for (name, kind) in [("btcusdt-depth-snap.csv", "snap"), ("btcusdt-depth-update.csv", "update")] {
+        let about = &truth[format!("nautilus/binance/{name}")];
+        // The name that Binance gives such a file.
+        let file = folder.path().join(format!("BTCUSDT_T_DEPTH_2022-11-01_depth_{kind}.csv"));
+        fs::copy(shared.join("data/nautilus/binance").join(name), &file).unwrap();
+        let played = records(&one(Publisher::Binance, &file, None).unwrap()).unwrap();
+        assert_eq!((played.len() as u64, messages(&played)), (about["rows"].as_u64().unwrap(), 1), "{name}");
+        assert_eq!(played[0].ts_event(), time(&about["first"]), "{name}");
+        let deleted = |r: &&MarketRecord| matches!(r, MarketRecord::Depth(row) if row.qty.raw() == 0);
+        assert_eq!(played.iter().filter(deleted).count() as u64, about["zero_qty"].as_u64().unwrap(), "{name}");
+    }
+}
+
 /// What was measured of a file with other tools.
 fn truth(shared: &Path) -> Value {
     let text = fs::read_to_string(shared.join("data/TRUTH.json")).unwrap();

@@ -107,7 +107,7 @@ struct Described {
     #[arg(long)]
     on_error: Option<String>,
     /// Files, globs or folders; before them whose layout they have: parquet or csv (default: by the files' names),
-    /// binance (bulk files), binance-ws (recordings of its streams), freqtrade or lean.
+    /// binance (bulk files), binance-ws (recordings of its streams), freqtrade, lean or tardis.
     #[arg(required_unless_present = "scenario", value_name = "[FORMAT] PATH")]
     paths: Vec<String>,
 }
