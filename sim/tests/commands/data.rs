@@ -183,7 +183,7 @@ fn published_files_say_themselves_what_they_hold() {
     import("--tick 0.01 --lot 1").check(2, &["1m-2019-10-11.csv", "row 1", "does not fit 2 decimals"]);
     let expected = ["1 bars of XRPETH.binance", "1 trades of XRPETH.binance", "1 days written"];
     import("--tick 0.0001 --lot 1").check(0, &expected);
-    import("--tick 0.0001 --lot 1").check(0, &["0 days written, 1 were there"]);
+    import("--tick 0.0001 --lot 1").check(0, &["0 days written, 0 merged, 1 were there"]);
     stage.sim(&["data", "ls", "catalog"]).check(0, &["XRPETH.binance bars 1m", "XRPETH.binance trades"]);
     import("--tick 0.0001 --lot 1 --time-unit s").check(2, &["--time-unit means nothing with files of binance"]);
     import("--tick 0.0001 --lot 1 --format nonsense").check(2, &["`nonsense` is no format", "known: parquet, csv"]);
