@@ -57,6 +57,13 @@ impl Footer {
     }
 }
 
+/// Decimals of prices and quantities in a file of ours.
+pub(crate) fn scales(path: &Path) -> Option<(u8, u8)> {
+    let metadata = metadata(path).ok()?;
+    let scale = |key: &str| value_of(&metadata, key)?.parse().ok();
+    Some((scale("tapedeck.price_scale")?, scale("tapedeck.qty_scale")?))
+}
+
 /// Refuses a file whose schema is of another version.
 pub(crate) fn check_schema(path: &Path) -> Result<(), CatalogError> {
     is_ours(path, &metadata(path)?).map(|_| ())

@@ -43,6 +43,8 @@ pub struct CatalogEntry {
     /// BLAKE3 of the hashes of the files' records in order, in hexadecimal digits; `None` if another program wrote one of
     /// them.
     pub content_hash: Option<String>,
+    /// The folder that holds those of its days; the first of them if there are more.
+    pub folder: PathBuf,
 }
 
 /// All there is to say about a data set without reading it.
@@ -158,6 +160,7 @@ fn entry(series: &Series, days: &DayFiles) -> Result<Option<CatalogEntry>, Catal
         files += 1;
         bytes += file.metadata().map_err(|e| CatalogError::io(file, e))?.len();
     }
+    let folder = days.values().flatten().find_map(|file| file.parent()?.parent()).unwrap_or(Path::new("")).to_owned();
     Ok(range.map(|(first, last)| CatalogEntry {
         kind: series.kind,
         instrument: series.instrument.clone(),
@@ -169,6 +172,7 @@ fn entry(series: &Series, days: &DayFiles) -> Result<Option<CatalogEntry>, Catal
         files,
         bytes,
         content_hash: hash.map(|hash| hash.finalize().to_hex().to_string()),
+        folder,
     }))
 }
 

@@ -9,7 +9,8 @@ use crate::spec::Format;
 
 /// The files that `paths` name, sorted, each once. Relative paths start from `base_dir`.
 ///
-/// In folders only files that end in `.parquet` or `.csv` count; hidden ones never do.
+/// In folders only files that end in `.parquet` or `.csv` count; those whose names begin with a point or an underscore
+/// never do, as Hive has it.
 ///
 /// # Errors
 /// [`CatalogError::NoFiles`] for a path that names none, or what the system refuses.
@@ -71,7 +72,7 @@ fn collect_those(path: &Path, counts: &dyn Fn(&Path) -> bool, files: &mut Vec<Pa
     }
     for entry in std::fs::read_dir(path).map_err(|e| CatalogError::io(path, e))? {
         let entry = entry.map_err(|e| CatalogError::io(path, e))?.path();
-        let hidden = entry.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        let hidden = entry.file_name().is_some_and(|name| name.to_string_lossy().starts_with(['.', '_']));
         if !hidden && (entry.is_dir() || counts(&entry)) {
             collect_those(&entry, counts, files)?;
         }

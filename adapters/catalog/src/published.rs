@@ -115,6 +115,19 @@ impl Published {
         }
     }
 
+    fn key(&self) -> Key {
+        let interval = match self.kind {
+            DataKind::Bars { interval } => interval,
+            _ => Span::ZERO,
+        };
+        (self.venue.clone(), self.symbol.clone(), self.kind.text(), interval)
+    }
+
+    /// How its files are written.
+    const fn form(&self) -> (Format, Custom, &'static [(&'static str, &'static str)]) {
+        (self.format, self.custom, self.columns)
+    }
+
     fn new(path: &Path, symbol: &str, kind: DataKind, format: Format) -> Self {
         Self {
             venue: None,
@@ -133,33 +146,52 @@ impl Published {
 /// bars of prices are marks.
 ///
 /// # Errors
-/// [`CatalogError`] for a path without files, or a file whose name says nothing that is known.
+/// [`CatalogError`] for a path without files, a file whose name says nothing that is known, or the same data twice.
 pub fn published(publisher: Publisher, paths: &[String], kind: Option<&str>) -> Result<Vec<Published>, CatalogError> {
-    let files = expand(paths, Path::new(""), &|path| publisher.takes(path))?;
-    let mut sets: BTreeMap<(Option<String>, String, &str, Span), Published> = BTreeMap::new();
-    for file in files {
-        let one = publisher.recognise(&file, kind)?;
-        let interval = match one.kind {
-            DataKind::Bars { interval } => interval,
-            _ => Span::ZERO,
-        };
-        let key = (one.venue.clone(), one.symbol.clone(), one.kind.text(), interval);
-        match sets.get_mut(&key) {
-            None => {
-                sets.insert(key, one);
-            }
-            Some(set) if (set.format, set.custom, set.columns) == (one.format, one.custom, one.columns) => {
-                set.paths.extend(one.paths);
-            }
-            Some(set) => {
-                let other = set.paths.first().map(|path| path.display().to_string()).unwrap_or_default();
-                let problem = format!("it holds the same data in another form as {other}; import one of them");
-                return Err(CatalogError::format(&file, problem));
-            }
+    let (forms, refused) = published_forms(publisher, paths, kind)?;
+    if let Some(error) = refused.into_iter().next() {
+        return Err(error);
+    }
+    for pair in forms.windows(2) {
+        if let [one, other] = pair
+            && one.key() == other.key()
+            && let ([first, ..], [second, ..]) = (one.paths.as_slice(), other.paths.as_slice())
+        {
+            let problem = format!("it holds the same data in another form as {}; import one of them", first.display());
+            return Err(CatalogError::format(second, problem));
         }
     }
-    Ok(sets.into_values().collect())
+    Ok(forms)
 }
+
+/// The same where data may be there in more than one form, each of which is a data set; and what is refused.
+///
+/// # Errors
+/// [`CatalogError`] for a path without files.
+pub fn published_forms(
+    publisher: Publisher,
+    paths: &[String],
+    kind: Option<&str>,
+) -> Result<(Vec<Published>, Vec<CatalogError>), CatalogError> {
+    let mut sets: BTreeMap<Key, Vec<Published>> = BTreeMap::new();
+    let mut refused = Vec::new();
+    for file in expand(paths, Path::new(""), &|path| publisher.takes(path))? {
+        match publisher.recognise(&file, kind) {
+            Ok(one) => {
+                let forms = sets.entry(one.key()).or_default();
+                match forms.iter_mut().find(|set| set.form() == one.form()) {
+                    Some(set) => set.paths.extend(one.paths),
+                    None => forms.push(one),
+                }
+            }
+            Err(error) => refused.push(error),
+        }
+    }
+    Ok((sets.into_values().flatten().collect(), refused))
+}
+
+/// What tells data sets apart: venue, symbol, kind, interval.
+type Key = (Option<String>, String, &'static str, Span);
 
 /// The name of a file, without the folders before it.
 fn name_of(path: &Path) -> &str {

@@ -159,7 +159,7 @@ fn folders_in(folder: &Path) -> Result<Vec<String>, CatalogError> {
     if folder.is_dir() {
         for entry in std::fs::read_dir(folder).map_err(|e| CatalogError::io(folder, e))? {
             let entry = entry.map_err(|e| CatalogError::io(folder, e))?;
-            let name = entry.file_name().into_string().ok().filter(|name| !name.starts_with('.'));
+            let name = entry.file_name().into_string().ok().filter(|name| !name.starts_with(['.', '_']));
             names.extend(name.filter(|_| entry.path().is_dir()));
         }
     }

@@ -161,7 +161,7 @@ fn in_order_of_time(spec: &FileSpec) -> Result<Vec<PathBuf>, CatalogError> {
 }
 
 /// The first time in a file that can be read; `None` if it has no rows.
-fn first_time(spec: &FileSpec, path: &Path) -> Result<Option<i64>, CatalogError> {
+pub(crate) fn first_time(spec: &FileSpec, path: &Path) -> Result<Option<i64>, CatalogError> {
     let mut reader = FileReader::open(spec, path, PROBE_ROWS, Part::Times)?;
     let mut rows = Rows::default();
     if !reader.next(spec, &mut rows)? || rows.ts.is_empty() {
