@@ -68,14 +68,24 @@ pub fn escape(text: &str) -> String {
     safe
 }
 
-/// The page.
-pub fn render_page(input: &PageInput<'_>) -> String {
-    let title = escape(input.name);
-    let mut html = format!(
+/// Everything before the body's content; the title is escaped already.
+fn head(title: &str) -> String {
+    format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>{title}</title>\n<style>\n{}</style></head>\n<body><main>\n",
         include_str!("html/page.css")
-    );
+    )
+}
+
+/// A page in the style of the reports without charts: `body` is markup, in which everything from outside is escaped.
+pub fn plain_page(title: &str, body: &str) -> String {
+    format!("{}{body}</main></body></html>\n", head(&escape(title)))
+}
+
+/// The page.
+pub fn render_page(input: &PageInput<'_>) -> String {
+    let title = escape(input.name);
+    let mut html = head(&title);
     html.push_str(&header(input, &title));
     html.push_str(&pairs_section("Assumptions", input.assumptions.iter().map(|(k, v)| (k.as_str(), v.as_str()))));
     html.push_str(&key_figures(input));

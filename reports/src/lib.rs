@@ -43,7 +43,7 @@ pub use describe::{Describer, describe};
 pub use diff::{Branch, Diff, Outcome, diff};
 pub use error::ReportError;
 pub use facts::{Counts, FillMark, Gatherer, RunFacts, TRIPS_SHOWN, TripStats, TripsShown};
-pub use html::{PageInput, PriceSeries, escape, render_page};
+pub use html::{PageInput, PriceSeries, escape, plain_page, render_page};
 pub use metrics::Metrics;
 pub use names::Names;
 pub use orders::{OrderState, Orders};

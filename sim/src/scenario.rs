@@ -28,7 +28,7 @@ pub use value::print;
 
 use document::{Entry, Value};
 use layout::{Count, SECTIONS, SectionSpec};
-use problem::Texts;
+pub(crate) use problem::Texts;
 use section::Checker;
 
 /// A checked scenario with every default in place. Lists are sorted by name.

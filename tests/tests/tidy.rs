@@ -17,10 +17,11 @@ const BORDERS: &[(&str, &[&str])] = &[
     ("strategies", &["model"]),
     ("synth", &["model"]),
     ("catalog", &["model"]),
+    ("quality", &["model", "catalog"]),
     // The live driver is the second driver of the kernel.
     ("live", &["model", "journal", "kernel"]),
     ("reports", &["model", "journal"]),
-    ("tapedeck", &["model", "journal", "kernel", "strategies", "catalog", "synth", "live", "reports"]),
+    ("tapedeck", &["model", "journal", "kernel", "strategies", "catalog", "quality", "synth", "live", "reports"]),
 ];
 
 /// Folders of the repository that hold our code.

@@ -5,6 +5,7 @@ use clap::Subcommand;
 use crate::failure::Failure;
 use crate::registry::Registry;
 
+mod check;
 mod describe;
 mod filter;
 mod head;
@@ -20,6 +21,8 @@ pub enum Command {
     Synth(synth::Args),
     /// Copies files into a catalog: one file per day, exact decimals, times in UTC.
     Import(Box<import::Args>),
+    /// Looks for defects in data: counts, places, a score; exit code 1 past a threshold.
+    Check(Box<check::Args>),
     /// Lists what is in a catalog.
     Ls(ls::Args),
     /// Prints the first rows of a Parquet or CSV file, or of a series of a catalog.
@@ -40,6 +43,7 @@ pub fn data(command: &Command, registry: &Registry) -> Result<(), Failure> {
     match command {
         Command::Synth(args) => synth::synth(args, registry),
         Command::Import(args) => import::import(args, registry),
+        Command::Check(args) => check::check(args, registry),
         Command::Ls(args) => ls::ls(args),
         Command::Head(args) => head::head(args),
         Command::Describe(args) => describe::describe(args),

@@ -14,6 +14,7 @@ mod catalog;
 mod data;
 mod interrupt;
 mod new_crate;
+mod quality;
 mod other_programs;
 mod runs;
 mod variants;

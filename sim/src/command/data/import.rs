@@ -4,7 +4,7 @@
 //! arguments, so that both are checked by the same tables.
 
 mod published;
-mod recording;
+pub(super) mod recording;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,7 @@ use crate::scenario::{self, Scenario};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("data_to_import").required(true).args(["scenario", "paths"])))]
 pub struct Args {
     /// The catalog's folder.
     #[arg(long, value_name = "ROOT")]
@@ -65,51 +66,51 @@ impl From<Choice> for OnConflict {
 
 /// Data described by arguments; they mean what the same keys of a scenario mean.
 #[derive(Debug, Clone, clap::Args)]
-struct Described {
+pub(super) struct Described {
     /// bars, trades, quotes, depth, mark or funding; of recordings depth, trades or quotes, or all if it is left out;
     /// of published files what their names leave open.
     #[arg(long)]
-    kind: Option<String>,
+    pub(super) kind: Option<String>,
     /// The venue; published files may name it.
     #[arg(long)]
-    venue: Option<String>,
+    pub(super) venue: Option<String>,
     /// The venue's symbol; published files name it.
     #[arg(long)]
-    symbol: Option<String>,
+    pub(super) symbol: Option<String>,
     /// Step of a price; its decimals are kept.
     #[arg(long, value_name = "DECIMAL")]
-    tick: Option<String>,
+    pub(super) tick: Option<String>,
     /// Step of a quantity; its decimals are kept.
     #[arg(long, value_name = "DECIMAL")]
-    lot: Option<String>,
+    pub(super) lot: Option<String>,
     /// Length of a bar.
     #[arg(long)]
-    interval: Option<String>,
+    pub(super) interval: Option<String>,
     /// Our column name = the file's, where it is not a usual one.
     #[arg(long, value_name = "OURS=THEIRS", value_delimiter = ',')]
-    columns: Vec<String>,
+    pub(super) columns: Vec<String>,
     /// Unit of times that are plain numbers: s, ms, us or ns.
     #[arg(long)]
-    time_unit: Option<String>,
+    pub(super) time_unit: Option<String>,
     /// Decimals of prices that are whole numbers.
     #[arg(long, value_name = "DECIMALS")]
-    price_scale: Option<u8>,
+    pub(super) price_scale: Option<u8>,
     /// Decimals of quantities that are whole numbers.
     #[arg(long, value_name = "DECIMALS")]
-    qty_scale: Option<u8>,
+    pub(super) qty_scale: Option<u8>,
     /// Unit of a bar's volume: base or quote.
     #[arg(long)]
-    volume_unit: Option<String>,
+    pub(super) volume_unit: Option<String>,
     /// The same as the word before the paths.
     #[arg(long)]
-    format: Option<String>,
+    pub(super) format: Option<String>,
     /// What happens to bad rows: fail, skip or repair.
     #[arg(long)]
-    on_error: Option<String>,
+    pub(super) on_error: Option<String>,
     /// Files, globs or folders; before them whose layout they have: parquet or csv (default: by the files' names),
     /// binance (bulk files), binance-ws (recordings of its streams), freqtrade, lean or tardis.
-    #[arg(required_unless_present = "scenario", value_name = "[FORMAT] PATH")]
-    paths: Vec<String>,
+    #[arg(value_name = "[FORMAT] PATH")]
+    pub(super) paths: Vec<String>,
 }
 
 /// Copies the data.
@@ -146,7 +147,7 @@ pub fn import(args: &Args, registry: &Registry) -> Result<(), Failure> {
 }
 
 /// The format out of the paths, where it is the first of them.
-fn with_format(asked: &Described) -> Result<Described, Failure> {
+pub(super) fn with_format(asked: &Described) -> Result<Described, Failure> {
     let mut asked = asked.clone();
     let known = || ["parquet", "csv", recording::FORMAT].into_iter().chain(Publisher::ALL.map(Publisher::text));
     if asked.format.is_none()
@@ -201,7 +202,7 @@ fn said(summary: &ImportSummary, kind: DataKind, instrument: &Instrument) -> Str
     out
 }
 
-fn described(asked: &Described, registry: &Registry) -> Result<DataSet, Failure> {
+pub(super) fn described(asked: &Described, registry: &Registry) -> Result<DataSet, Failure> {
     for (value, missing, help) in [
         (&asked.kind, "--kind is missing", "bars, trades, quotes, depth, mark or funding"),
         (&asked.venue, "--venue is missing", "the name of the venue in your scenarios"),

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tapedeck_catalog::{CatalogEntry, DataKind};
 use tapedeck_model::{Span, Ts};
 
+use super::check::{Checked, checked};
 use super::refused;
 use crate::command::print_out;
 use crate::failure::Failure;
@@ -39,11 +40,16 @@ pub fn ls(args: &Args) -> Result<(), Failure> {
             count => format!(", {count} days missing"),
         };
         let by = if entry.content_hash.is_some() { "" } else { ", not all files are ours" };
+        let quality = checked(entry).map(|Checked { score, date, is_changed }| {
+            let since = if is_changed { ", changed since" } else { "" };
+            format!(", quality {score:.1} ({date}{since})")
+        });
         // Writing into a `String` cannot fail.
         let _ = writeln!(
             out,
-            "{:<32} {first} .. {last}  {rows} rows, {files} files, {bytes} bytes, {days} days{missing}{by}",
-            name(entry)
+            "{:<32} {first} .. {last}  {rows} rows, {files} files, {bytes} bytes, {days} days{missing}{by}{}",
+            name(entry),
+            quality.unwrap_or_default()
         );
     }
     print_out(&out)
@@ -78,6 +84,9 @@ pub(super) fn date(day: Ts) -> String {
 /// A data set for programs.
 pub(super) fn to_json(entry: &CatalogEntry) -> Value {
     let missing = entry.missing.iter().map(|(first, last)| json!([date(*first), date(*last)]));
+    let quality = checked(entry).map(|Checked { score, date, is_changed }| {
+        json!({ "score": score, "date": date, "changed_since": is_changed })
+    });
     json!({
         "kind": entry.kind.text(),
         "interval": interval(entry.kind),
@@ -92,5 +101,6 @@ pub(super) fn to_json(entry: &CatalogEntry) -> Value {
         "missing_days": missing_days(entry),
         "missing": missing.collect::<Vec<Value>>(),
         "content_hash": entry.content_hash,
+        "quality": quality,
     })
 }

@@ -15,7 +15,7 @@ use crate::interrupt;
 use crate::registry::Registry;
 
 /// The word for recordings of Binance's streams.
-pub(super) const FORMAT: &str = "binance-ws";
+pub(in crate::command::data) const FORMAT: &str = "binance-ws";
 
 /// Imports recordings.
 ///
