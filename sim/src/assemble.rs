@@ -49,6 +49,8 @@ pub struct Assembled {
     pub meter: Arc<Meter>,
     /// Recordings of latency that the run reads, with their hashes.
     pub recordings: Vec<(String, [u8; 32])>,
+    /// Stored results of checks of the data that the run reads from catalogs.
+    pub quality: Vec<serde_json::Value>,
 }
 
 /// Puts the parts of a run together.
@@ -85,6 +87,7 @@ pub fn assemble_variant(
         seed: scenario.seed(),
         variant,
         recordings: Vec::new(),
+        quality: Vec::new(),
         problems: Vec::new(),
     };
     let parts = builder.build();
@@ -111,6 +114,8 @@ struct Builder<'a> {
     variant: Variant,
     /// Recordings of latency that were read, with their hashes.
     recordings: Vec<(String, [u8; 32])>,
+    /// Stored results of checks of what is read from catalogs.
+    quality: Vec<serde_json::Value>,
     problems: Vec<Problem>,
 }
 
@@ -169,7 +174,8 @@ impl Builder<'_> {
             equity_interval: self.scenario.report.own.params.span("equity_interval").unwrap_or(Span::HOUR),
         };
         let recordings = std::mem::take(&mut self.recordings);
-        Some(Assembled { spec, prices, meter, recordings })
+        let quality = std::mem::take(&mut self.quality);
+        Some(Assembled { spec, prices, meter, recordings, quality })
     }
 
     /// Whatever is held can be valued in the base currency.

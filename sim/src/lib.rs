@@ -31,6 +31,7 @@ mod registry;
 mod run_folder;
 pub mod scenario;
 mod schema;
+mod stored_quality;
 mod variants;
 
 pub use command::cli_main;

@@ -60,6 +60,7 @@ pub fn manifest(scenario: &Scenario, played: &Played, provenance: &Provenance<'_
         "prng": PRNG,
         "sources": sources,
         "latency_recordings": recordings,
+        "data_quality": played.quality,
         "counts": {
             "records": summary.records,
             "inputs": counts.inputs,

@@ -27,6 +27,8 @@ pub struct Played {
     pub prices: PriceTaps,
     /// Recordings of latency that were read, with their hashes.
     pub recordings: Vec<(String, [u8; 32])>,
+    /// Stored results of checks of what was read from catalogs.
+    pub quality: Vec<serde_json::Value>,
     /// From the first record to the last row of a table.
     pub elapsed: Duration,
 }
@@ -74,6 +76,7 @@ pub fn play(scenario: &Scenario, stage: &Stage<'_>) -> Result<(Played, FilledTab
         written,
         prices: assembled.prices,
         recordings: assembled.recordings,
+        quality: assembled.quality,
         elapsed: started.elapsed(),
     };
     Ok((played, tables))

@@ -18,6 +18,7 @@ use tapedeck_synth::{BuildSynth, SynthContext, SynthKind};
 use super::tap::{Chart, Meter, Tap};
 use super::{Builder, Tables, find};
 use crate::scenario::{Chosen, Item};
+use crate::stored_quality;
 
 /// Chunks that are decoded ahead of the kernel.
 const READ_AHEAD_CHUNKS: usize = 3;
@@ -126,6 +127,10 @@ impl Builder<'_> {
     ) -> Option<Box<dyn Source>> {
         let spec = file_spec(item, instrument, self.base_dir, period)
             .map(|spec| FileSpec { volume_optional: self.wants_volume(item, instrument).is_none(), ..spec });
+        if let (Ok(spec), Some(_)) = (&spec, item.own.text("catalog")) {
+            let folder = spec.paths.first().and_then(|file| file.parent()?.parent());
+            self.quality.extend(folder.and_then(|folder| stored_quality::named(&spec.name, folder)));
+        }
         match spec.and_then(|spec| tapedeck_catalog::open(spec).map_err(|error| Refusal::Data(Box::new(error)))) {
             Ok(source) => Some(source),
             Err(refusal) => {

@@ -50,6 +50,7 @@ pub fn data_set(
         seed: scenario.seed(),
         variant: Variant::default(),
         recordings: Vec::new(),
+        quality: Vec::new(),
         problems: Vec::new(),
     };
     let built = builder.data_set(item);

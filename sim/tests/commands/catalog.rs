@@ -146,6 +146,17 @@ fn a_scenario_reads_a_series_of_a_catalog() {
         assert_eq!(read[key], from_catalog[key], "{key}");
     }
     stage.sim(&["verify", "catalog-run"]).check(0, &[]);
+    let checks = |run: &str| {
+        let manifest: Value = serde_json::from_str(&stage.read(&format!("{run}/manifest.json"))).unwrap();
+        manifest["data_quality"].clone()
+    };
+    assert_eq!(checks("catalog-run"), Value::Array(Vec::new()));
+    stage.sim(&["data", "check", "catalog"]).check(0, &["BTCUSD.SIM bars 1m: score 100.0"]);
+    let checked = stage.run("catalog.toml", &[&period[..], &["--out", "checked"]].concat());
+    assert_eq!(checked["final_equity"], from_catalog["final_equity"]);
+    let quality = &checks("checked")[0];
+    assert_eq!((&quality["score"], &quality["changed_since"]), (&Value::from(100.0), &Value::from(false)));
+    assert_eq!(quality["hash"].as_str().map(str::len), Some(64));
     // A day outside of the period is not looked at.
     let days = stage.path("catalog/bars/venue=SIM/instrument=BTCUSD/interval=1m");
     fs::write(days.join("date=2024-01-04/part-0.parquet"), "no Parquet").unwrap();

@@ -63,6 +63,7 @@ fn bad_settings_are_told_with_their_line() {
     stage.sim(&words(&format!("{check} --calendar bad.toml"))).check(2, &["is no session", "bad.toml:2"]);
     stage.sim(&words("data check bars.csv")).check(2, &["--kind is missing"]);
     stage.sim(&words("data check")).check(2, &["PATH"]);
+    stage.sim(&words("data check nowhere")).check(2, &["there is no nowhere"]);
     stage.sim(&words(&format!("{check} --on-error skip"))).check(2, &["--on-error means nothing"]);
     stage.sim(&words(&format!("{check} --tick zero"))).check(2, &["--tick zero: not a step"]);
     stage.sim(&words("data check binance-ws bars.csv")).check(2, &["recordings are not looked at"]);

@@ -4,7 +4,6 @@
 //! result of a whole series of a catalog is stored beside its days.
 
 mod page;
-mod stored;
 mod table;
 mod targets;
 
@@ -20,7 +19,7 @@ use crate::failure::Failure;
 use crate::interrupt;
 use crate::registry::Registry;
 use crate::scenario::{Place, Problem, Problems, Texts};
-pub(super) use stored::{Checked, checked};
+use crate::stored_quality;
 use targets::{Target, Targets};
 
 /// Arguments.
@@ -96,7 +95,7 @@ pub fn check(args: &Args, registry: &Registry) -> Result<(), Failure> {
         };
         let report = tapedeck_quality::check(&asked).map_err(refused_or_stopped)?;
         if let Some(holding) = holding.as_ref().filter(|_| !args.no_save) {
-            stored::store(holding, &report, &settings)?;
+            stored_quality::store(holding, &report, &settings)?;
         }
         reports.push(report);
     }

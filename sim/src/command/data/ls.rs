@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use tapedeck_catalog::{CatalogEntry, DataKind};
 use tapedeck_model::{Span, Ts};
 
-use super::check::{Checked, checked};
 use super::refused;
 use crate::command::print_out;
 use crate::failure::Failure;
+use crate::stored_quality::{Checked, checked};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -84,9 +84,9 @@ pub(super) fn date(day: Ts) -> String {
 /// A data set for programs.
 pub(super) fn to_json(entry: &CatalogEntry) -> Value {
     let missing = entry.missing.iter().map(|(first, last)| json!([date(*first), date(*last)]));
-    let quality = checked(entry).map(|Checked { score, date, is_changed }| {
-        json!({ "score": score, "date": date, "changed_since": is_changed })
-    });
+    let quality = checked(entry).map(
+        |Checked { score, date, is_changed }| json!({ "score": score, "date": date, "changed_since": is_changed }),
+    );
     json!({
         "kind": entry.kind.text(),
         "interval": interval(entry.kind),

@@ -101,6 +101,13 @@ fn published(publisher: Publisher, asked: &Described, decimals: Decimals) -> Res
 
 /// Files that the arguments describe, as an import describes them.
 fn files(asked: &Described, decimals: Decimals, registry: &Registry) -> Result<Targets, Failure> {
+    let is_there = |path: &&String| Path::new(path).exists() || path.contains(['*', '?', '[']);
+    if let Some(path) = asked.paths.iter().find(|path| !is_there(path)) {
+        return Err(Failure::input_with_help(
+            format!("there is no {path}"),
+            "name a catalog, a series of it, or files",
+        ));
+    }
     let or = |value: &Option<String>, default: &str| Some(value.clone().unwrap_or_else(|| default.to_owned()));
     let whole = Described {
         venue: or(&asked.venue, "FILE"),

@@ -3,6 +3,7 @@
 //! The name begins with an underscore: no reader of ours, and none that follows Hive, takes it for data.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
@@ -19,7 +20,7 @@ const FILE_NAME: &str = "_quality.json";
 ///
 /// # Errors
 /// [`Failure::Input`] if it cannot be written.
-pub(super) fn store(holding: &Holding, report: &Report, settings: &Settings) -> Result<(), Failure> {
+pub fn store(holding: &Holding, report: &Report, settings: &Settings) -> Result<(), Failure> {
     let path = holding.folder.join(FILE_NAME);
     let refuse = |error: std::io::Error| {
         let help = "the check itself is done: --no-save leaves this out";
@@ -58,26 +59,47 @@ pub(super) fn store(holding: &Holding, report: &Report, settings: &Settings) -> 
 
 /// What a stored result says.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::command::data) struct Checked {
+pub struct Checked {
     /// From 0 to 100.
-    pub(in crate::command::data) score: f64,
+    pub score: f64,
     /// When, in UTC.
-    pub(in crate::command::data) date: String,
+    pub date: String,
     /// Whether the series has other records now.
-    pub(in crate::command::data) is_changed: bool,
+    pub is_changed: bool,
 }
 
 /// The result that is stored beside a series, if there is a readable one. Where a file of another program has no hash,
 /// sizes tell.
-pub(in crate::command::data) fn checked(entry: &CatalogEntry) -> Option<Checked> {
+pub fn checked(entry: &CatalogEntry) -> Option<Checked> {
     let text = std::fs::read_to_string(entry.folder.join(FILE_NAME)).ok()?;
-    let stored: Value = serde_json::from_str(&text).ok()?;
+    said(&text, entry.content_hash.as_deref(), entry.bytes)
+}
+
+/// What a stored result says of a series that has this hash and this size now.
+fn said(text: &str, content_hash: Option<&str>, bytes: u64) -> Option<Checked> {
+    let stored: Value = serde_json::from_str(text).ok()?;
     let at = stored.get("checked_at")?.as_str()?;
-    let is_same = stored.get("content_hash")?.as_str() == entry.content_hash.as_deref()
-        && stored.get("bytes")?.as_u64() == Some(entry.bytes);
+    let is_same = stored.get("content_hash")?.as_str() == content_hash && stored.get("bytes")?.as_u64() == Some(bytes);
     Some(Checked {
         score: stored.get("report")?.get("score")?.as_f64()?,
         date: at.split_once('T').map_or(at, |(date, _)| date).to_owned(),
         is_changed: !is_same,
     })
+}
+
+/// What a manifest says of the series in `folder` that a run reads as `name`, if a result is stored there.
+pub fn named(name: &str, folder: &Path) -> Option<Value> {
+    let path = folder.join(FILE_NAME);
+    let text = std::fs::read_to_string(&path).ok()?;
+    let now = tapedeck_catalog::holdings(folder).ok()?;
+    let holding = now.first()?;
+    let Checked { score, date, is_changed } = said(&text, holding.content_hash().as_deref(), holding.bytes())?;
+    Some(json!({
+        "data": name,
+        "path": path.display().to_string(),
+        "hash": blake3::hash(text.as_bytes()).to_hex().to_string(),
+        "score": score,
+        "date": date,
+        "changed_since": is_changed,
+    }))
 }
