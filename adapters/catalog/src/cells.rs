@@ -401,7 +401,11 @@ fn time_from_text(text: &str, unit: Option<TimeUnit>) -> Result<i64, Bad> {
     {
         let scaling = Scaling { scale: 9, stated: None, cut: true };
         let (steps, _) = rescale(number.mantissa(), number.scale() as i32, scaling)?;
-        let step = unit.nanos(steps / pow10(9));
+        let count = steps / pow10(9);
+        if unit == TimeUnit::MillisOrMicros && count.unsigned_abs() < 100_000_000_000 {
+            return Err(Bad::Unit);
+        }
+        let step = unit.nanos(count);
         let whole = steps.checked_mul(i128::from(step)).ok_or(Bad::TooLarge)? / pow10(9);
         return i64::try_from(whole).map_err(|_| Bad::TooLarge);
     }

@@ -15,6 +15,8 @@ pub(crate) enum Bad {
     TooLarge,
     /// The line has more or fewer fields than the header.
     Fields { found: usize, expected: usize },
+    /// A time in another unit than the file's others.
+    Unit,
     /// Not a sum of the flags that we know.
     Flags,
     /// Not what can happen to an order.
@@ -31,6 +33,7 @@ impl Bad {
                 format!("does not fit {scale} decimals; expected a price of the instrument's scale")
             }
             Self::TooLarge => "the value is too large".to_owned(),
+            Self::Unit => "neither milliseconds nor microseconds since 1973; is it in seconds?".to_owned(),
             Self::Fields { found, expected } => {
                 format!("the line has {found} fields, the first one has {expected}")
             }

@@ -13,7 +13,7 @@ use crate::check::{Checker, Origin};
 use crate::decode::{FileReader, Part, tells_of_times};
 use crate::error::CatalogError;
 use crate::hash::FileHash;
-use crate::rows::Rows;
+use crate::rows::{Bad, Fault, Rows};
 use crate::spec::{DataKind, FileSpec};
 
 /// Rows that are decoded at a time: few enough that they are still in the cache when they are played.
@@ -171,11 +171,14 @@ pub(crate) fn first_time(spec: &FileSpec, path: &Path) -> Result<Option<i64>, Ca
     match good.and_then(|row| rows.ts.get(row)) {
         Some(ts) => Ok(Some(*ts)),
         None => {
-            let value = rows.faults.first().map(|f| f.value.clone()).unwrap_or_default();
-            Err(CatalogError::format(
-                path,
-                format!("its column of times cannot be read (found {value}); state `time_unit` if it holds numbers"),
-            ))
+            let (value, what) = match rows.faults.first() {
+                Some(Fault { bad: Bad::Unit, value, .. }) => (value.as_str(), Bad::Unit.problem()),
+                fault => {
+                    let what = "state `time_unit` if it holds numbers".to_owned();
+                    (fault.map_or("", |fault| fault.value.as_str()), what)
+                }
+            };
+            Err(CatalogError::format(path, format!("its column of times cannot be read (found {value}); {what}")))
         }
     }
 }

@@ -103,8 +103,8 @@ pub enum TimeUnit {
     Micros,
     /// Nanoseconds.
     Nanos,
-    /// Milliseconds below 10^14 (the year 5138), microseconds from there on (1973): files of one publisher
-    /// that has gone over from the one to the other.
+    /// Milliseconds from 10^11 (1973) to 10^14 (the year 5138), microseconds from there on (1973): text files of one
+    /// publisher that has gone over from the one to the other. Anything smaller is refused: it may be seconds.
     MillisOrMicros,
 }
 

@@ -88,6 +88,10 @@ fn times_go_over_from_milliseconds_to_microseconds_between_files_and_headers_com
         .map(|record| if let MarketRecord::Bar(bar) = record { bar.ts_open().to_string() } else { panic!("a bar") })
         .collect();
     assert_eq!(opened, ["2024-12-31T00:00:00Z", "2025-01-01T00:00:00Z"]);
+    let folder = tempfile::tempdir().unwrap();
+    let seconds = write_text(&folder, "BTCUSDT-1d-2024-12.csv", &row("1735603200"));
+    let refused = one(Publisher::Binance, &seconds, None).and_then(|set| records(&set)).unwrap_err();
+    assert!(refused.contains("since 1973; is it in seconds?") && refused.contains("1735603200"), "{refused}");
 }
 
 const KLINES_HEADER: &str = "open_time,open,high,low,close,volume,close_time,quote_volume,count,taker_buy_volume,\
