@@ -26,41 +26,28 @@
 //!
 //! Deliberately absent: several symbols in one recording; books without a snapshot.
 
-mod lines;
 mod message;
-mod survey;
 mod sync;
-mod tape;
 #[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
-use tapedeck_model::event::DataIssue;
 use tapedeck_model::{Instrument, Span};
 
 use crate::error::{CatalogError, LineProblem};
-use crate::spec::{DataKind, OnConflict, OnError};
-use crate::transaction::{ImportSummary, SeriesIx, Transaction};
-use lines::Lines;
-use message::{Message, Ticker, Trade};
-use survey::{Mark, STOP_LINES, Survey};
+use crate::recording::{
+    Fields, Lines, Mark, Numbers, RecordingCounts, RecordingFile, Reels, STOP_LINES, Stamp, Survey, Wanted, kinds,
+};
+use crate::spec::{OnConflict, OnError};
+use crate::transaction::{ImportSummary, Transaction};
+pub(crate) use message::{Message, TradeStream, message};
+use message::{Ticker, Trade, parse};
 use sync::{DepthCounts, Sync};
-use tape::{CHUNK_ROWS, Stamp, Tape};
 
-/// What is imported of a recording.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
-    /// Depth.
-    Depth,
-    /// Trades.
-    Trades,
-    /// Best bids and offers; of futures alone.
-    Quotes,
-    /// Whatever there is of them.
-    All,
-}
+/// How Binance calls prices and quantities.
+pub(crate) const FIELDS: Fields = Fields { bid: ["b", "B"], ask: ["a", "A"], trade: ["p", "q"] };
 
 /// Recordings of one symbol, one after the other.
 #[derive(Debug, Clone)]
@@ -91,46 +78,6 @@ pub struct RecordingSummary {
     pub counts: RecordingCounts,
 }
 
-/// One recording.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RecordingFile {
-    /// The file.
-    pub path: PathBuf,
-    /// Its lines.
-    pub lines: u64,
-    /// What was added to its local times; zero if no feed latency is negative.
-    pub recv_shift: Span,
-}
-
-/// What became of the messages that were wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct RecordingCounts {
-    /// Updates of depth that were applied.
-    pub updates: u64,
-    /// Updates that a snapshot held already.
-    pub updates_before_snapshot: u64,
-    /// Updates that came twice.
-    pub updates_repeated: u64,
-    /// Updates after which no snapshot came, so that they change nothing that is known.
-    pub updates_without_snapshot: u64,
-    /// Places where updates are missing.
-    pub gaps: u64,
-    /// Snapshots that a book begins with.
-    pub snapshots: u64,
-    /// Snapshots of a book that was whole.
-    pub snapshots_unused: u64,
-    /// Trades that came twice.
-    pub trades_repeated: u64,
-    /// Trades whose numbers were passed over.
-    pub trades_missing: u64,
-    /// Trades that did not go through the book.
-    pub trades_off_market: u64,
-    /// Best bids and offers that came twice, or after a later one.
-    pub quotes_repeated: u64,
-    /// Lines with something else.
-    pub other: u64,
-}
-
 /// Copies recordings into the catalog at `root`. `stop` is asked every few thousand lines; when it says so,
 /// the catalog is as it was.
 ///
@@ -144,128 +91,124 @@ pub fn import_recording(
     on_conflict: OnConflict,
     stop: &dyn Fn() -> bool,
 ) -> Result<RecordingSummary, CatalogError> {
-    let surveys = surveys(recording, stop)?;
-    let kinds = kinds(recording, &surveys)?;
-    let mut import = Import::new(recording, Transaction::open(root, on_conflict)?, &surveys, kinds);
+    let files = files(recording, stop)?;
+    let surveys: Vec<&Survey> = files.iter().map(|file| &file.survey).collect();
+    let kinds = kinds(&recording.instrument.id.to_string(), recording.wanted, &surveys)?;
+    let shifts: Vec<String> = files.iter().map(File::shift).collect();
+    let notes = [("recv_shift".to_owned(), shifts.join(", "))];
+    let mut transaction = Transaction::open(root, on_conflict)?;
+    let described = (&recording.instrument, FIELDS);
+    let reels = Reels::new(described, recording.on_error, &mut transaction, kinds, &notes);
+    let mut import = Import::new(reels, marks(&files));
     let mut passed = 0;
-    for survey in &surveys {
-        import.play(survey, passed, stop)?;
-        passed += survey.lines;
+    for file in &files {
+        play(recording, (file, passed), &mut import, &mut transaction, stop)?;
+        passed += file.lines;
     }
-    import.finish(&surveys, stop)
-}
-
-fn surveys(recording: &Recording, stop: &dyn Fn() -> bool) -> Result<Vec<Survey>, CatalogError> {
-    let symbol = &recording.instrument.id.symbol;
-    let take = |path: &PathBuf| Survey::take(path, symbol, recording.on_error, stop);
-    let mut surveys = recording.paths.iter().map(take).collect::<Result<Vec<Survey>, CatalogError>>()?;
-    surveys.sort_by_key(|survey| survey.first_local);
-    Ok(surveys)
-}
-
-/// Whether depth, trades and quotes are to be written.
-fn kinds(recording: &Recording, surveys: &[Survey]) -> Result<[bool; 3], CatalogError> {
-    let refuse = |problem: &str| {
-        let name = recording.instrument.id.to_string();
-        Err(CatalogError::Spec { name, problem: problem.to_owned() })
+    let [depth, trades, quotes] = import.reels.summaries(&transaction.finish(stop)?);
+    let counts = import.counts();
+    let told = |file: File| RecordingFile {
+        recv_shift: Span::from_nanos(file.survey.recv_shift),
+        path: file.path,
+        lines: file.lines,
     };
-    let wants = |kind| recording.wanted == kind || recording.wanted == Wanted::All;
-    let depth = wants(Wanted::Depth) && surveys.iter().any(|survey| survey.updates > 0);
-    let trades = wants(Wanted::Trades) && surveys.iter().any(|survey| survey.trades > 0);
-    let quotes = wants(Wanted::Quotes) && surveys.iter().any(|survey| survey.tickers > 0);
-    if depth && surveys.iter().all(|survey| survey.snapshots.is_empty()) {
-        return refuse(
-            "the recording has updates of depth but no snapshot, so no book begins; import its trades alone (kind trades)",
-        );
-    }
-    if !depth && !trades && !quotes {
-        return refuse("the recording has no messages of the kind that is wanted");
-    }
-    Ok([depth, trades, quotes])
+    Ok(RecordingSummary { files: files.into_iter().map(told).collect(), depth, trades, quotes, counts })
 }
 
-/// An import on its way.
-struct Import<'a> {
-    symbol: &'a str,
-    on_error: OnError,
+/// A recording after the first look at it.
+struct File {
+    path: PathBuf,
+    /// Lines, blank ones included.
+    lines: u64,
+    survey: Survey,
+}
+
+impl File {
+    fn take(recording: &Recording, path: &Path, stop: &dyn Fn() -> bool) -> Result<Self, CatalogError> {
+        let symbol = &recording.instrument.id.symbol;
+        let mut lines = Lines::open(path)?;
+        let mut survey = Survey::new();
+        while let Some((line, outcome)) = lines.next(|text| parse(text, symbol)) {
+            if line % STOP_LINES == 0 && stop() {
+                return Err(CatalogError::Stopped);
+            }
+            let noted = outcome.and_then(|(local, message)| {
+                survey.note(line, local, message.ts_event()?, message.sight());
+                Ok(())
+            });
+            match noted {
+                Err(problem) if recording.on_error == OnError::Fail => return Err(Lines::refuse(path, line, problem)),
+                // The second look counts what is left out.
+                Ok(()) | Err(_) => {}
+            }
+        }
+        Ok(Self { path: path.to_owned(), lines: lines.number(), survey })
+    }
+
+    /// Its name, and what was added to its local times.
+    fn shift(&self) -> String {
+        format!("{} {}ns", self.path.file_name().unwrap_or_default().to_string_lossy(), self.survey.recv_shift)
+    }
+}
+
+/// The recordings in the order of time.
+fn files(recording: &Recording, stop: &dyn Fn() -> bool) -> Result<Vec<File>, CatalogError> {
+    let take = |path: &PathBuf| File::take(recording, path, stop);
+    let mut files = recording.paths.iter().map(take).collect::<Result<Vec<File>, CatalogError>>()?;
+    files.sort_by_key(|file| file.survey.first_local);
+    Ok(files)
+}
+
+/// Reads a recording after `passed` lines of others.
+fn play(
+    recording: &Recording,
+    (file, passed): (&File, u64),
+    import: &mut Import<'_>,
+    transaction: &mut Transaction,
+    stop: &dyn Fn() -> bool,
+) -> Result<(), CatalogError> {
+    let symbol = &recording.instrument.id.symbol;
+    let mut lines = Lines::open(&file.path)?;
+    while let Some((line, outcome)) = lines.next(|text| parse(text, symbol)) {
+        if line % STOP_LINES == 0 && stop() {
+            return Err(CatalogError::Stopped);
+        }
+        let outcome = outcome.and_then(|(local, message)| {
+            import.take(passed + line, local.saturating_add(file.survey.recv_shift), &message)
+        });
+        match outcome {
+            Err(problem) if recording.on_error == OnError::Fail => {
+                return Err(Lines::refuse(&file.path, line, problem));
+            }
+            Err(_) => import.reels.leave_out(),
+            Ok(()) => {}
+        }
+        import.reels.hand_over_full(transaction, stop)?;
+    }
+    import.reels.hand_over(transaction, stop)
+}
+
+/// One symbol on its way into the catalog.
+pub(crate) struct Import<'a> {
+    pub(crate) reels: Reels<'a>,
     sync: Sync,
-    transaction: Transaction,
-    depth: Option<(Tape<'a>, SeriesIx)>,
-    trades: Option<(Tape<'a>, SeriesIx)>,
-    quotes: Option<(Tape<'a>, SeriesIx)>,
-    last_trade: Option<u64>,
+    trades: Numbers,
     last_quote: Option<u64>,
     counts: RecordingCounts,
 }
 
 impl<'a> Import<'a> {
-    fn new(recording: &'a Recording, mut transaction: Transaction, surveys: &[Survey], kinds: [bool; 3]) -> Self {
-        let instrument = &recording.instrument;
-        let shifts: Vec<String> = surveys
-            .iter()
-            .map(|survey| {
-                let name = survey.path.file_name().unwrap_or_default().to_string_lossy();
-                format!("{name} {}ns", survey.recv_shift)
-            })
-            .collect();
-        let notes = vec![("recv_shift".to_owned(), shifts.join(", "))];
-        let mut target = |kind, wanted: bool| {
-            let tape = Tape::new(instrument, recording.on_error);
-            wanted.then(|| (tape, transaction.series(kind, instrument, notes.clone())))
-        };
-        let [depth, trades, quotes] = kinds;
-        let depth = target(DataKind::Depth, depth);
-        let trades = target(DataKind::Trades, trades);
-        let quotes = target(DataKind::Quotes, quotes);
-        Self {
-            symbol: &instrument.id.symbol,
-            on_error: recording.on_error,
-            sync: Sync::new(marks(surveys)),
-            transaction,
-            depth,
-            trades,
-            quotes,
-            last_trade: None,
-            last_quote: None,
-            counts: RecordingCounts::default(),
-        }
+    /// For messages among which these snapshots will come.
+    pub(crate) fn new(reels: Reels<'a>, marks: VecDeque<Mark>) -> Self {
+        let counts = RecordingCounts::default();
+        Self { reels, sync: Sync::new(marks), trades: Numbers::default(), last_quote: None, counts }
     }
 
-    /// Reads a recording after `passed` lines of others.
-    fn play(&mut self, survey: &Survey, passed: u64, stop: &dyn Fn() -> bool) -> Result<(), CatalogError> {
-        let mut lines = Lines::open(&survey.path)?;
-        let path = lines.path().to_owned();
-        while let Some((line, outcome)) = lines.next(self.symbol) {
-            if line % STOP_LINES == 0 && stop() {
-                return Err(CatalogError::Stopped);
-            }
-            let outcome = outcome.and_then(|(local, message)| {
-                self.take(passed + line, local.saturating_add(survey.recv_shift), &message)
-            });
-            match outcome {
-                Err(problem) if self.on_error == OnError::Fail => return Err(Lines::refuse(&path, line, problem)),
-                Err(_) => self.leave_out(),
-                Ok(()) => {}
-            }
-            self.hand_over(CHUNK_ROWS, stop)?;
-        }
-        self.hand_over(1, stop)
-    }
-
-    /// Rows of those tapes that have at least so many into the catalog.
-    fn hand_over(&mut self, rows: usize, stop: &dyn Fn() -> bool) -> Result<(), CatalogError> {
-        for (tape, series) in self.depth.iter_mut().chain(&mut self.trades).chain(&mut self.quotes) {
-            if tape.rows() >= rows {
-                self.transaction.add(*series, &tape.take(), stop)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn take(&mut self, line: u64, ts_recv: i64, message: &Message<'_>) -> Result<(), LineProblem> {
-        match (message, &mut self.depth) {
-            (Message::Update(update), Some((tape, _))) => self.sync.update(line, ts_recv, update, tape)?,
-            (Message::Snapshot(snapshot), Some((tape, _))) => self.sync.snapshot(line, ts_recv, snapshot, tape)?,
+    /// Takes a message; one that cannot be used changes nothing. Lines are counted over all files.
+    pub(crate) fn take(&mut self, line: u64, ts_recv: i64, message: &Message<'_>) -> Result<(), LineProblem> {
+        match (message, self.reels.depth()) {
+            (Message::Update(update), Some(tape)) => self.sync.update(line, ts_recv, update, tape)?,
+            (Message::Snapshot(snapshot), Some(tape)) => self.sync.snapshot(line, ts_recv, snapshot, tape)?,
             (Message::Trade(trade), _) => self.trade(ts_recv, trade)?,
             (Message::Ticker(ticker), _) => self.quote(ts_recv, ticker)?,
             (Message::Other, _) => self.counts.other += 1,
@@ -275,47 +218,38 @@ impl<'a> Import<'a> {
     }
 
     fn trade(&mut self, ts_recv: i64, trade: &Trade<'_>) -> Result<(), LineProblem> {
-        let Some((tape, _)) = &mut self.trades else { return Ok(()) };
-        if self.last_trade.is_some_and(|last| trade.id <= last) {
-            self.counts.trades_repeated += 1;
+        let Some(tape) = self.reels.trades() else { return Ok(()) };
+        if self.trades.is_repeated(trade.id, &mut self.counts) {
             return Ok(());
         }
         if trade.is_of_market() {
             let ts_event = tape.in_order(trade.ts_event()?)?;
-            tape.trade(Stamp { ts_event, ts_recv }, trade)?;
+            let level = tape.trade([trade.px, trade.qty], trade.buyer_made)?;
+            tape.push(Stamp { ts_event, ts_recv }, level);
         } else {
             self.counts.trades_off_market += 1;
         }
-        let next = self.last_trade.map_or(trade.id, |last| last.saturating_add(1));
-        self.counts.trades_missing += trade.id - next;
-        self.last_trade = Some(trade.id);
+        self.trades.pass(trade.id, &mut self.counts);
         Ok(())
     }
 
     fn quote(&mut self, ts_recv: i64, ticker: &Ticker<'_>) -> Result<(), LineProblem> {
-        let Some((tape, _)) = &mut self.quotes else { return Ok(()) };
+        let Some(tape) = self.reels.quotes() else { return Ok(()) };
         if self.last_quote.is_some_and(|last| ticker.last <= last) {
             self.counts.quotes_repeated += 1;
             return Ok(());
         }
         let ts_event = tape.in_order(ticker.ts_event()?)?;
-        tape.ticker(Stamp { ts_event, ts_recv }, ticker)?;
+        tape.ticker(Stamp { ts_event, ts_recv }, [ticker.bid_px, ticker.bid_qty], [ticker.ask_px, ticker.ask_qty])?;
         self.last_quote = Some(ticker.last);
         Ok(())
     }
 
-    /// Counts a line that could not be used, once.
-    fn leave_out(&mut self) {
-        let issue = if self.on_error == OnError::Skip { DataIssue::SkippedRow } else { DataIssue::RepairedRow };
-        if let Some((tape, _)) = self.depth.as_mut().or(self.trades.as_mut()).or(self.quotes.as_mut()) {
-            tape.count(issue);
-        }
-    }
-
-    fn finish(self, surveys: &[Survey], stop: &dyn Fn() -> bool) -> Result<RecordingSummary, CatalogError> {
+    /// What became of the messages.
+    pub(crate) fn counts(&self) -> RecordingCounts {
         let DepthCounts { applied, before_snapshot, repeated, without_snapshot, gaps, snapshots, snapshots_unused } =
             self.sync.counts();
-        let counts = RecordingCounts {
+        RecordingCounts {
             updates: applied,
             updates_before_snapshot: before_snapshot,
             updates_repeated: repeated,
@@ -324,30 +258,17 @@ impl<'a> Import<'a> {
             snapshots,
             snapshots_unused,
             ..self.counts
-        };
-        let file = |survey: &Survey| RecordingFile {
-            path: survey.path.clone(),
-            lines: survey.lines,
-            recv_shift: Span::from_nanos(survey.recv_shift),
-        };
-        let files = surveys.iter().map(file).collect();
-        let mut summaries = self.transaction.finish(stop)?.into_iter();
-        // Series were begun in this order, those that are wanted.
-        let mut end = |target: Option<(Tape<'a>, SeriesIx)>| {
-            target.and_then(|(tape, _)| summaries.next().map(|s| ImportSummary { issues: tape.issues(), ..s }))
-        };
-        let [depth, trades, quotes] = [end(self.depth), end(self.trades), end(self.quotes)];
-        Ok(RecordingSummary { files, depth, trades, quotes, counts })
+        }
     }
 }
 
 /// The snapshots of all recordings, by lines counted from the first one's first.
-fn marks(surveys: &[Survey]) -> VecDeque<Mark> {
+fn marks(files: &[File]) -> VecDeque<Mark> {
     let mut passed = 0;
     let mut marks = VecDeque::new();
-    for survey in surveys {
-        marks.extend(survey.snapshots.iter().map(|mark| Mark { line: passed + mark.line, ..*mark }));
-        passed += survey.lines;
+    for file in files {
+        marks.extend(file.survey.snapshots.iter().map(|mark| Mark { line: passed + mark.line, ..*mark }));
+        passed += file.lines;
     }
     marks
 }

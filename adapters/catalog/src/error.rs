@@ -195,6 +195,20 @@ pub enum LineProblem {
         /// How it begins.
         found: String,
     },
+    /// It does not begin with a time in seconds, nor with an address and one.
+    #[error("it begins with `{found}`; expected the local time in Unix seconds, a colon and a message")]
+    LocalSeconds {
+        /// How it begins.
+        found: String,
+    },
+    /// The book is not what the exchange says it is.
+    #[error("the book's checksum is {found}, expected {expected}: the book before it is wrong; `skip` tells a gap")]
+    Checksum {
+        /// Of the book that the messages give.
+        found: u32,
+        /// What the message says.
+        expected: u32,
+    },
     /// It was received before the line before.
     #[error("the local time goes back: {found} after {before}")]
     LocalTimeBack {

@@ -59,6 +59,13 @@ pub struct ImportSummary {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SeriesIx(usize);
 
+impl SeriesIx {
+    /// Which of the summaries at the end is its own.
+    pub(crate) fn index(self) -> usize {
+        self.0
+    }
+}
+
 /// Changes of a catalog on their way; dropped, they have not happened.
 pub struct Transaction {
     stage: Stage,

@@ -166,6 +166,34 @@ fn a_recording_becomes_depth_trades_and_quotes() {
 }
 
 #[test]
+fn a_session_becomes_what_its_symbols_have() {
+    let stage = Stage::new();
+    let lines = [
+        "wss://ws.kraken.com <-> 1700000000.1",
+        r#"1700000000.2: [1,{"as":[["1.20","6.0","1700000000.1"]],"bs":[["1.00","5.0","1700000000.05"]]},"book-10","A/B"]"#,
+        r#"1700000001.2: [1,{"a":[["1.10","2.0","1700000001.0"]]},{"b":[["1.01","1.0","1700000001.1"]],"c":"3499912894"},"book-10","A/B"]"#,
+        r#"1700000001.3: [2,[["1.05","0.5","1700000001.2","s","m",""]],"trade","C/D"]"#,
+    ];
+    stage.write("KRAKEN.ws.1.0", &lines.join("\n"));
+    let import = |rest: &str| {
+        let text = format!("data import cryptofeed KRAKEN.ws.1.0 --into catalog {rest}");
+        stage.sim(&text.split(' ').filter(|word| !word.is_empty()).collect::<Vec<&str>>())
+    };
+    let expected = ["4 depth of A/B.KRAKEN", "checksums of books that agree: 1", "1 trades of C/D.KRAKEN"];
+    import("").check(0, &expected);
+    import("--symbol A/B --tick 0.01 --lot 0.1").check(0, &["0 days written, 0 merged, 1 were there"]);
+    import("--symbol A/B --tick 0.1").check(2, &["KRAKEN.ws.1.0, line 3", "does not fit 1 decimals"]);
+    import("--symbol X/Y").check(2, &["no messages of X/Y", "its symbols: A/B, C/D"]);
+    import("--symbol A/B --kind trades").check(2, &["no messages of A/B of the kind that is wanted"]);
+    import("--kind bars").check(2, &["recordings give depth, trades and quotes"]);
+    import("--on-error ignore").check(2, &["--on-error ignore is not known"]);
+    stage.write("KRAKEN.ws.1.0", &lines.join("\n").replace("3499912894", "7"));
+    import("--venue other").check(2, &["KRAKEN.ws.1.0, line 3", "checksum is 3499912894, expected 7"]);
+    import("--venue other --on-error skip")
+        .check(0, &["gaps between updates: 1", "line 3: the checksum of A/B does not agree"]);
+}
+
+#[test]
 fn published_files_say_themselves_what_they_hold() {
     let stage = Stage::new();
     fs::create_dir(stage.path("dump")).unwrap();

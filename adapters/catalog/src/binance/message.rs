@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::error::LineProblem;
+use crate::recording::{Pair, Sight};
 
 /// Digits of a Unix time in nanoseconds, from 2001 to 2286.
 const LOCAL_DIGITS: usize = 19;
@@ -16,12 +17,9 @@ const MILLIS: i64 = 1_000_000;
 /// What `X` of a trade says if the trade went through the book.
 const MARKET: &str = "MARKET";
 
-/// A price and a quantity.
-pub(super) type Pair<'a> = [&'a str; 2];
-
 /// What a line holds.
 #[derive(Debug)]
-pub(super) enum Message<'a> {
+pub(crate) enum Message<'a> {
     Update(Update<'a>),
     Snapshot(Snapshot<'a>),
     Trade(Trade<'a>),
@@ -32,7 +30,7 @@ pub(super) enum Message<'a> {
 
 /// Changes of levels (`depthUpdate`).
 #[derive(Debug, Deserialize)]
-pub(super) struct Update<'a> {
+pub(crate) struct Update<'a> {
     s: &'a str,
     /// Milliseconds: when it was sent.
     #[serde(rename = "E")]
@@ -42,72 +40,104 @@ pub(super) struct Update<'a> {
     changed: Option<i64>,
     /// Number of the first change in it.
     #[serde(rename = "U")]
-    pub(super) first: u64,
+    pub(crate) first: u64,
     /// Number of the last change in it.
     #[serde(rename = "u")]
-    pub(super) last: u64,
+    pub(crate) last: u64,
     /// Number of the last change of the message before; absent on spot.
     #[serde(rename = "pu")]
-    pub(super) before: Option<u64>,
+    pub(crate) before: Option<u64>,
     #[serde(rename = "b", borrow)]
-    pub(super) bids: Vec<Pair<'a>>,
+    pub(crate) bids: Vec<Pair<'a>>,
     #[serde(rename = "a", borrow)]
-    pub(super) asks: Vec<Pair<'a>>,
+    pub(crate) asks: Vec<Pair<'a>>,
 }
 
 /// The book as a request for it was answered.
 #[derive(Debug, Deserialize)]
-pub(super) struct Snapshot<'a> {
+pub(crate) struct Snapshot<'a> {
     /// Number of the last change in it.
     #[serde(rename = "lastUpdateId")]
-    pub(super) last: u64,
+    pub(crate) last: u64,
     /// Milliseconds; absent on spot.
     #[serde(rename = "T")]
     changed: Option<i64>,
     #[serde(borrow)]
-    pub(super) bids: Vec<Pair<'a>>,
+    pub(crate) bids: Vec<Pair<'a>>,
     #[serde(borrow)]
-    pub(super) asks: Vec<Pair<'a>>,
+    pub(crate) asks: Vec<Pair<'a>>,
 }
 
 /// A public trade.
 #[derive(Debug, Deserialize)]
-pub(super) struct Trade<'a> {
+pub(crate) struct Trade<'a> {
     s: &'a str,
     /// Milliseconds: when it was matched.
     #[serde(rename = "T")]
     matched: i64,
     #[serde(rename = "t")]
-    pub(super) id: u64,
+    pub(crate) id: u64,
     #[serde(rename = "p")]
-    pub(super) px: &'a str,
+    pub(crate) px: &'a str,
     #[serde(rename = "q")]
-    pub(super) qty: &'a str,
+    pub(crate) qty: &'a str,
     /// Whether the buyer was the maker: then the seller took.
     #[serde(rename = "m")]
-    pub(super) buyer_made: bool,
+    pub(crate) buyer_made: bool,
     #[serde(rename = "X")]
     kind: Option<&'a str>,
 }
 
 /// The best bid and offer (`bookTicker`) of a futures stream; a spot stream tells no time.
 #[derive(Debug, Deserialize)]
-pub(super) struct Ticker<'a> {
+pub(crate) struct Ticker<'a> {
     s: &'a str,
     /// Number of the change of the book that it tells of.
     #[serde(rename = "u")]
-    pub(super) last: u64,
+    pub(crate) last: u64,
     /// Milliseconds: when the book changed.
     #[serde(rename = "T")]
     changed: i64,
     #[serde(rename = "b")]
-    pub(super) bid_px: &'a str,
+    pub(crate) bid_px: &'a str,
     #[serde(rename = "B")]
-    pub(super) bid_qty: &'a str,
+    pub(crate) bid_qty: &'a str,
     #[serde(rename = "a")]
-    pub(super) ask_px: &'a str,
+    pub(crate) ask_px: &'a str,
     #[serde(rename = "A")]
-    pub(super) ask_qty: &'a str,
+    pub(crate) ask_qty: &'a str,
+}
+
+/// Trades of one taker at one price, told together (`aggTrade`).
+#[derive(Deserialize)]
+struct Aggregated<'a> {
+    s: &'a str,
+    #[serde(rename = "T")]
+    matched: i64,
+    #[serde(rename = "a")]
+    id: u64,
+    #[serde(rename = "p")]
+    px: &'a str,
+    #[serde(rename = "q")]
+    qty: &'a str,
+    #[serde(rename = "m")]
+    buyer_made: bool,
+}
+
+/// Which stream trades are taken from; each of them holds them all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TradeStream {
+    /// One by one (`trade`).
+    Each,
+    /// Those of one taker at one price together (`aggTrade`).
+    Aggregated,
+}
+
+impl<'a> From<Aggregated<'a>> for Trade<'a> {
+    fn from(trade: Aggregated<'a>) -> Self {
+        let Aggregated { s, matched, id, px, qty, buyer_made } = trade;
+        Self { s, matched, id, px, qty, buyer_made, kind: None }
+    }
 }
 
 #[derive(Deserialize)]
@@ -125,40 +155,76 @@ struct Head<'a> {
 
 impl Update<'_> {
     /// Nanoseconds: when the book changed, or on spot when that was told.
-    pub(super) fn ts_event(&self) -> Result<i64, LineProblem> {
+    pub(crate) fn ts_event(&self) -> Result<i64, LineProblem> {
         nanos("T", self.changed.unwrap_or(self.sent))
     }
 }
 
 impl Snapshot<'_> {
     /// Nanoseconds, if it says so.
-    pub(super) fn ts_event(&self) -> Result<Option<i64>, LineProblem> {
+    pub(crate) fn ts_event(&self) -> Result<Option<i64>, LineProblem> {
         self.changed.map(|millis| nanos("T", millis)).transpose()
     }
 }
 
 impl Trade<'_> {
     /// Nanoseconds: when it was matched.
-    pub(super) fn ts_event(&self) -> Result<i64, LineProblem> {
+    pub(crate) fn ts_event(&self) -> Result<i64, LineProblem> {
         nanos("T", self.matched)
     }
 
     /// Whether it went through the book; an insurance fund's did not.
-    pub(super) fn is_of_market(&self) -> bool {
+    pub(crate) fn is_of_market(&self) -> bool {
         self.kind.is_none_or(|kind| kind == MARKET)
     }
 }
 
 impl Ticker<'_> {
     /// Nanoseconds: when the book changed.
-    pub(super) fn ts_event(&self) -> Result<i64, LineProblem> {
+    pub(crate) fn ts_event(&self) -> Result<i64, LineProblem> {
         nanos("T", self.changed)
     }
 }
 
-impl Message<'_> {
+impl<'a> Message<'a> {
+    /// Whose it is, if it says so.
+    pub(crate) fn symbol(&self) -> Option<&'a str> {
+        match self {
+            Self::Update(update) => Some(update.s),
+            Self::Trade(trade) => Some(trade.s),
+            Self::Ticker(ticker) => Some(ticker.s),
+            Self::Snapshot(_) | Self::Other => None,
+        }
+    }
+
+    /// What it is about.
+    pub(crate) fn sight(&self) -> Sight {
+        match self {
+            Self::Update(_) => Sight::Update,
+            Self::Snapshot(snapshot) => Sight::Snapshot { last: snapshot.last },
+            Self::Trade(_) => Sight::Trade,
+            Self::Ticker(_) => Sight::Ticker,
+            Self::Other => Sight::Other,
+        }
+    }
+
+    /// Its prices with their quantities, by `see`.
+    pub(crate) fn numbers(&self, see: &mut dyn FnMut(Pair<'a>)) {
+        match self {
+            Self::Update(Update { bids, asks, .. }) | Self::Snapshot(Snapshot { bids, asks, .. }) => {
+                bids.iter().chain(asks).copied().for_each(see);
+            }
+            Self::Trade(trade) => see([trade.px, trade.qty]),
+            Self::Ticker(ticker) => {
+                see([ticker.bid_px, ticker.bid_qty]);
+                see([ticker.ask_px, ticker.ask_qty]);
+            }
+            Self::Other => {}
+        }
+    }
+
     /// When it happened, if it is one that we use and says so.
-    pub(super) fn ts_event(&self) -> Result<Option<i64>, LineProblem> {
+    pub(crate) fn ts_event(&self) -> Result<Option<i64>, LineProblem> {
         match self {
             Self::Update(update) => update.ts_event().map(Some),
             Self::Snapshot(snapshot) => snapshot.ts_event(),
@@ -170,33 +236,35 @@ impl Message<'_> {
 }
 
 /// Local time and message of a line of `symbol`'s recording.
-pub(super) fn parse<'a>(line: &'a str, symbol: &str) -> Result<(i64, Message<'a>), LineProblem> {
+pub(crate) fn parse<'a>(line: &'a str, symbol: &str) -> Result<(i64, Message<'a>), LineProblem> {
     let (local, text) = split(line)?;
-    let envelope: Envelope<'_> = read(text)?;
-    let message = match (envelope.data, envelope.last) {
-        (None, Some(_)) => Message::Snapshot(read(text)?),
-        (data, _) => of_stream(data.map_or(text, RawValue::get))?,
-    };
-    let found = match &message {
-        Message::Update(update) => update.s,
-        Message::Trade(trade) => trade.s,
-        Message::Ticker(ticker) => ticker.s,
-        Message::Snapshot(_) | Message::Other => symbol,
-    };
-    if found != symbol {
-        return Err(LineProblem::Symbol { found: found.to_owned(), expected: symbol.to_owned() });
+    let message = message(text, TradeStream::Each)?;
+    match message.symbol() {
+        Some(found) if found != symbol => {
+            Err(LineProblem::Symbol { found: found.to_owned(), expected: symbol.to_owned() })
+        }
+        _ => Ok((local, message)),
     }
-    Ok((local, message))
 }
 
-fn of_stream(text: &str) -> Result<Message<'_>, LineProblem> {
+/// A message as it came.
+pub(crate) fn message(text: &str, trades: TradeStream) -> Result<Message<'_>, LineProblem> {
+    let envelope: Envelope<'_> = read(text)?;
+    match (envelope.data, envelope.last) {
+        (None, Some(_)) => Ok(Message::Snapshot(read(text)?)),
+        (data, _) => of_stream(data.map_or(text, RawValue::get), trades),
+    }
+}
+
+fn of_stream(text: &str, trades: TradeStream) -> Result<Message<'_>, LineProblem> {
     let Head { e } = read(text)?;
-    Ok(match e {
-        Some("depthUpdate") => Message::Update(read(text)?),
-        Some("trade") => Message::Trade(read(text)?),
+    Ok(match (e, trades) {
+        (Some("depthUpdate"), _) => Message::Update(read(text)?),
+        (Some("trade"), TradeStream::Each) => Message::Trade(read(text)?),
+        (Some("aggTrade"), TradeStream::Aggregated) => Message::Trade(read::<Aggregated<'_>>(text)?.into()),
         // On spot it has neither a kind nor a time, so it cannot be put in order with depth.
-        Some("bookTicker") => Message::Ticker(read(text)?),
-        Some(_) | None => Message::Other,
+        (Some("bookTicker"), _) => Message::Ticker(read(text)?),
+        (Some(_) | None, _) => Message::Other,
     })
 }
 

@@ -13,9 +13,8 @@ use std::collections::VecDeque;
 use tapedeck_model::market::DepthFlags;
 
 use super::message::{Snapshot, Update};
-use super::survey::Mark;
-use super::tape::{Level, Stamp, Tape};
 use crate::error::LineProblem;
+use crate::recording::{Level, Mark, Stamp, Tape};
 
 /// Updates that are kept for a snapshot: an answer to a request takes far fewer.
 const KEPT_MAX: usize = 65_536;

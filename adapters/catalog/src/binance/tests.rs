@@ -7,12 +7,14 @@ use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use tapedeck_model::event::DataIssue;
 use tapedeck_model::{MarketRecord, Side};
 use tempfile::TempDir;
 
 use super::*;
 use crate::expand_paths;
-use crate::tests::depth::rows;
+use crate::spec::DataKind;
+use crate::tests::depth::rows_in_ms;
 use crate::tests::{instrument, play, spec, write_text};
 
 /// The local time that stands in a line as `ms`.
@@ -70,14 +72,7 @@ impl Outcome {
 
     /// Rows of depth: milliseconds, side, price, quantity, flags, milliseconds of receipt.
     fn depth(&self) -> Vec<String> {
-        let short = |row: String| {
-            let words = row.split(' ').map(|word| match word.parse::<i64>() {
-                Ok(nanos) if nanos >= LOCAL_ZERO => ((nanos - LOCAL_ZERO) / 1_000_000).to_string(),
-                _ => word.to_owned(),
-            });
-            words.collect::<Vec<String>>().join(" ")
-        };
-        rows(&self.read(DataKind::Depth)).into_iter().map(short).collect()
+        rows_in_ms(&self.read(DataKind::Depth), LOCAL_ZERO)
     }
 }
 

@@ -22,6 +22,18 @@ pub(crate) fn rows(played: &Played) -> Vec<String> {
     played.records.iter().map(row).collect()
 }
 
+/// The same with times from `zero` on as milliseconds after it.
+pub(crate) fn rows_in_ms(played: &Played, zero: i64) -> Vec<String> {
+    let short = |row: String| {
+        let words = row.split(' ').map(|word| match word.parse::<i64>() {
+            Ok(nanos) if nanos >= zero => ((nanos - zero) / 1_000_000).to_string(),
+            _ => word.to_owned(),
+        });
+        words.collect::<Vec<String>>().join(" ")
+    };
+    rows(played).into_iter().map(short).collect()
+}
+
 fn csv(folder: &TempDir, text: &str) -> FileSpec {
     named(folder, &[("depth.csv", text)])
 }

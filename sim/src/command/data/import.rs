@@ -3,14 +3,15 @@
 //! What is read is described by a `[[data]]` section: of a scenario, or of one that is made from the
 //! arguments, so that both are checked by the same tables.
 
+mod cryptofeed;
 mod published;
-pub(super) mod recording;
+mod recording;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use tapedeck_catalog::{CatalogError, DataKind, ImportSummary, OnConflict, Publisher};
-use tapedeck_model::Instrument;
+use tapedeck_model::InstrumentId;
 use tapedeck_model::param::ParamValue;
 
 use super::refused;
@@ -108,7 +109,7 @@ pub(super) struct Described {
     #[arg(long)]
     pub(super) on_error: Option<String>,
     /// Files, globs or folders; before them whose layout they have: parquet or csv (default: by the files' names),
-    /// binance (bulk files), binance-ws (recordings of its streams), freqtrade, lean or tardis.
+    /// binance (bulk files), binance-ws (recordings of its streams), cryptofeed (its recordings), freqtrade, lean or tardis.
     #[arg(value_name = "[FORMAT] PATH")]
     pub(super) paths: Vec<String>,
 }
@@ -122,6 +123,7 @@ pub fn import(args: &Args, registry: &Registry) -> Result<(), Failure> {
     let asked = with_format(&args.described)?;
     match asked.format.as_deref() {
         Some(recording::FORMAT) => return recording::import(args, &asked, registry),
+        Some(cryptofeed::FORMAT) => return cryptofeed::import(args, &asked, registry),
         Some(format) => {
             if let Some(publisher) = Publisher::from_text(format) {
                 return published::import(publisher, args, &asked, registry);
@@ -143,13 +145,16 @@ pub fn import(args: &Args, registry: &Registry) -> Result<(), Failure> {
     let on_conflict = args.on_conflict.into();
     let summary = tapedeck_catalog::import(*spec, &args.into, on_conflict, &interrupt::heed);
     let summary = summary.map_err(stopped_or_refused)?;
-    print_out(&said(&summary, set.kind, &set.instrument))
+    print_out(&said(&summary, set.kind, &set.instrument.id))
 }
+
+/// The words for recordings, whose files are no tables.
+pub(super) const RECORDINGS: [&str; 2] = [recording::FORMAT, cryptofeed::FORMAT];
 
 /// The format out of the paths, where it is the first of them.
 pub(super) fn with_format(asked: &Described) -> Result<Described, Failure> {
     let mut asked = asked.clone();
-    let known = || ["parquet", "csv", recording::FORMAT].into_iter().chain(Publisher::ALL.map(Publisher::text));
+    let known = || ["parquet", "csv"].into_iter().chain(RECORDINGS).chain(Publisher::ALL.map(Publisher::text));
     if asked.format.is_none()
         && let [first, _, ..] = asked.paths.as_slice()
         && known().any(|word| word == first)
@@ -173,7 +178,7 @@ pub(super) fn stopped_or_refused(error: CatalogError) -> Failure {
 }
 
 /// What was imported, for people.
-fn said(summary: &ImportSummary, kind: DataKind, instrument: &Instrument) -> String {
+fn said(summary: &ImportSummary, kind: DataKind, id: &InstrumentId) -> String {
     let ImportSummary {
         rows,
         first,
@@ -188,7 +193,7 @@ fn said(summary: &ImportSummary, kind: DataKind, instrument: &Instrument) -> Str
     let mut out = format!(
         "{rows} {} of {}, {first} .. {last}: {days_written} days written, {days_merged} merged, {days_unchanged} were there\n",
         kind.text(),
-        instrument.id
+        id
     );
     for (what, count) in [("kept", conflicts_kept), ("replaced", conflicts_replaced)] {
         if *count > 0 {

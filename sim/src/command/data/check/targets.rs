@@ -9,7 +9,7 @@ use tapedeck_model::{
 };
 
 use crate::assemble::data_set::Origin;
-use crate::command::data::import::{Described, described, recording};
+use crate::command::data::import::{Described, RECORDINGS, described};
 use crate::command::data::refused;
 use crate::failure::Failure;
 use crate::registry::Registry;
@@ -54,7 +54,7 @@ pub(super) fn targets(asked: &Described, registry: &Registry) -> Result<Targets,
     }
     match asked.format.as_deref().and_then(Publisher::from_text) {
         Some(publisher) => published(publisher, asked, decimals),
-        None if asked.format.as_deref() == Some(recording::FORMAT) => {
+        None if asked.format.as_deref().is_some_and(|word| RECORDINGS.contains(&word)) => {
             let help = "import them into a catalog (what is lost is then flagged in its rows), and check that";
             Err(Failure::input_with_help("recordings are not looked at themselves", help))
         }

@@ -38,7 +38,7 @@ pub(super) fn import(publisher: Publisher, args: &Args, asked: &Described, regis
     let whose: Vec<_> = specs.iter().map(|spec| (spec.kind, spec.instrument.clone())).collect();
     let summaries = tapedeck_catalog::import_all(specs, &args.into, args.on_conflict.into(), &interrupt::heed);
     let summaries = summaries.map_err(stopped_or_refused)?;
-    let lines = summaries.iter().zip(&whose).map(|(summary, (kind, instrument))| said(summary, *kind, instrument));
+    let lines = summaries.iter().zip(&whose).map(|(summary, (kind, instrument))| said(summary, *kind, &instrument.id));
     print_out(&lines.collect::<String>())
 }
 

@@ -7,33 +7,44 @@ use tapedeck_model::market::{Chunk, Columns, DepthFlags};
 use tapedeck_model::number::format_scaled;
 use tapedeck_model::{Instrument, Ts};
 
-use super::message::{Pair, Ticker, Trade};
 use crate::cells::{Scaling, from_text};
 use crate::error::LineProblem;
 use crate::spec::OnError;
 
 /// Rows that are collected before they are written.
-pub(super) const CHUNK_ROWS: usize = 65_536;
+pub(crate) const CHUNK_ROWS: usize = 65_536;
+
+/// A price and a quantity, as they were sent.
+pub(crate) type Pair<'a> = [&'a str; 2];
+
+/// How an exchange calls prices and quantities.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fields {
+    pub(crate) bid: [&'static str; 2],
+    pub(crate) ask: [&'static str; 2],
+    pub(crate) trade: [&'static str; 2],
+}
 
 /// When something happened, and when we knew it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Stamp {
-    pub(super) ts_event: i64,
-    pub(super) ts_recv: i64,
+pub(crate) struct Stamp {
+    pub(crate) ts_event: i64,
+    pub(crate) ts_recv: i64,
 }
 
 /// What a price level shows.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Level {
-    pub(super) side: i8,
-    pub(super) px: i64,
-    pub(super) qty: i64,
+pub(crate) struct Level {
+    pub(crate) side: i8,
+    pub(crate) px: i64,
+    pub(crate) qty: i64,
 }
 
 /// Records of one kind on their way to disk.
-pub(super) struct Tape<'a> {
+pub(crate) struct Tape<'a> {
     instrument: &'a Instrument,
     on_error: OnError,
+    fields: Fields,
     ts_event: Vec<i64>,
     ts_recv: Vec<i64>,
     side: Vec<i8>,
@@ -51,10 +62,11 @@ pub(super) struct Tape<'a> {
 }
 
 impl<'a> Tape<'a> {
-    pub(super) fn new(instrument: &'a Instrument, on_error: OnError) -> Self {
+    pub(crate) fn new(instrument: &'a Instrument, on_error: OnError, fields: Fields) -> Self {
         Self {
             instrument,
             on_error,
+            fields,
             ts_event: Vec::new(),
             ts_recv: Vec::new(),
             side: Vec::new(),
@@ -70,7 +82,7 @@ impl<'a> Tape<'a> {
     }
 
     /// The time of a message, which must not lie before that of the one before.
-    pub(super) fn in_order(&mut self, ts_event: i64) -> Result<i64, LineProblem> {
+    pub(crate) fn in_order(&mut self, ts_event: i64) -> Result<i64, LineProblem> {
         if ts_event < self.last_event {
             if self.on_error != OnError::Repair {
                 let [found, before] = [ts_event, self.last_event].map(Ts::from_nanos);
@@ -83,9 +95,9 @@ impl<'a> Tape<'a> {
     }
 
     /// Levels of both sides; bids first, each in the order of the exchange.
-    pub(super) fn levels(&mut self, bids: &[Pair<'_>], asks: &[Pair<'_>]) -> Result<Vec<Level>, LineProblem> {
+    pub(crate) fn levels(&mut self, bids: &[Pair<'_>], asks: &[Pair<'_>]) -> Result<Vec<Level>, LineProblem> {
         let mut levels = Vec::with_capacity(bids.len() + asks.len());
-        for (side, fields, pairs) in [(1, ["b", "B"], bids), (-1, ["a", "A"], asks)] {
+        for (side, fields, pairs) in [(1, self.fields.bid, bids), (-1, self.fields.ask, asks)] {
             for [px, qty] in pairs {
                 let level = Level { side, px: self.px(fields[0], px)?, qty: self.qty(fields[1], qty, 0)? };
                 levels.push(level);
@@ -95,7 +107,7 @@ impl<'a> Tape<'a> {
     }
 
     /// A message of depth; `first` are flags of its first row beside those of its place.
-    pub(super) fn depth(&mut self, stamp: Stamp, first: DepthFlags, levels: &[Level]) {
+    pub(crate) fn depth(&mut self, stamp: Stamp, first: DepthFlags, levels: &[Level]) {
         let alone = [Level::default()];
         let levels = match (levels, first) {
             ([], DepthFlags::NONE) => return,
@@ -110,17 +122,18 @@ impl<'a> Tape<'a> {
         }
     }
 
-    /// A public trade.
-    pub(super) fn trade(&mut self, stamp: Stamp, trade: &Trade<'_>) -> Result<(), LineProblem> {
-        let (px, qty) = (self.px("p", trade.px)?, self.qty("q", trade.qty, 1)?);
-        self.push(stamp, Level { side: if trade.buyer_made { -1 } else { 1 }, px, qty });
-        Ok(())
+    /// What a public trade shows, on the side of its taker.
+    pub(crate) fn trade(&mut self, [px, qty]: Pair<'_>, buyer_made: bool) -> Result<Level, LineProblem> {
+        let fields = self.fields.trade;
+        let (px, qty) = (self.px(fields[0], px)?, self.qty(fields[1], qty, 1)?);
+        Ok(Level { side: if buyer_made { -1 } else { 1 }, px, qty })
     }
 
     /// A best bid and offer.
-    pub(super) fn ticker(&mut self, stamp: Stamp, ticker: &Ticker<'_>) -> Result<(), LineProblem> {
-        let (bid_px, ask_px) = (self.px("b", ticker.bid_px)?, self.px("a", ticker.ask_px)?);
-        let (bid_qty, ask_qty) = (self.qty("B", ticker.bid_qty, 0)?, self.qty("A", ticker.ask_qty, 0)?);
+    pub(crate) fn ticker(&mut self, stamp: Stamp, bid: Pair<'_>, ask: Pair<'_>) -> Result<(), LineProblem> {
+        let Fields { bid: bids, ask: asks, .. } = self.fields;
+        let (bid_px, ask_px) = (self.px(bids[0], bid[0])?, self.px(asks[0], ask[0])?);
+        let (bid_qty, ask_qty) = (self.qty(bids[1], bid[1], 0)?, self.qty(asks[1], ask[1], 0)?);
         self.note_off_tick(stamp.ts_event, ask_px);
         self.ask_px.push(ask_px);
         self.ask_qty.push(ask_qty);
@@ -128,30 +141,30 @@ impl<'a> Tape<'a> {
         Ok(())
     }
 
-    pub(super) fn count(&mut self, issue: DataIssue) {
+    pub(crate) fn count(&mut self, issue: DataIssue) {
         match self.issues.iter_mut().find(|(known, _)| *known == issue) {
             Some((_, count)) => *count += 1,
             None => self.issues.push((issue, 1)),
         }
     }
 
-    pub(super) fn issues(&self) -> Vec<(DataIssue, u64)> {
+    pub(crate) fn issues(&self) -> Vec<(DataIssue, u64)> {
         let mut issues = self.issues.clone();
         issues.sort_unstable();
         issues
     }
 
     /// Times of the last row.
-    pub(super) fn last(&self) -> Stamp {
+    pub(crate) fn last(&self) -> Stamp {
         self.last
     }
 
-    pub(super) fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> usize {
         self.ts_event.len()
     }
 
     /// What was collected, as records of depth, of quotes or of trades.
-    pub(super) fn take(&mut self) -> Chunk {
+    pub(crate) fn take(&mut self) -> Chunk {
         let [px, qty] = [&mut self.px, &mut self.qty].map(mem::take);
         let (side, flags) = (mem::take(&mut self.side), mem::take(&mut self.flags));
         let [ask_px, ask_qty] = [&mut self.ask_px, &mut self.ask_qty].map(mem::take);
@@ -166,7 +179,8 @@ impl<'a> Tape<'a> {
         Chunk { instrument: self.instrument.ix, first_number: 0, ts_event, ts_recv, columns }
     }
 
-    fn push(&mut self, stamp: Stamp, level: Level) {
+    /// A row; of depth with its flags besides.
+    pub(crate) fn push(&mut self, stamp: Stamp, level: Level) {
         // A spot snapshot at the end of a recording stands at its receipt, and the first update of the next
         // recording may be said to have happened before that.
         let ts_event = stamp.ts_event.max(self.last.ts_event);

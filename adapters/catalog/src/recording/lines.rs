@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 use serde::de::Error as _;
 use tapedeck_model::Ts;
 
-use super::message::{Message, parse};
 use crate::error::{CatalogError, LineProblem};
 use crate::packed;
 
 /// A recording being read.
-pub(super) struct Lines {
+pub(crate) struct Lines {
     path: PathBuf,
     reader: Box<dyn BufRead + Send>,
     bytes: Vec<u8>,
@@ -22,19 +21,22 @@ pub(super) struct Lines {
 }
 
 /// What stands in a line: its number, local time and message, or what is wrong with it.
-pub(super) type Outcome<'a> = (u64, Result<(i64, Message<'a>), LineProblem>);
+pub(crate) type Outcome<M> = (u64, Result<(i64, M), LineProblem>);
 
 impl Lines {
-    pub(super) fn open(path: &Path) -> Result<Self, CatalogError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, CatalogError> {
         let reader = packed::open(path)?;
         Ok(Self { path: path.to_owned(), reader, bytes: Vec::new(), number: 0, last_local: i64::MIN, ended: false })
     }
 
-    /// The next line that is not blank; after one that breaks off there is none.
-    pub(super) fn next(&mut self, symbol: &str) -> Option<Outcome<'_>> {
+    /// The next line that is not blank, as `parse` understands it; after one that breaks off there is none.
+    pub(crate) fn next<'a, M>(
+        &'a mut self,
+        parse: impl FnOnce(&'a str) -> Result<(i64, M), LineProblem>,
+    ) -> Option<Outcome<M>> {
         let outcome = match self.read() {
             Ok(true) => match std::str::from_utf8(&self.bytes) {
-                Ok(text) => parse(text.trim_end(), symbol),
+                Ok(text) => parse(text.trim_end()),
                 Err(error) => Err(LineProblem::Message(serde_json::Error::custom(error))),
             },
             Ok(false) => return None,
@@ -53,16 +55,16 @@ impl Lines {
     }
 
     /// The error of a line.
-    pub(super) fn refuse(path: &Path, line: u64, problem: LineProblem) -> CatalogError {
+    pub(crate) fn refuse(path: &Path, line: u64, problem: LineProblem) -> CatalogError {
         CatalogError::Line { file: path.to_owned(), line, problem }
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Lines read so far, blank ones included.
-    pub(super) fn number(&self) -> u64 {
+    pub(crate) fn number(&self) -> u64 {
         self.number
     }
 
